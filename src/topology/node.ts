@@ -1,0 +1,122 @@
+/** What a node does on the platform (ARCHITECTURE.md, "Words"). */
+export const ROLES = ['load-balancer', 'dispatcher', 'registrar', 'media', 'outbound'] as const;
+export type Role = (typeof ROLES)[number];
+
+export const NODE_KINDS = ['kamailio', 'freeswitch'] as const;
+export type NodeKind = (typeof NODE_KINDS)[number];
+
+/** What an agent publishes of its node; `gone` (see lifecycle.ts) is the absence of a znode. */
+export const NODE_STATES = ['starting', 'up', 'draining', 'down'] as const;
+export type NodeState = (typeof NODE_STATES)[number];
+
+export const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+export const LOAD_CLASSES = ['normal', 'busy', 'full'] as const;
+export type LoadClass = (typeof LOAD_CLASSES)[number];
+
+/** An address where the node takes SIP. */
+export interface Endpoint {
+  readonly transport: Transport;
+  /** IPv4 address, bracketed IPv6 address or host name. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where the last change of state came from and when; carried through the chain so that its speed can be told. */
+export interface ChangeTrace {
+  /** Unique per change; 8 to 36 characters. */
+  readonly id: string;
+  /** For people: "its process was killed (SIGKILL)". */
+  readonly cause: string;
+  readonly from: NodeState | 'gone';
+  /** Who wanted it: "agent", or the operator's name for a drain. */
+  readonly actor: string;
+  /** When it happened, wall clock in ms with fractions; null when only the noticing is known. */
+  readonly occurredAtMs: number | null;
+  /** When the agent noticed. */
+  readonly noticedAtMs: number;
+  /** When the agent began to write the record. */
+  readonly publishedAtMs: number;
+}
+
+/** One SIP server as its agent describes it: the content of `nodes/<nodeId>~<incarnation>`, at most 1 KB as JSON. */
+export interface NodeRecord {
+  readonly schema: 1;
+  readonly nodeId: string;
+  /** New at every start of the SIP server. */
+  readonly instanceId: string;
+  readonly role: Role;
+  readonly kind: NodeKind;
+  readonly dc: string;
+  /** At least one; the first is the one that goes into the dispatcher table. */
+  readonly sip: readonly Endpoint[];
+  readonly state: NodeState;
+  /** For people, one line. */
+  readonly reason: string;
+  /** Wall clock in ms of the last change of state. */
+  readonly since: number;
+  /** Relative share of calls, 1 to 100. */
+  readonly weight: number;
+  /** Calls that it can carry; 0 = unknown. */
+  readonly maxSessions: number;
+  readonly loadClass: LoadClass;
+  readonly marathon: {
+    readonly taskId: string;
+    readonly appId: string;
+    readonly appVersion: string;
+  } | null;
+  /** `http` is host:port of its HTTP server, null when it has none. */
+  readonly agent: { readonly version: string; readonly http: string | null };
+  readonly trace: ChangeTrace;
+}
+
+/** An operator's will: the content of `intents/<nodeId>`. */
+export interface IntentRecord {
+  readonly schema: 1;
+  readonly nodeId: string;
+  readonly want: 'drain' | 'maintenance';
+  readonly by: string;
+  readonly why: string;
+  /** Wall clock in ms. */
+  readonly since: number;
+  /** Wall clock in ms by which a drain must end, whatever calls are left; null = the agent's own limit. */
+  readonly deadline: number | null;
+  /** Ends the drain at once, calls or not (`carna drain --now`). */
+  readonly now: boolean;
+}
+
+/** The content of `generation`: what the leader committed last. */
+export interface GenerationRecord {
+  readonly schema: 1;
+  readonly generation: number;
+  readonly epoch: number;
+  /** setid (decimal) -> hash of its rows (set-hash.ts). */
+  readonly sets: Readonly<Record<string, string>>;
+  /** The newest changes it contains, newest last, at most MAX_TRACES: in which generation each one stands. */
+  readonly traces: readonly { readonly id: string; readonly generation: number }[];
+  /** Wall clock in ms. */
+  readonly committedAtMs: number;
+}
+
+export const MAX_TRACES = 100;
+
+/** The content of `applied/<nodeId>` (ephemeral): what one Kamailio was proven, by read-back, to run. */
+export interface AppliedRecord {
+  readonly schema: 1;
+  readonly nodeId: string;
+  readonly role: Role;
+  readonly generation: number;
+  /** setid (decimal) -> hash of what the live list holds, in the terms of set-hash.ts. */
+  readonly sets: Readonly<Record<string, string>>;
+  /** Wall clock in ms of the read-back. */
+  readonly provenAtMs: number;
+  /** One line when the live list still differs from the table, else null. */
+  readonly drift: string | null;
+}
+
+/** The SIP URI of an endpoint as it stands in the dispatcher table (`sip:host:port`, transport only when not UDP). */
+export function destinationUri(endpoint: Endpoint): string {
+  const transport = endpoint.transport === 'udp' ? '' : `;transport=${endpoint.transport}`;
+  return `sip:${endpoint.host}:${endpoint.port}${transport}`;
+}

@@ -1,0 +1,42 @@
+import type { Role } from './node.js';
+
+/** The Kamailios of `consumer` hold the nodes of `target` as destination set `setid`. */
+export interface WiringRule {
+  readonly consumer: Role;
+  readonly target: Role;
+  readonly setid: number;
+}
+
+export type Wiring = readonly WiringRule[];
+
+/** The nodes of another data centre stand in set `setid + REMOTE_SET_OFFSET`. */
+export const REMOTE_SET_OFFSET = 100;
+
+/** The platform as shipped (DESIGN section 5). */
+export const DEFAULT_WIRING: Wiring = [
+  { consumer: 'load-balancer', target: 'dispatcher', setid: 10 },
+  { consumer: 'dispatcher', target: 'registrar', setid: 20 },
+  { consumer: 'dispatcher', target: 'media', setid: 30 },
+  { consumer: 'dispatcher', target: 'outbound', setid: 40 },
+  { consumer: 'registrar', target: 'load-balancer', setid: 50 },
+  { consumer: 'outbound', target: 'load-balancer', setid: 50 },
+];
+
+/** The sets that a Kamailio of this role loads, ascending, without doubles. */
+export function setsConsumedBy(wiring: Wiring, role: Role): number[] {
+  return unique(wiring.filter((rule) => rule.consumer === role).map((rule) => rule.setid));
+}
+
+/** The sets in which a node of this role is listed, ascending, without doubles. */
+export function setsListing(wiring: Wiring, role: Role): number[] {
+  return unique(wiring.filter((rule) => rule.target === role).map((rule) => rule.setid));
+}
+
+/** The roles whose Kamailios load a set. */
+export function consumersOf(wiring: Wiring, setid: number): Role[] {
+  return [...new Set(wiring.filter((rule) => rule.setid === setid).map((rule) => rule.consumer))];
+}
+
+function unique(setids: readonly number[]): number[] {
+  return [...new Set(setids)].sort((a, b) => a - b);
+}

@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { killMarked, RUN_MARK } from './support/reaper.js';
+
+/**
+ * Runs the compiled tests with node's own runner and leaves nothing behind, whatever happens: every
+ * process of the run carries a mark in its environment, every file lies below one folder. What is
+ * still alive at the end is killed, named, and fails the run.
+ *
+ * `node dist/test/run.js [unit | integration | e2e | FILE...]`; no argument = everything.
+ */
+const HERE = 'dist/test';
+const SERIAL = ['integration', 'e2e'];
+
+function testFiles(wanted: readonly string[]): string[] {
+  const named = wanted.filter((name) => name.endsWith('.js'));
+  if (named.length > 0) return named;
+  const all = readdirSync(HERE, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.js'))
+    .sort();
+  const group = (file: string): string => SERIAL.find((s) => file.startsWith(`${s}/`)) ?? 'unit';
+  const chosen = wanted.length === 0 ? all : all.filter((file) => wanted.includes(group(file)));
+  return chosen.map((file) => join(HERE, file));
+}
+
+async function main(): Promise<number> {
+  const files = testFiles(process.argv.slice(2));
+  if (files.length === 0) {
+    process.stderr.write('no test file matches; run `make build` first\n');
+    return 2;
+  }
+  const mark = randomUUID();
+  const dir = mkdtempSync(join(tmpdir(), 'carna-test-'));
+  const env = { ...process.env, [RUN_MARK]: mark, CARNA_TEST_DIR: dir };
+  const child = spawn(
+    process.execPath,
+    ['--test', '--test-concurrency=2', '--test-timeout=300000', ...files],
+    { stdio: 'inherit', env, detached: true },
+  );
+  let interrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      interrupted = true;
+      if (child.pid !== undefined) child.kill('SIGKILL');
+    });
+  }
+  const code = await new Promise<number>((resolve) => {
+    child.on('error', () => resolve(1));
+    child.on('exit', (exitCode) => resolve(exitCode ?? 1));
+  });
+  const leaked = killMarked(mark);
+  rmSync(dir, { recursive: true, force: true });
+  if (interrupted) return 130;
+  for (const left of leaked)
+    process.stderr.write(`left running by a test: ${left.pid} ${left.command}\n`);
+  return leaked.length > 0 && code === 0 ? 1 : code;
+}
+
+process.exitCode = await main();
