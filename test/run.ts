@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killMarked, RUN_MARK } from './support/reaper.js';
@@ -15,11 +15,14 @@ import { killMarked, RUN_MARK } from './support/reaper.js';
 const HERE = 'dist/test';
 const SERIAL = ['integration', 'e2e'];
 
+/** What was compiled from a source that is gone must not run. */
+const sourceOf = (file: string): string => join('test', file.replace(/\.js$/, '.ts'));
+
 function testFiles(wanted: readonly string[]): string[] {
   const named = wanted.filter((name) => name.endsWith('.js'));
   if (named.length > 0) return named;
   const all = readdirSync(HERE, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.test.js'))
+    .filter((file) => file.endsWith('.test.js') && existsSync(sourceOf(file)))
     .sort();
   const group = (file: string): string => SERIAL.find((s) => file.startsWith(`${s}/`)) ?? 'unit';
   const chosen = wanted.length === 0 ? all : all.filter((file) => wanted.includes(group(file)));

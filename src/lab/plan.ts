@@ -1,0 +1,121 @@
+import type { NodeKind, Role } from '../topology/node.js';
+
+/** How large a lab is; what `carna lab up` takes as options. */
+export interface LabSize {
+  readonly loadBalancers: number;
+  readonly dispatchers: number;
+  readonly media: number;
+  readonly reconcilers: number;
+}
+
+export const DEFAULT_SIZE: LabSize = { loadBalancers: 1, dispatchers: 2, media: 3, reconcilers: 2 };
+
+/** Upper bound per role: each node is a process of its own on one machine. */
+export const MAX_NODES_PER_ROLE = 50;
+
+export interface LabAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One SIP server of the lab with its agent. Its name is its nodeId. */
+export interface LabNode {
+  readonly name: string;
+  readonly role: Role;
+  readonly kind: NodeKind;
+  readonly sip: LabAddress;
+  /** Where its agent answers HTTP. */
+  readonly http: LabAddress;
+  /** FreeSWITCH's event socket; null for a Kamailio, which has a ctl socket in its folder. */
+  readonly esl: LabAddress | null;
+}
+
+export interface LabReconciler {
+  readonly name: string;
+  readonly http: LabAddress;
+}
+
+/** Who stands where: every node on a loopback address of its own, so that all use the usual ports. */
+export interface LabPlan {
+  /** First two numbers of every address, for example `127.0`. */
+  readonly net: string;
+  readonly zookeeper: LabAddress;
+  readonly postgres: LabAddress;
+  /** Where calls come from. */
+  readonly caller: string;
+  readonly nodes: readonly LabNode[];
+  readonly reconcilers: readonly LabReconciler[];
+}
+
+const SIP_PORT = 5060;
+const ESL_PORT = 8021;
+const HTTP_PORT = 9100;
+
+/** Third number of the addresses of a role. */
+const SUBNET: Readonly<Record<Role, number>> = {
+  'load-balancer': 10,
+  dispatcher: 20,
+  media: 30,
+  registrar: 40,
+  outbound: 50,
+};
+
+/** Lays a lab of this size out below `net`. Pure; equal inputs give equal plans. */
+export function planLab(size: LabSize, net: string): LabPlan {
+  return {
+    net,
+    zookeeper: { host: `${net}.1.1`, port: 2181 },
+    postgres: { host: `${net}.1.2`, port: 5432 },
+    caller: `${net}.2.1`,
+    nodes: [
+      ...series(size.loadBalancers, (n) => labNode(net, 'load-balancer', n)),
+      ...series(size.dispatchers, (n) => labNode(net, 'dispatcher', n)),
+      ...series(size.media, (n) => labNode(net, 'media', n)),
+    ],
+    reconcilers: series(size.reconcilers, (n) => ({
+      name: `reconciler-${n}`,
+      http: { host: `${net}.1.${10 + n}`, port: HTTP_PORT },
+    })),
+  };
+}
+
+/** Node number `n` (from 1) of a role. */
+export function labNode(net: string, role: Role, n: number): LabNode {
+  const host = `${net}.${SUBNET[role]}.${n}`;
+  const kind: NodeKind = role === 'media' ? 'freeswitch' : 'kamailio';
+  return {
+    name: `${role === 'load-balancer' ? 'lb' : role}-${n}`,
+    role,
+    kind,
+    sip: { host, port: SIP_PORT },
+    http: { host, port: HTTP_PORT },
+    esl: kind === 'freeswitch' ? { host, port: ESL_PORT } : null,
+  };
+}
+
+/** Every address that must be free before a lab starts, with who wants it. */
+export function addressesOf(
+  plan: LabPlan,
+): { readonly who: string; readonly address: LabAddress; readonly udp: boolean }[] {
+  return [
+    { who: 'zookeeper', address: plan.zookeeper, udp: false },
+    { who: 'postgres', address: plan.postgres, udp: false },
+    ...plan.reconcilers.map((r) => ({ who: r.name, address: r.http, udp: false })),
+    ...plan.nodes.flatMap((node) => nodeAddresses(node)),
+  ];
+}
+
+/** The addresses of one node. */
+export function nodeAddresses(
+  node: LabNode,
+): { readonly who: string; readonly address: LabAddress; readonly udp: boolean }[] {
+  return [
+    { who: node.name, address: node.sip, udp: true },
+    { who: node.name, address: node.http, udp: false },
+    ...(node.esl === null ? [] : [{ who: node.name, address: node.esl, udp: false }]),
+  ];
+}
+
+function series<T>(count: number, make: (n: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index + 1));
+}
