@@ -1,0 +1,105 @@
+import { LAB_CLUSTER, LAB_DC, LAB_LOGINS, loginUrl, secretFiles } from './secrets.js';
+import type { LabNode, LabPlan, LabReconciler } from './plan.js';
+import type { LabSecrets } from './state.js';
+import { ctlSocket, LAB_MARK, partDir } from './state.js';
+
+/** What the environment of every daemon of one lab is made of. */
+export interface LabContext {
+  readonly runDir: string;
+  readonly plan: LabPlan;
+  readonly secrets: LabSecrets;
+  readonly pingIntervalS: number;
+  /** The environment of the command that starts them. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** ZooKeeper's sessions in the lab; its tick of 500 ms allows 1 to 10 s. */
+export const AGENT_ZK_SESSION_MS = 6_000;
+export const RECONCILER_ZK_SESSION_MS = 4_000;
+export const LAB_TICK_MS = 500;
+
+/** Variables of ours that a daemon inherits from whoever starts the lab: which binaries to use, and marks. */
+const INHERITED = new Set([
+  'CARNA_KAMAILIO',
+  'CARNA_POSTGRES_BIN',
+  'CARNA_ZOOKEEPER_CLASSPATH',
+  'CARNA_FREESWITCH',
+  'CARNA_JAVA',
+  'CARNA_SIPP',
+  'CARNA_LOG_LEVEL',
+  'CARNA_TEST_RUN',
+]);
+
+/** The caller's environment without settings of another platform, marked as this lab's. */
+export function baseEnv(env: NodeJS.ProcessEnv, runDir: string): NodeJS.ProcessEnv {
+  const kept = Object.entries(env).filter(
+    ([name]) => !name.startsWith('CARNA_') || INHERITED.has(name),
+  );
+  return { ...Object.fromEntries(kept), [LAB_MARK]: runDir };
+}
+
+export function reconcilerEnv(context: LabContext, reconciler: LabReconciler): NodeJS.ProcessEnv {
+  const files = secretFiles(context.runDir);
+  return {
+    ...commonEnv(context),
+    CARNA_ZK_SESSION_TIMEOUT_MS: String(RECONCILER_ZK_SESSION_MS),
+    CARNA_DATABASE_URL_FILE: files.reconcilerUrl,
+    CARNA_RECONCILER_ID: reconciler.name,
+    CARNA_HTTP_HOST: reconciler.http.host,
+    CARNA_HTTP_PORT: String(reconciler.http.port),
+  };
+}
+
+/** The agent's environment, which its SIP server inherits: the configurations take every value from there. */
+export function agentEnv(
+  context: LabContext,
+  node: LabNode,
+  serverCommand: readonly string[],
+): NodeJS.ProcessEnv {
+  const files = secretFiles(context.runDir);
+  const shared = {
+    ...commonEnv(context),
+    CARNA_ZK_SESSION_TIMEOUT_MS: String(AGENT_ZK_SESSION_MS),
+    CARNA_NODE_ID: node.name,
+    CARNA_ROLE: node.role,
+    CARNA_KIND: node.kind,
+    CARNA_SIP_HOST: node.sip.host,
+    CARNA_SIP_PORT: String(node.sip.port),
+    CARNA_HTTP_HOST: node.http.host,
+    CARNA_HTTP_PORT: String(node.http.port),
+    CARNA_STATE_DIR: partDir(context.runDir, node.name),
+    CARNA_SERVER_COMMAND: JSON.stringify(serverCommand),
+  };
+  if (node.esl !== null) {
+    return {
+      ...shared,
+      CARNA_ESL_HOST: node.esl.host,
+      CARNA_ESL_PORT: String(node.esl.port),
+      CARNA_ESL_PASSWORD_FILE: files.eslPassword,
+      CARNA_NODE_NAME: node.name,
+    };
+  }
+  return {
+    ...shared,
+    CARNA_CTL_SOCKET: ctlSocket(context.runDir, node),
+    CARNA_DATABASE_URL_FILE: files.readerUrl,
+    CARNA_KAMAILIO_DB_URL: loginUrl(
+      context.plan,
+      LAB_LOGINS.kamailio.user,
+      context.secrets.kamailioPassword,
+      'postgres',
+    ),
+    CARNA_PING_INTERVAL: String(context.pingIntervalS),
+  };
+}
+
+function commonEnv(context: LabContext): NodeJS.ProcessEnv {
+  const { host, port } = context.plan.zookeeper;
+  return {
+    ...baseEnv(context.env, context.runDir),
+    CARNA_CLUSTER: LAB_CLUSTER,
+    CARNA_DC: LAB_DC,
+    CARNA_ZOOKEEPER: `${host}:${port}`,
+    CARNA_ZOOKEEPER_AUTH_FILE: secretFiles(context.runDir).zookeeperAuth,
+  };
+}

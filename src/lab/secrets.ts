@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LabPlan } from './plan.js';
+import type { LabSecrets } from './state.js';
+
+/** Passwords of one run of the lab; nothing is shared between runs. */
+export function newSecrets(): LabSecrets {
+  const password = (): string => randomBytes(18).toString('base64url');
+  return {
+    superuserPassword: password(),
+    reconcilerPassword: password(),
+    readerPassword: password(),
+    kamailioPassword: password(),
+    eslPassword: password(),
+    zookeeperAuth: `carna:${password()}`,
+  };
+}
+
+export const LAB_DATABASE = 'carna';
+export const LAB_CLUSTER = 'lab';
+export const LAB_DC = 'dc1';
+
+/** Logins that the lab makes, one for each job, with the group role that limits it. */
+export const LAB_LOGINS = {
+  reconciler: { user: 'lab_reconciler', role: 'carna_writer' },
+  reader: { user: 'lab_reader', role: 'carna_reader' },
+  kamailio: { user: 'lab_kamailio', role: 'carna_kamailio' },
+} as const;
+
+/** The URL of a login; `scheme` is `postgres` for Kamailio, which knows no other spelling. */
+export function loginUrl(
+  plan: LabPlan,
+  user: string,
+  password: string,
+  scheme: 'postgresql' | 'postgres' = 'postgresql',
+): string {
+  return `${scheme}://${user}:${password}@${plan.postgres.host}:${plan.postgres.port}/${LAB_DATABASE}`;
+}
+
+/** Paths of the files, mode 0600, from which the daemons read what must not stand in argv or environment. */
+export interface SecretFiles {
+  readonly zookeeperAuth: string;
+  readonly reconcilerUrl: string;
+  readonly readerUrl: string;
+  readonly eslPassword: string;
+}
+
+export function secretFiles(runDir: string): SecretFiles {
+  const dir = join(runDir, 'secrets');
+  return {
+    zookeeperAuth: join(dir, 'zookeeper-auth'),
+    reconcilerUrl: join(dir, 'reconciler-database-url'),
+    readerUrl: join(dir, 'reader-database-url'),
+    eslPassword: join(dir, 'esl-password'),
+  };
+}
+
+export function writeSecretFiles(runDir: string, plan: LabPlan, secrets: LabSecrets): void {
+  const files = secretFiles(runDir);
+  mkdirSync(join(runDir, 'secrets'), { recursive: true, mode: 0o700 });
+  const write = (file: string, text: string): void =>
+    writeFileSync(file, `${text}\n`, { mode: 0o600 });
+  write(files.zookeeperAuth, secrets.zookeeperAuth);
+  write(
+    files.reconcilerUrl,
+    loginUrl(plan, LAB_LOGINS.reconciler.user, secrets.reconcilerPassword),
+  );
+  write(files.readerUrl, loginUrl(plan, LAB_LOGINS.reader.user, secrets.readerPassword));
+  write(files.eslPassword, secrets.eslPassword);
+}

@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { ProcessIdentity } from './parts/daemon.js';
+import { identityOf, isAlive, signalDaemon, stopDaemon } from './parts/daemon.js';
+import { stopPostgres } from './parts/postgres.js';
+import { stopZookeeper } from './parts/zookeeper.js';
+import { serverOf } from './server-pid.js';
+import type { LabState } from './state.js';
+import { LAB_MARK, removeRunDir } from './state.js';
+
+const SERVER_GRACE_MS = 1_000;
+
+/**
+ * Ends every process of a lab and removes its folder, whatever state it is in. Daemons that would bring
+ * others back (agents, reconcilers) end first and without a drain: the platform itself goes away.
+ *
+ * Returns what was still alive after the orderly part and had to be killed by its mark: nothing, normally.
+ */
+export async function tearDown(state: LabState): Promise<readonly ProcessIdentity[]> {
+  const infrastructure = new Set(['zookeeper', 'postgres']);
+  for (const [name, daemon] of Object.entries(state.processes)) {
+    if (!infrastructure.has(name)) signalDaemon(daemon, 'SIGKILL');
+  }
+  await Promise.all(
+    state.plan.nodes.map(async (node) => {
+      const server = serverOf(state.runDir, node);
+      if (server === null) return;
+      signalDaemon(server, 'SIGCONT', true); // A frozen server cannot take a signal.
+      await stopDaemon(server, node.kind === 'kamailio' ? 'SIGTERM' : 'SIGKILL', SERVER_GRACE_MS);
+    }),
+  );
+  const { zookeeper, postgres } = state.processes;
+  await Promise.all([
+    zookeeper === undefined ? undefined : thaw(zookeeper, stopZookeeper),
+    postgres === undefined ? undefined : thaw(postgres, stopPostgres),
+  ]);
+  const left = killMarked(state.runDir);
+  removeRunDir(state.runDir);
+  return left;
+}
+
+async function thaw(
+  daemon: ProcessIdentity,
+  stop: (daemon: ProcessIdentity) => Promise<void>,
+): Promise<void> {
+  signalDaemon(daemon, 'SIGCONT');
+  await stop(daemon);
+}
+
+/** Kills every process whose environment carries the lab's mark: nothing escapes by detaching (Linux /proc). */
+export function killMarked(runDir: string): readonly ProcessIdentity[] {
+  const left = markedProcesses(runDir);
+  for (const found of left) signalDaemon(found, 'SIGKILL');
+  return left;
+}
+
+/** The living processes of a lab by their mark, without ourselves. */
+export function markedProcesses(runDir: string): readonly ProcessIdentity[] {
+  const wanted = `${LAB_MARK}=${runDir}`;
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && pid !== process.pid && pid !== process.ppid)
+    .filter((pid) => environOf(pid).includes(wanted))
+    .map(identityOf)
+    .filter((found) => found !== null)
+    .filter(isAlive);
+}
+
+function environOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  } catch {
+    return []; // Ended meanwhile, or another user's.
+  }
+}
