@@ -6,6 +6,7 @@ import { ctlSocket, LAB_MARK, partDir } from './state.js';
 /** What the environment of every daemon of one lab is made of. */
 export interface LabContext {
   readonly runDir: string;
+  readonly mark: string;
   readonly plan: LabPlan;
   readonly secrets: LabSecrets;
   readonly pingIntervalS: number;
@@ -31,11 +32,11 @@ const INHERITED = new Set([
 ]);
 
 /** The caller's environment without settings of another platform, marked as this lab's. */
-export function baseEnv(env: NodeJS.ProcessEnv, runDir: string): NodeJS.ProcessEnv {
+export function baseEnv(env: NodeJS.ProcessEnv, mark: string): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(
     ([name]) => !name.startsWith('CARNA_') || INHERITED.has(name),
   );
-  return { ...Object.fromEntries(kept), [LAB_MARK]: runDir };
+  return { ...Object.fromEntries(kept), [LAB_MARK]: mark };
 }
 
 export function reconcilerEnv(context: LabContext, reconciler: LabReconciler): NodeJS.ProcessEnv {
@@ -96,7 +97,7 @@ export function agentEnv(
 function commonEnv(context: LabContext): NodeJS.ProcessEnv {
   const { host, port } = context.plan.zookeeper;
   return {
-    ...baseEnv(context.env, context.runDir),
+    ...baseEnv(context.env, context.mark),
     CARNA_CLUSTER: LAB_CLUSTER,
     CARNA_DC: LAB_DC,
     CARNA_ZOOKEEPER: `${host}:${port}`,

@@ -23,6 +23,8 @@ export type MediaServer =
 export interface LabState {
   readonly schema: 1;
   readonly runDir: string;
+  /** Value of LAB_MARK in the environment of every process of this run. */
+  readonly mark: string;
   readonly startedAtMs: number;
   readonly plan: LabPlan;
   readonly media: MediaServer;
@@ -41,12 +43,12 @@ export interface LabSecrets {
   readonly zookeeperAuth: string;
 }
 
-/** Marks every process of a lab, by inheritance, with its run directory. */
-export const LAB_MARK = 'CARNA_LAB_DIR';
+/** Marks every process of one run, by inheritance. Not a setting: nobody's shell carries it. */
+export const LAB_MARK = 'CARNA_LAB_MARK';
 
 /** Where a lab lives unless told otherwise: `CARNA_LAB_DIR`, else one folder per user in the temporary folder. */
 export function defaultRunDir(env: NodeJS.ProcessEnv): string {
-  const named = env[LAB_MARK];
+  const named = env['CARNA_LAB_DIR'];
   if (named !== undefined && named !== '') return named;
   const uid = process.getuid?.() ?? 0;
   return join(tmpdir(), uid === 0 ? 'carna-lab' : `carna-lab-${uid}`);

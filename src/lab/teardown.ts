@@ -33,7 +33,7 @@ export async function tearDown(state: LabState): Promise<readonly ProcessIdentit
     zookeeper === undefined ? undefined : thaw(zookeeper, stopZookeeper),
     postgres === undefined ? undefined : thaw(postgres, stopPostgres),
   ]);
-  const left = killMarked(state.runDir);
+  const left = killMarked(state.mark);
   removeRunDir(state.runDir);
   return left;
 }
@@ -47,18 +47,18 @@ async function thaw(
 }
 
 /** Kills every process whose environment carries the lab's mark: nothing escapes by detaching (Linux /proc). */
-export function killMarked(runDir: string): readonly ProcessIdentity[] {
-  const left = markedProcesses(runDir);
+export function killMarked(mark: string): readonly ProcessIdentity[] {
+  const left = markedProcesses(mark);
   for (const found of left) signalDaemon(found, 'SIGKILL');
   return left;
 }
 
 /** The living processes of a lab by their mark, without ourselves. */
-export function markedProcesses(runDir: string): readonly ProcessIdentity[] {
-  const wanted = `${LAB_MARK}=${runDir}`;
+export function markedProcesses(mark: string): readonly ProcessIdentity[] {
+  const wanted = `${LAB_MARK}=${mark}`;
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => Number.isInteger(pid) && pid !== process.pid && pid !== process.ppid)
+    .filter((pid) => Number.isInteger(pid) && pid !== process.pid)
     .filter((pid) => environOf(pid).includes(wanted))
     .map(identityOf)
     .filter((found) => found !== null)
