@@ -1,0 +1,184 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
+import { isAlive, signalDaemon, startDaemon } from '../../../src/lab/parts/daemon.js';
+import type { KamailioRole } from '../../../src/lab/parts/kamailio.js';
+import { kamailioBinary, kamailioCommand } from '../../../src/lab/parts/kamailio.js';
+import { postgresUrl, startPostgres, stopPostgres } from '../../../src/lab/parts/postgres.js';
+import { waitUntil } from '../../../src/util/wait.js';
+import { freePort, testDir } from '../../support/resources.js';
+
+const run = promisify(execFile);
+const SCHEMA_DIR = '/usr/share/kamailio/postgres';
+const PASSWORD = 'for-this-test-only';
+const READY_MS = 15_000;
+
+/** PostgreSQL with Kamailio's own schema, shared by the tests of one file. */
+export interface Database {
+  /** As Kamailio spells it. */
+  readonly url: string;
+  sql(text: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startDatabase(): Promise<Database> {
+  const server = { host: '127.0.0.1', port: await freePort(), password: PASSWORD };
+  const dir = join(testDir('pg'), 'pg');
+  const postgres = await startPostgres({ ...server, dir, env: process.env });
+  const url = postgresUrl(server, 'postgres');
+  const psql = async (...args: string[]): Promise<void> => {
+    await run('psql', ['-qX', '-v', 'ON_ERROR_STOP=1', '-d', url, ...args]);
+  };
+  for (const file of ['standard', 'dispatcher']) {
+    await psql('-1', '-f', join(SCHEMA_DIR, `${file}-create.sql`));
+  }
+  return {
+    url: url.replace('postgresql:', 'postgres:'),
+    sql: (text) => psql('-c', text),
+    stop: () => stopPostgres(postgres),
+  };
+}
+
+export interface Node {
+  readonly role: KamailioRole;
+  readonly host: string;
+  readonly process: ProcessIdentity;
+  readonly logFile: string;
+  rpc(...words: string[]): Promise<string>;
+  /** SIGKILL to the whole process group, as when a host dies. */
+  kill(): Promise<void>;
+}
+
+export interface Platform {
+  readonly loadBalancer: Node;
+  readonly dispatchers: readonly Node[];
+  stop(): Promise<void>;
+}
+
+export interface PlatformOptions {
+  readonly database: Database;
+  /** Distinguishes the rows and views of platforms that share a database: letters and digits. */
+  readonly name: string;
+  readonly loadBalancer: string;
+  readonly dispatchers: readonly string[];
+  readonly media: readonly string[];
+  /** Addresses in set 10 that nobody serves. */
+  readonly deadDispatchers?: readonly string[];
+  /** Seconds; a large one keeps Kamailio from finding dead nodes before the calls do. */
+  readonly pingInterval?: number;
+}
+
+/** One load-balancer and its dispatchers over rows for the given addresses, ready to serve. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { database, name } = options;
+  const dispatchers = [...options.dispatchers, ...(options.deadDispatchers ?? [])];
+  for (const [setid, hosts] of [
+    [10, dispatchers],
+    [30, options.media],
+  ] as const) {
+    for (const host of hosts) {
+      await database.sql(
+        'insert into dispatcher (setid, destination, flags, description) ' +
+          `values (${setid}, 'sip:${host}:5060', 8, 'carna:${name}')`,
+      );
+    }
+  }
+  await makeView(database, `${name}_lb`, name, '10');
+  await makeView(database, `${name}_disp`, name, '20, 30, 40');
+  const dir = testDir(name);
+  const nodes: Node[] = [];
+  const start = async (role: KamailioRole, host: string, table: string): Promise<Node> => {
+    const node = await startNode({
+      role,
+      host,
+      dir: join(dir, host),
+      env: {
+        CARNA_KAMAILIO_DB_URL: database.url,
+        CARNA_DISPATCHER_TABLE: table,
+        CARNA_PING_INTERVAL: String(options.pingInterval ?? 1),
+        CARNA_LOG_CALLS: '1',
+        CARNA_CHILDREN: '2',
+      },
+    });
+    nodes.push(node);
+    return node;
+  };
+  const stop = async (): Promise<void> => {
+    for (const node of nodes.reverse()) await node.kill();
+  };
+  try {
+    const running: Node[] = [];
+    for (const host of options.dispatchers) {
+      running.push(await start('dispatcher', host, `${name}_disp`));
+    }
+    const loadBalancer = await start('load-balancer', options.loadBalancer, `${name}_lb`);
+    return { loadBalancer, dispatchers: running, stop };
+  } catch (err) {
+    await stop();
+    throw err;
+  }
+}
+
+export interface NodeOptions {
+  readonly role: KamailioRole;
+  readonly host: string;
+  readonly dir: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function startNode(options: NodeOptions): Promise<Node> {
+  const { role, host, dir } = options;
+  mkdirSync(dir, { recursive: true });
+  const socket = join(dir, 'ctl');
+  const logFile = join(dir, 'log');
+  const binary = kamailioBinary(process.env);
+  const [command = '', ...args] = kamailioCommand({
+    role,
+    binary,
+    runDir: dir,
+    shmMb: 64,
+    pkgMb: 8,
+  });
+  const env = {
+    ...process.env,
+    CARNA_SIP_HOST: host,
+    CARNA_SIP_PORT: '5060',
+    CARNA_CTL_SOCKET: socket,
+    CARNA_NODE_ID: `${role}-${host}`,
+    ...options.env,
+  };
+  const process_ = await startDaemon({ name: role, command, args, env, cwd: dir, logFile });
+  const rpc = async (...words: string[]): Promise<string> =>
+    (await run('kamcmd', ['-s', `unixs:${socket}`, ...words], { timeout: 5_000 })).stdout;
+  await waitUntil(`${role} on ${host} answers RPC`, READY_MS, async () => {
+    if (!isAlive(process_)) throw new Error(`${role} ended: ${readFileSync(logFile, 'utf8')}`);
+    return (
+      existsSync(socket) &&
+      (await rpc('core.version').then(
+        () => true,
+        () => false,
+      ))
+    );
+  });
+  const kill = async (): Promise<void> => {
+    // The group, not the process: Kamailio's workers go on serving without their main process.
+    signalDaemon(process_, 'SIGKILL', true);
+    await waitUntil(`${role} on ${host} is gone`, READY_MS, () => !isAlive(process_), 5);
+  };
+  return { role, host, process: process_, logFile, rpc, kill };
+}
+
+async function makeView(
+  database: Database,
+  view: string,
+  name: string,
+  setids: string,
+): Promise<void> {
+  await database.sql(
+    `create view ${view} as select * from dispatcher ` +
+      `where setid in (${setids}) and description = 'carna:${name}' order by setid, destination; ` +
+      `insert into version (table_name, table_version) values ('${view}', 4)`,
+  );
+}

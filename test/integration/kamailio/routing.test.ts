@@ -1,0 +1,351 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { waitUntil } from '../../../src/util/wait.js';
+import { loopbackNet } from '../../support/resources.js';
+import type { Database, Platform, PlatformOptions } from './platform.js';
+import { startDatabase, startPlatform } from './platform.js';
+import type { Received, RequestParts, SipPeer } from './sip-peer.js';
+import { header, openPeer, request } from './sip-peer.js';
+
+const NET = loopbackNet();
+/** Longer than any test: a dead node is found by the call itself, not by a ping before it. */
+const NO_PINGS_S = 3_600;
+
+let database: Database;
+let open: { close(): Promise<void> }[] = [];
+let tests = 0;
+
+before(async () => {
+  database = await startDatabase();
+});
+after(async () => database.stop());
+afterEach(async () => {
+  for (const resource of open.reverse()) await resource.close();
+  open = [];
+});
+
+interface Scene {
+  readonly platform: Platform;
+  readonly caller: SipPeer;
+  readonly media: readonly SipPeer[];
+  readonly loadBalancer: string;
+  /** Sends a request of the caller to the load-balancer. */
+  call(method: string, parts: Partial<RequestParts> & { readonly callId: string }): void;
+}
+
+interface SceneOptions extends Partial<Pick<PlatformOptions, 'deadDispatchers' | 'pingInterval'>> {
+  readonly dispatchers?: number;
+  readonly media?: number;
+  /** Media addresses in the table that nobody serves. */
+  readonly deadMedia?: number;
+}
+
+/** A fresh platform on addresses of its own. */
+async function scene(options: SceneOptions = {}): Promise<Scene> {
+  const first = ++tests * 20;
+  assert.ok(first < 250, 'too many scenes for one /24: give this file a second one');
+  const address = (index: number): string => `${NET}.${first - 20 + index}`;
+  const addresses = (from: number, count: number): string[] =>
+    Array.from({ length: count }, (_, i) => address(from + i));
+  const media: SipPeer[] = [];
+  const caller = await opened(openPeer(address(1)));
+  for (const host of addresses(10, options.media ?? 1)) media.push(await opened(openPeer(host)));
+  const loadBalancer = address(2);
+  const platform = await startPlatform({
+    database,
+    name: `scene${tests}`,
+    loadBalancer,
+    dispatchers: addresses(3, options.dispatchers ?? 1),
+    media: [...media.map((peer) => peer.host), ...addresses(15, options.deadMedia ?? 0)],
+    ...(options.deadDispatchers === undefined ? {} : { deadDispatchers: options.deadDispatchers }),
+    pingInterval: options.pingInterval ?? NO_PINGS_S,
+  });
+  open.push({ close: () => platform.stop() });
+  const call: Scene['call'] = (method, parts) =>
+    caller.send(
+      request(method, { from: caller, uri: `sip:somebody@${loadBalancer}`, ...parts }),
+      loadBalancer,
+    );
+  return { platform, caller, media, loadBalancer, call };
+}
+
+async function opened<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
+  const resource = await opening;
+  open.push(resource);
+  return resource;
+}
+
+/** Lets `media` answer the call with 200 and gives what the caller needs to go on. */
+async function establish(
+  s: Scene,
+  callId: string,
+): Promise<{ invite: Received; answer: Received }> {
+  const [media] = s.media;
+  assert.ok(media);
+  s.call('INVITE', { callId });
+  const invite = await media.until(/^INVITE /);
+  media.reply(invite, '200 OK', [`Contact: <sip:media@${media.host}:${media.port}>`]);
+  const answer = await s.caller.until(/^SIP\/2.0 200 /);
+  return { invite, answer };
+}
+
+/** What a caller sends within the dialog: to the Contact, along the Record-Route. */
+function within(answer: Received, callId: string): Omit<RequestParts, 'from'> {
+  const [, uri = ''] = /<([^>]+)>/.exec(header(answer.text, 'Contact')[0] ?? '') ?? [];
+  const routes = header(answer.text, 'Record-Route').reverse();
+  return { uri, callId, toTag: 'peer', cseq: 2, headers: routes.map((route) => `Route: ${route}`) };
+}
+
+test('the way of a call: header contract, and nothing of the dialog passes a dispatcher', async () => {
+  const s = await scene();
+  const [media] = s.media;
+  assert.ok(media);
+  s.call('INVITE', {
+    callId: 'contract',
+    headers: ['X-Carna-Tenant: forged', 'x-carna-src: 9.9.9.9:9', 'X-Other: kept'],
+  });
+  const invite = await media.until(/^INVITE /);
+  assert.deepEqual(header(invite.text, 'X-Carna-Tenant'), []);
+  assert.deepEqual(header(invite.text, 'X-Carna-Src'), [`${s.caller.host}:${s.caller.port}`]);
+  assert.deepEqual(header(invite.text, 'X-Carna-Node'), [`load-balancer-${s.loadBalancer}`]);
+  assert.deepEqual(header(invite.text, 'X-Other'), ['kept']);
+  const recorded = header(invite.text, 'Record-Route');
+  assert.equal(recorded.length, 1);
+  assert.ok(recorded[0]?.includes(s.loadBalancer), 'only the load-balancer records itself');
+
+  media.reply(invite, '200 OK', [
+    `Contact: <sip:media@${media.host}:${media.port}>`,
+    'X-Carna-User: inside',
+    'Server: Media/1.0',
+    'User-Agent: Media/1.0',
+  ]);
+  const answer = await s.caller.until(/^SIP\/2.0 200 /);
+  assert.doesNotMatch(answer.text, /X-Carna|Server:|User-Agent:/i);
+
+  for (const dispatcher of s.platform.dispatchers) await dispatcher.kill();
+  s.call('ACK', { ...within(answer, 'contract'), cseq: 1, branch: 'contract-ack' });
+  const ack = await media.until(/^ACK /);
+  assert.equal(
+    ack.host,
+    s.loadBalancer,
+    'an in-dialog request comes from the load-balancer itself',
+  );
+  s.call('BYE', within(answer, 'contract'));
+  media.reply(await media.until(/^BYE /), '200 OK');
+  await s.caller.until(/^SIP\/2.0 200 [^]*CSeq: 2 BYE/);
+});
+
+test('a CANCEL follows its INVITE to the same media node', async () => {
+  const s = await scene({ media: 3 });
+  s.call('INVITE', { callId: 'cancel' });
+  await waitUntil('somebody rings', 5_000, () => s.media.some((m) => m.received.length > 0));
+  const ringing = s.media.find((m) => m.received.length > 0);
+  assert.ok(ringing);
+  const invite = await ringing.until(/^INVITE /);
+  ringing.reply(invite, '180 Ringing');
+  await s.caller.until(/^SIP\/2.0 180 /);
+  s.call('CANCEL', { callId: 'cancel' });
+  ringing.reply(await ringing.until(/^CANCEL /), '200 OK');
+  ringing.reply(invite, '487 Request Terminated');
+  await s.caller.until(/^SIP\/2.0 200 [^]*CSeq: 1 CANCEL/);
+  await s.caller.until(/^SIP\/2.0 487 /);
+  const others = s.media.filter((m) => m !== ringing);
+  assert.deepEqual(
+    others.flatMap((m) => m.received),
+    [],
+  );
+  s.call('CANCEL', { callId: 'never-sent' });
+  await s.caller.until(/^SIP\/2.0 481 /);
+});
+
+test('what cannot be: forged route, unknown dialog, unknown method, too many hops', async () => {
+  const s = await scene();
+  const route = `Route: <sip:${s.media[0]?.host};lr>`;
+  s.call('INVITE', { callId: 'forged', headers: [route] });
+  await s.caller.until(/^SIP\/2.0 403 /);
+  s.call('BYE', { callId: 'unknown', toTag: 'nobody' });
+  await s.caller.until(/^SIP\/2.0 481 /);
+  s.call('PUBLISH', { callId: 'method' });
+  assert.match((await s.caller.until(/^SIP\/2.0 405 /)).text, /\r\nAllow: INVITE/);
+  const text = request('INVITE', {
+    from: s.caller,
+    uri: `sip:x@${s.loadBalancer}`,
+    callId: 'hops',
+  });
+  s.caller.send(text.replace('Max-Forwards: 70', 'Max-Forwards: 0'), s.loadBalancer);
+  await s.caller.until(/^SIP\/2.0 483 /);
+  assert.deepEqual(s.media[0]?.received, []);
+});
+
+test('no answer of ours carries a banner', async () => {
+  const s = await scene();
+  const monitor = await opened(openPeer(`${NET}.250`, false));
+  monitor.send(
+    request('OPTIONS', { from: monitor, uri: `sip:${s.loadBalancer}:5060`, callId: 'options' }),
+    s.loadBalancer,
+  );
+  const answer = await monitor.until(/^SIP\/2.0 200 /);
+  assert.doesNotMatch(answer.text, /kamailio|Server:|Warning:/i);
+});
+
+test('a node that says 503 is passed over, a busy callee is not', async () => {
+  const s = await scene({ media: 2 });
+  for (const media of s.media) {
+    void media
+      .until(/^INVITE [^]*Call-ID: full/)
+      .then((i) => media.reply(i, '503 Full'))
+      .catch(() => undefined);
+  }
+  s.call('INVITE', { callId: 'full' });
+  const given = await s.caller.until(/^SIP\/2.0 5\d\d /);
+  assert.match(given.text, /^SIP\/2.0 503 /, 'the edge speaks for itself');
+  assert.match(given.text, /\r\nRetry-After: \d+\r\n/);
+  for (const media of s.media) assert.equal(invites(media, 'full'), 1);
+
+  s.call('INVITE', { callId: 'busy' });
+  await waitUntil('one of them rings', 5_000, () => s.media.some((m) => invites(m, 'busy') > 0));
+  const asked = s.media.find((m) => invites(m, 'busy') > 0);
+  asked?.reply(await asked.until(/^INVITE [^]*Call-ID: busy/), '486 Busy Here');
+  await s.caller.until(/^SIP\/2.0 486 /);
+  assert.equal(
+    s.media.reduce((sum, m) => sum + invites(m, 'busy'), 0),
+    1,
+  );
+});
+
+test('silent media nodes are tried at most three at a time, marked, and the caller is told to retry', async () => {
+  const s = await scene({ media: 0, deadMedia: 4 });
+  s.call('INVITE', { callId: 'silence' });
+  const given = await s.caller.until(/^SIP\/2.0 [3-6]\d\d /);
+  assert.match(given.text, /^SIP\/2.0 503 [^]*\r\nRetry-After: \d+\r\n/);
+  const [dispatcher] = s.platform.dispatchers;
+  const list = (await dispatcher?.rpc('dispatcher.list')) ?? '';
+  assert.equal(list.match(/FLAGS: IP/g)?.length, 3, list);
+  assert.equal(list.match(/FLAGS: AP/g)?.length, 1, list);
+});
+
+test('a node disabled while a call waits for it stays disabled', async () => {
+  const s = await scene({ media: 0, deadMedia: 1 });
+  const [dispatcher] = s.platform.dispatchers;
+  assert.ok(dispatcher);
+  const silent = await opened(
+    openPeer(/sip:(127\.[\d.]+):5060/.exec(await dispatcher.rpc('dispatcher.list'))?.[1] ?? ''),
+  );
+  s.call('INVITE', { callId: 'drained' });
+  await silent.until(/^INVITE /);
+  await dispatcher.rpc('dispatcher.set_state', 'd', '30', `sip:${silent.host}:5060`);
+  await s.caller.until(/^SIP\/2.0 503 /);
+  assert.match(await dispatcher.rpc('dispatcher.list'), /FLAGS: DX/);
+});
+
+test('a silent dispatcher costs one try; with none left the edge answers 503 and Retry-After', async () => {
+  const s = await scene({ dispatchers: 2 });
+  const [first, second] = s.platform.dispatchers;
+  assert.ok(first && second);
+  await first.kill();
+  const seen = new Set<string>();
+  for (let i = 0; i < 6; i++) {
+    s.call('INVITE', { callId: `alive-${i}` });
+    const invite = await s.media[0]?.until(new RegExp(`^INVITE [^]*Call-ID: alive-${i}\r`));
+    seen.add(invite?.host ?? '');
+  }
+  assert.deepEqual([...seen], [second.host]);
+  await second.kill();
+  s.call('INVITE', { callId: 'nobody' });
+  const given = await s.caller.until(/^SIP\/2.0 503 [^]*Call-ID: nobody/);
+  assert.match(given.text, /\r\nRetry-After: 5\r\n/);
+  s.call('INVITE', { callId: 'nobody-marked' });
+  await s.caller.until(/^SIP\/2.0 503 [^]*Call-ID: nobody-marked/);
+});
+
+test('a draining dispatcher takes no new call: the load-balancer goes to the next', async () => {
+  const s = await scene({ dispatchers: 2 });
+  const [first, second] = s.platform.dispatchers;
+  assert.ok(first && second);
+  await first.rpc('pv.shvSet', 'drain', 'int', '1');
+  for (let i = 0; i < 8; i++) {
+    s.call('INVITE', { callId: `drain-${i}` });
+    const invite = await s.media[0]?.until(new RegExp(`^INVITE [^]*Call-ID: drain-${i}\r`));
+    assert.equal(invite?.host, second.host);
+  }
+  await second.rpc('pv.shvSet', 'drain', 'int', '1');
+  s.call('INVITE', { callId: 'all-drain' });
+  const given = await s.caller.until(/^SIP\/2.0 503 [^]*Call-ID: all-drain/);
+  assert.match(given.text, /\r\nRetry-After: 5\r\n/);
+  await first.rpc('pv.shvSet', 'drain', 'int', '0');
+  s.call('INVITE', { callId: 'undrained' });
+  assert.equal((await s.media[0]?.until(/^INVITE [^]*Call-ID: undrained/))?.host, first.host);
+});
+
+test('a draining load-balancer refuses new calls and pings, and keeps serving its dialogs until none is left', async () => {
+  const s = await scene();
+  const balancer = s.platform.loadBalancer;
+  const monitor = await opened(openPeer(`${NET}.251`, false));
+  const { answer } = await establish(s, 'kept');
+  s.call('ACK', { ...within(answer, 'kept'), cseq: 1, branch: 'kept-ack' });
+  await s.media[0]?.until(/^ACK /);
+  await balancer.rpc('pv.shvSet', 'drain', 'int', '1');
+  assert.match(await balancer.rpc('dlg.stats_active'), /all: 1/);
+
+  s.call('INVITE', { callId: 'refused' });
+  const given = await s.caller.until(/^SIP\/2.0 503 [^]*Call-ID: refused/);
+  assert.match(given.text, /\r\nRetry-After: 2\r\n/);
+  monitor.send(
+    request('OPTIONS', { from: monitor, uri: `sip:${s.loadBalancer}:5060`, callId: 'ping' }),
+    s.loadBalancer,
+  );
+  await monitor.until(/^SIP\/2.0 503 /);
+
+  s.call('BYE', within(answer, 'kept'));
+  s.media[0]?.reply(await s.media[0].until(/^BYE /), '200 OK');
+  await s.caller.until(/^SIP\/2.0 200 [^]*CSeq: 2 BYE/);
+  await waitUntil('no dialog is left', 8_000, async () =>
+    /all: 0/.test(await balancer.rpc('dlg.stats_active')),
+  );
+});
+
+test('a registration carries the Path of the load-balancer and has nowhere to go without registrars', async () => {
+  const s = await scene({ media: 0 });
+  await database.sql(
+    'insert into dispatcher (setid, destination, flags, description) ' +
+      `values (20, 'sip:${NET}.252:5060', 8, 'carna:scene${tests}')`,
+  );
+  s.call('REGISTER', { callId: 'no-registrar' });
+  const given = await s.caller.until(/^SIP\/2.0 503 /);
+  assert.match(given.text, /\r\nRetry-After: 5\r\n/);
+
+  const registrar = await opened(openPeer(`${NET}.252`));
+  await s.platform.dispatchers[0]?.rpc('dispatcher.reload');
+  s.call('REGISTER', { callId: 'registrar' });
+  const register = await registrar.until(/^REGISTER /);
+  const path = header(register.text, 'Path')[0] ?? '';
+  assert.ok(path.includes(s.loadBalancer), path);
+  assert.ok(path.includes(s.caller.host), 'the way back through the NAT');
+  assert.deepEqual(header(register.text, 'Record-Route'), []);
+  registrar.reply(register, '200 OK');
+  await s.caller.until(/^SIP\/2.0 200 [^]*Call-ID: registrar/);
+});
+
+test('a call that a media node makes goes to the outbound nodes, never back to media', async () => {
+  const s = await scene({ media: 2 });
+  const [media] = s.media;
+  const [dispatcher] = s.platform.dispatchers;
+  assert.ok(media && dispatcher);
+  media.send(
+    request('INVITE', { from: media, uri: `sip:b@${dispatcher.host}`, callId: 'leg-b' }),
+    dispatcher.host,
+  );
+  const given = await media.until(/^SIP\/2.0 480 /);
+  assert.match(given.text, /\r\nRetry-After: \d+\r\n/);
+  assert.equal(
+    s.media.reduce((sum, m) => sum + invites(m, 'leg-b'), 0),
+    0,
+  );
+});
+
+function invites(peer: SipPeer, callId: string): number {
+  const ids = peer.received.filter(
+    (m) => m.text.startsWith('INVITE ') && header(m.text, 'Call-ID')[0] === callId,
+  );
+  return new Set(ids.map((m) => header(m.text, 'Via')[0])).size;
+}
