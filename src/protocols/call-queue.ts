@@ -46,7 +46,7 @@ export class CallQueue {
         begin: () => {
           work().then(
             (value) => finish(() => resolve(value)),
-            (err: unknown) => finish(() => reject(err as Error)),
+            (err: Error) => finish(() => reject(err)),
           );
         },
         fail: (err) => finish(() => reject(err)),

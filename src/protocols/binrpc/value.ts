@@ -75,7 +75,9 @@ export function describe(value: BinrpcValue | undefined): string {
       return `an array of ${value.items.length}`;
     case 'bytes':
       return `${value.value.length} bytes`;
-    default:
+    case 'int':
+    case 'double':
+    case 'string':
       return `the ${value.kind} ${JSON.stringify(value.value).slice(0, 60)}`;
   }
 }

@@ -69,11 +69,9 @@ async function connect(socket: Socket, options: PingOptions): Promise<void> {
     socket.once('error', reject);
     const connected = (err?: Error): void => (err ? reject(err) : resolve());
     if (options.localHost === undefined) {
-      socket.connect(port, host, connected as () => void);
+      socket.connect(port, host, connected);
     } else {
-      socket.bind({ address: options.localHost }, () =>
-        socket.connect(port, host, connected as () => void),
-      );
+      socket.bind({ address: options.localHost }, () => socket.connect(port, host, connected));
     }
   });
 }
