@@ -313,13 +313,15 @@ interface GoneVerdict {
 /** What becomes of a row of ours without a znode behind it. */
 function judgeGone(input: DeriveInput, nodeId: string, row: DispatcherRow): GoneVerdict {
   const last = input.remembered.get(nodeId);
+  const isOut = input.intents.has(nodeId);
   const isDisabled = (row.flags & FLAGS_DISABLED) !== 0;
+  // Without memory a disabled row tells of a goodbye, unless an operator may have disabled it.
   const saidGoodbye =
-    last === undefined ? isDisabled : last.state === 'draining' || last.state === 'down';
+    last === undefined ? isDisabled && !isOut : last.state === 'draining' || last.state === 'down';
   if (saidGoodbye) {
     return { row: input.isSettled ? null : withFlags(row, FLAGS_DISABLED), why: 'goodbye' };
   }
-  if (input.intents.has(nodeId)) return { row: withFlags(row, FLAGS_DISABLED), why: 'intent' };
+  if (isOut) return { row: withFlags(row, FLAGS_DISABLED), why: 'intent' };
   switch (input.evidence.get(nodeId) ?? 'unknown') {
     case 'answers':
       return { row: withFlags(row, FLAGS_ACTIVE_PROBED), why: 'answers' };

@@ -55,7 +55,7 @@ export function guardPlan(input: GuardInput): Guarded {
     const losesChoice = was.selectable > 0 && now.selectable === 0;
     if (!losesLast && !losesChoice) continue;
     const unexplained = input.changes.filter(
-      (c) => c.row.setid === setid && isUnexplained(input, c),
+      (c) => c.row.setid === setid && takesAway(c, losesLast) && !isExplained(input, c),
     );
     if (unexplained.length === 0) {
       if (losesLast) mayEmpty.push(setid);
@@ -104,15 +104,21 @@ function add(counts: Map<number, Count>, row: DispatcherRow, by: number): void {
   if (isSelectable(row.flags)) count.selectable += by;
 }
 
-/** True for a change that takes something away without a word of the owner. */
-function isUnexplained(input: GuardInput, change: RowChange): boolean {
-  const takesAway =
-    change.kind === 'delete' ||
-    (change.kind === 'update' &&
-      isSelectable(change.before.flags) &&
-      !isSelectable(change.row.flags));
+/** True for a change that takes a row to choose, or with `anyRow` any row, out of its set. */
+function takesAway(change: RowChange, anyRow: boolean): boolean {
+  switch (change.kind) {
+    case 'insert':
+      return false;
+    case 'update':
+      return isSelectable(change.before.flags) && !isSelectable(change.row.flags);
+    case 'delete':
+      return anyRow || isSelectable(change.row.flags);
+  }
+}
+
+function isExplained(input: GuardInput, change: RowChange): boolean {
   const why = input.reasons.get(rowKey(change.row));
-  return takesAway && (why === undefined || !EXPLAINED.has(why));
+  return why !== undefined && EXPLAINED.has(why);
 }
 
 function describeHold(
