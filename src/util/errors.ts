@@ -167,3 +167,8 @@ export class LabError extends CarnaError {
 export function messageOf(err: unknown): string {
   return err instanceof Error ? err.message : String(err);
 }
+
+/** The table changed between reading and writing; nothing was written. Read again and plan anew. */
+export class StoreConflictError extends CarnaError {
+  readonly code = 'CARNA_STORE_CONFLICT';
+}

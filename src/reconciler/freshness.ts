@@ -1,0 +1,28 @@
+import type { Clock } from '../util/clock.js';
+
+/** How long the view has been fresh without a break: what is removed must wait for a settled view. */
+export class Freshness {
+  #sinceMs: number | null = null;
+  readonly #clock: Clock;
+  readonly #settleMs: number;
+
+  constructor(clock: Clock, settleMs: number) {
+    this.#clock = clock;
+    this.#settleMs = settleMs;
+  }
+
+  note(isFresh: boolean): void {
+    if (!isFresh) this.#sinceMs = null;
+    else this.#sinceMs ??= this.#clock.monoMs();
+  }
+
+  isSettled(): boolean {
+    return this.settlesInMs() === 0;
+  }
+
+  /** Milliseconds until the view counts as settled; null while it is stale. */
+  settlesInMs(): number | null {
+    if (this.#sinceMs === null) return null;
+    return Math.max(0, this.#sinceMs + this.#settleMs - this.#clock.monoMs());
+  }
+}

@@ -1,0 +1,98 @@
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { StoreRefusedError } from '../util/errors.js';
+import { consumingRoles, dispatcherView } from './consumer-views.js';
+import type { QueryFunction, Store } from './pool.js';
+
+/** `carna_writer`: the reconciler. `carna_kamailio`: a Kamailio's list. `carna_reader`: agents and operators. */
+export const GROUP_ROLES = ['carna_writer', 'carna_kamailio', 'carna_reader'] as const;
+export type GroupRole = (typeof GROUP_ROLES)[number];
+
+export interface LoginOptions {
+  readonly user: string;
+  readonly password: string;
+  readonly role: GroupRole;
+}
+
+const SCRAM_ITERATIONS = 4096;
+const SCRAM_SALT_BYTES = 16;
+const SCRAM_KEY_BYTES = 32;
+const USER_NAME = /^[a-z_][a-z0-9_-]{0,62}$/;
+
+/** Creates the missing group roles when we may, grants what each needs, and names those still missing. */
+export async function createGroupRoles(query: QueryFunction): Promise<GroupRole[]> {
+  const [me] = await query<{ may: boolean }>(
+    'SELECT rolsuper OR rolcreaterole AS may FROM pg_roles WHERE rolname = current_user',
+    [],
+  );
+  const missing: GroupRole[] = [];
+  for (const role of GROUP_ROLES) {
+    if (!(await hasRole(query, role))) {
+      if (me?.may !== true) {
+        missing.push(role);
+        continue;
+      }
+      await query(`CREATE ROLE ${role} NOLOGIN`);
+    }
+    await query(grantsOf(role));
+  }
+  return missing;
+}
+
+/**
+ * Creates a login of a group role, or sets the password of an existing one. The server is sent the
+ * SCRAM verifier, never the password, so it stands in no statement log.
+ *
+ * Throws StoreRefusedError for a name that is no plain lower-case one, or when we may not create roles.
+ */
+export async function createLogin(store: Store, login: LoginOptions): Promise<void> {
+  if (!USER_NAME.test(login.user)) {
+    throw new StoreRefusedError(`"${login.user}" is no plain lower-case role name`);
+  }
+  const verifier = scramVerifier(login.password, randomBytes(SCRAM_SALT_BYTES));
+  await store.withConnection(async (query) => {
+    await query('BEGIN');
+    const verb = (await hasRole(query, login.user)) ? 'ALTER' : 'CREATE';
+    await query(`${verb} ROLE "${login.user}" LOGIN PASSWORD '${verifier}'`);
+    await query(`GRANT ${login.role} TO "${login.user}"`);
+    await query('COMMIT');
+  });
+}
+
+async function hasRole(query: QueryFunction, role: string): Promise<boolean> {
+  return (await query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role])).length > 0;
+}
+
+function grantsOf(role: GroupRole): string {
+  switch (role) {
+    case 'carna_writer':
+      return `
+        GRANT USAGE ON SCHEMA carna TO carna_writer;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON public.dispatcher TO carna_writer;
+        GRANT USAGE ON SEQUENCE public.dispatcher_id_seq TO carna_writer;
+        GRANT SELECT ON public.version TO carna_writer;
+        GRANT SELECT ON ALL TABLES IN SCHEMA carna TO carna_writer;
+        GRANT INSERT, UPDATE ON carna.leadership TO carna_writer;
+        GRANT INSERT, DELETE ON carna.generation TO carna_writer;
+        GRANT INSERT ON carna.change, carna.change_live TO carna_writer;
+        GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA carna TO carna_writer`;
+    case 'carna_kamailio': {
+      const views = consumingRoles().map((consumer) => `public.${dispatcherView(consumer)}`);
+      return `GRANT SELECT ON public.version, ${views.join(', ')} TO carna_kamailio`;
+    }
+    case 'carna_reader':
+      return `
+        GRANT USAGE ON SCHEMA carna TO carna_reader;
+        GRANT SELECT ON public.dispatcher, public.version TO carna_reader;
+        GRANT SELECT ON ALL TABLES IN SCHEMA carna TO carna_reader`;
+  }
+}
+
+/** RFC 5802 and 7677, in PostgreSQL's notation. */
+function scramVerifier(password: string, salt: Buffer): string {
+  const text = password.normalize('NFKC');
+  const salted = pbkdf2Sync(text, salt, SCRAM_ITERATIONS, SCRAM_KEY_BYTES, 'sha256');
+  const hmac = (data: string): Buffer => createHmac('sha256', salted).update(data).digest();
+  const storedKey = createHash('sha256').update(hmac('Client Key')).digest('base64');
+  const serverKey = hmac('Server Key').toString('base64');
+  return `SCRAM-SHA-256$${SCRAM_ITERATIONS}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
+}

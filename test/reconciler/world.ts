@@ -1,0 +1,169 @@
+import type { Bell, ReconcilerDeps, Term } from '../../src/reconciler/ports.js';
+import type { CommitOptions } from '../../src/store/dispatcher-table.js';
+import type { LiveProof } from '../../src/store/change-log.js';
+import { DEFAULT_DERIVE_LIMITS } from '../../src/topology/desired-rows.js';
+import type { LiveNode } from '../../src/topology/desired-rows.js';
+import { applyChanges } from '../../src/topology/diff-rows.js';
+import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
+import { rowKey } from '../../src/topology/dispatcher-row.js';
+import type {
+  AppliedRecord,
+  GenerationRecord,
+  IntentRecord,
+  NodeRecord,
+} from '../../src/topology/node.js';
+import { DEFAULT_WIRING } from '../../src/topology/wiring.js';
+import type { CarnaError } from '../../src/util/errors.js';
+import { DeposedError, StoreConflictError } from '../../src/util/errors.js';
+import { NOW_MS } from '../topology/records.js';
+
+export const SETTLE_MS = 4_000;
+
+/** What happens at the end of pass `n` (0 = first); the loop waits there. */
+export type Step = () => void;
+
+/**
+ * ZooKeeper, PostgreSQL and time as plain values. Time stands still but for the loop's own waits; after
+ * each pass the next step runs; after the last one the term ends.
+ */
+export class World {
+  nodes = new Map<string, LiveNode>();
+  intents = new Map<string, IntentRecord>();
+  applied = new Map<string, AppliedRecord>();
+  isFresh = true;
+  mayWrite = true;
+  table: DispatcherRow[] = [];
+  tableGeneration = 0;
+  epoch = 0;
+  audit: { readonly id: string; readonly generation: number }[] = [];
+  znode: GenerationRecord | null = null;
+  nowMs = 0;
+  /** Thrown by the next calls of that name, one each. */
+  readonly failures = new Map<string, CarnaError[]>();
+  readonly commits: CommitOptions[] = [];
+  readonly proofs: LiveProof[] = [];
+  readonly znodes: GenerationRecord[] = [];
+  readonly logged: string[] = [];
+  /** What the loop waited for after each pass. */
+  readonly waits: number[] = [];
+  readonly #listeners = new Set<() => void>();
+  #passes = 0;
+
+  /** Shows these nodes and nobody else. */
+  show(...records: readonly NodeRecord[]): void {
+    this.nodes = new Map(records.map((r) => [r.nodeId, { record: r }] as const));
+    this.notify();
+  }
+
+  notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  listeners(): number {
+    return this.#listeners.size;
+  }
+
+  fail(call: string, ...errors: readonly CarnaError[]): void {
+    this.failures.set(call, [...errors]);
+  }
+
+  /** A term that ends after the steps; `skipMs` passes with each wait. */
+  term(steps: readonly Step[], skipMs: number): { readonly term: Term; readonly bell: Bell } {
+    const stop = new AbortController();
+    let step = 0;
+    const bell: Bell = {
+      ring: () => undefined,
+      wait: async (ms) => {
+        this.waits.push(ms);
+        this.nowMs += skipMs;
+        const next = steps[step++];
+        if (next === undefined) stop.abort();
+        else next();
+        await Promise.resolve();
+      },
+    };
+    const mayWrite = (): boolean => this.mayWrite;
+    return { term: { signal: stop.signal, mayWrite, czxid: 5n }, bell };
+  }
+
+  deps(bell: Bell): ReconcilerDeps {
+    return {
+      dc: 'dc1',
+      holder: 'rec-1',
+      wiring: DEFAULT_WIRING,
+      limits: DEFAULT_DERIVE_LIMITS,
+      timing: {
+        quietMs: 100,
+        resyncMs: 30_000,
+        retry: { minMs: 200, maxMs: 5_000 },
+        settleMs: SETTLE_MS,
+      },
+      view: {
+        nodes: () => this.nodes,
+        intents: () => this.intents,
+        applied: () => this.applied,
+        isFresh: () => this.isFresh,
+        subscribe: (listener) => {
+          this.#listeners.add(listener);
+          return () => this.#listeners.delete(listener);
+        },
+      },
+      table: this.#tablePort(),
+      generation: {
+        read: async () => this.#call('readZnode', () => this.znode),
+        write: async (record) =>
+          this.#call('writeZnode', () => {
+            this.znode = record;
+            this.znodes.push(record);
+          }),
+      },
+      clock: { wallMs: () => NOW_MS + this.nowMs, monoMs: () => this.nowMs },
+      random: () => 0,
+      newPassId: () => `pass-${this.#passes++}`,
+      bell,
+      wait: async () => undefined,
+      log: {
+        info: (_: unknown, text?: string) => this.logged.push(text ?? ''),
+        warn: (_: unknown, text?: string) => this.logged.push(text ?? ''),
+        error: (_: unknown, text?: string) => this.logged.push(text ?? ''),
+      } as unknown as ReconcilerDeps['log'],
+    };
+  }
+
+  #tablePort(): ReconcilerDeps['table'] {
+    return {
+      takeEpoch: async () => this.#call('takeEpoch', () => ++this.epoch),
+      readTable: async () =>
+        this.#call('readTable', () => ({ generation: this.tableGeneration, rows: this.table })),
+      readHead: async () =>
+        this.#call('readHead', () => ({
+          generation: this.tableGeneration,
+          committedAtMs: 0,
+          setHashes: {},
+          traces: [...this.audit],
+        })),
+      knownTraces: async (ids) =>
+        new Set(ids.filter((id) => this.audit.some((entry) => entry.id === id))),
+      commitPlan: async (plan) => this.#call('commitPlan', () => this.#commit(plan)),
+      recordLive: async (proof) => this.#call('recordLive', () => this.proofs.push(proof)),
+    };
+  }
+
+  #commit(plan: CommitOptions): { generation: number; committedAtMs: number } {
+    if (plan.epoch !== this.epoch) throw new DeposedError(plan.epoch, this.epoch);
+    if (plan.base !== this.tableGeneration) throw new StoreConflictError('moved');
+    this.commits.push(plan);
+    if (plan.changes.length > 0) this.tableGeneration += 1;
+    const rows = new Map(this.table.map((row) => [rowKey(row), row] as const));
+    this.table = [...applyChanges(rows, plan.changes).values()];
+    const generation = this.tableGeneration;
+    this.audit.push(...plan.audit.map((change) => ({ id: change.traceId, generation })));
+    return { generation, committedAtMs: NOW_MS + this.nowMs };
+  }
+
+  #call<T>(name: string, work: () => T): T {
+    const error = this.failures.get(name)?.shift();
+    if (error !== undefined) throw error;
+    return work();
+  }
+}
