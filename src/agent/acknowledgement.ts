@@ -50,4 +50,3 @@ export function describeAcknowledged(record: AppliedRecord | null): string {
   const drift = record.drift === null ? '' : `, but ${record.drift}`;
   return `generation ${record.generation}${drift}`;
 }
-

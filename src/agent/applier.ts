@@ -260,7 +260,8 @@ export class Applier {
     else if (!wasTried) return reloadDueMs; // Due after the gap; acknowledged then.
     const robbed = setids.filter(
       (setid) =>
-        !rows.some((row) => row.setid === setid) && this.#leaderSays(setid, generation) === 'filled',
+        !rows.some((row) => row.setid === setid) &&
+        this.#leaderSays(setid, generation) === 'filled',
     );
     const emptied =
       robbed.length === 0 ? null : `the table has no row for set ${robbed.join(', ')}`;
@@ -286,7 +287,9 @@ export class Applier {
   #confess(drift: string, live: readonly LiveDestination[] | null): void {
     const { setids, nodeId, role, time } = this.#deps;
     const sets =
-      live === null ? this.#acknowledgement.current?.sets : hashLive(setids, this.#previous ?? [], live);
+      live === null
+        ? this.#acknowledgement.current?.sets
+        : hashLive(setids, this.#previous ?? [], live);
     if (sets === undefined) return;
     const generation = this.#acknowledgement.current?.generation ?? 0;
     const provenAtMs = time.wallMs();

@@ -72,7 +72,10 @@ export class Drain {
   /** Wall clock in ms of the first SIGTERM. */
   #terminatedAtMs: number | null = null;
   #beganAtMs = 0;
+  /** Was asked to refuse new work, and did. */
   #refusedBy: ServerControl | null = null;
+  /** Was asked, whatever came of it. */
+  #asked: ServerControl | null = null;
   #left: WorkLeft | null = null;
   #firstCount: { readonly atMs: number; readonly count: number } | null = null;
   #nextCountMs = 0;
@@ -143,6 +146,10 @@ export class Drain {
       this.#to({ kind: 'emptying', zeros: 0 });
     }
     await this.#refuse();
+    // An intent's deadline may have passed with calls left; those get the time that SIGTERM grants.
+    if (this.#step.kind === 'empty' && order.isFinal && this.#left?.count !== 0) {
+      this.#to({ kind: 'emptying', zeros: 0 });
+    }
     await this.#count(order);
     return timing.pollMs;
   }
@@ -167,6 +174,7 @@ export class Drain {
   async #refuse(): Promise<void> {
     const control = this.#deps.control();
     if (control === null || control === this.#refusedBy) return;
+    this.#asked = control;
     try {
       await control.refuseNewWork();
       this.#refusedBy = control;
@@ -215,13 +223,14 @@ export class Drain {
     const { status, control, isFit, log, timing, view } = this.#deps;
     const server = control();
     try {
-      if (server !== null && server === this.#refusedBy) await server.acceptNewWork();
+      if (server !== null && server === this.#asked) await server.acceptNewWork();
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
       log.warn({ err }, 'the server does not accept new work again yet, will retry');
       return timing.pollMs;
     }
     this.#refusedBy = null;
+    this.#asked = null;
     if (this.#terminatedAtMs !== null || view.intent() !== null) return 0; // Wanted again meanwhile.
     const why = { cause: 'the drain was taken back', actor: this.#order?.actor ?? 'agent' };
     if (isFit()) status.apply('undrain', { ...why, reason: 'up' });

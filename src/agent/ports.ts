@@ -1,6 +1,11 @@
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveDestination } from '../topology/live-destination.js';
-import type { AppliedRecord, GenerationRecord, IntentRecord, NodeRecord } from '../topology/node.js';
+import type {
+  AppliedRecord,
+  GenerationRecord,
+  IntentRecord,
+  NodeRecord,
+} from '../topology/node.js';
 
 /** What the agent asks of a running Kamailio; every call has its own deadline and throws a CarnaError. */
 export interface KamailioRpc {

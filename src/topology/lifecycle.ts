@@ -9,14 +9,7 @@ export type LifecycleState = NodeState | 'gone';
  * is not healthy at that moment; drained: nothing is left and the server will stop; withdraw: goodbye.
  */
 export type LifecycleEvent =
-  | 'healthy'
-  | 'failed'
-  | 'exited'
-  | 'drain'
-  | 'undrain'
-  | 'undrainUnfit'
-  | 'drained'
-  | 'withdraw';
+  'healthy' | 'failed' | 'exited' | 'drain' | 'undrain' | 'undrainUnfit' | 'drained' | 'withdraw';
 
 /** state -> event -> state; what is not here cannot happen. */
 export const LIFECYCLE: Readonly<

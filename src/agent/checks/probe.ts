@@ -41,8 +41,7 @@ export function allOf(probes: readonly Probe[]): Probe {
         kind: 'fail',
         latencyMs,
         reason: failed.map((result) => result.reason).join('; '),
-        isEnding:
-          failed.some((result) => result.isEnding) && !results.some((r) => r.kind === 'ok'),
+        isEnding: failed.some((result) => result.isEnding) && !results.some((r) => r.kind === 'ok'),
       };
     }
     const unknown = results.find((result) => result.kind === 'unknown');
