@@ -171,4 +171,8 @@ export function messageOf(err: unknown): string {
 /** The table changed between reading and writing; nothing was written. Read again and plan anew. */
 export class StoreConflictError extends CarnaError {
   readonly code = 'CARNA_STORE_CONFLICT';
+
+/** The SIP server ended too often in too short a time: the agent gives up so that its task is moved. */
+export class CrashLoopError extends CarnaError {
+  readonly code = 'CARNA_CRASH_LOOP';
 }
