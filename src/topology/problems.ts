@@ -1,0 +1,106 @@
+import type { RoleView, TopologyView, ViewInput } from './view.js';
+
+/** Something outside that was refused or does not fit; `what` names it. */
+export interface Finding {
+  readonly what: string;
+  readonly why: string;
+}
+
+/** One thing an operator should know, the worst first; `next` is a command to paste. */
+export interface Problem {
+  readonly kind:
+    | 'no-generation'
+    | 'nobody-up'
+    | 'silent'
+    | 'down'
+    | 'overdue'
+    | 'unproven'
+    | 'conflict'
+    | 'refused';
+  /** What it is about: a nodeId, a set, a znode. */
+  readonly what: string;
+  readonly text: string;
+  readonly next: string;
+}
+
+/** Lists what is wrong with a view. Pure. */
+export function findProblems(
+  view: Omit<TopologyView, 'problems'>,
+  input: Pick<ViewInput, 'refused' | 'conflicts' | 'nowMs'>,
+): Problem[] {
+  return [
+    ...noGeneration(view),
+    ...view.roles.flatMap(nobodyUp),
+    ...view.roles.flatMap(missingNodes),
+    ...view.roles.flatMap((role) => overdueDrains(role, input.nowMs)),
+    ...unproven(view),
+    ...input.conflicts.map(({ what, why }): Problem => ({
+      kind: 'conflict',
+      what,
+      text: `${what}: ${why}`,
+      next: 'carna nodes',
+    })),
+    ...input.refused.map(({ what, why }): Problem => ({
+      kind: 'refused',
+      what,
+      text: `${what} was refused: ${why}`,
+      next: 'carna topology --json',
+    })),
+  ];
+}
+
+function noGeneration(view: Omit<TopologyView, 'problems'>): Problem[] {
+  if (view.generation !== null) return [];
+  const text = 'no table was ever committed here: no reconciler leads';
+  return [{ kind: 'no-generation', what: 'generation', text, next: 'carna reconciler' }];
+}
+
+/** A role with nodes, wanted by Kamailios that are there, and none of them takes new calls. */
+function nobodyUp(role: RoleView): Problem[] {
+  if (role.nodes.length === 0 || role.counts.up > 0) return [];
+  return role.sets
+    .filter((set) => set.consumers > 0)
+    .map(({ setid }) => ({
+      kind: 'nobody-up',
+      what: `set ${setid}`,
+      text: `set ${setid}: no ${role.role} is up, new calls for it have nowhere to go`,
+      next: `carna nodes --role ${role.role}`,
+    }));
+}
+
+function missingNodes(role: RoleView): Problem[] {
+  return role.nodes.flatMap((node): Problem[] => {
+    if (node.state !== 'down' && node.state !== 'silent') return [];
+    const text = `${node.nodeId} is ${node.state}: ${node.reason}`;
+    const next = `carna timeline --node ${node.nodeId}`;
+    return [{ kind: node.state, what: node.nodeId, text, next }];
+  });
+}
+
+function overdueDrains(role: RoleView, nowMs: number): Problem[] {
+  return role.nodes.flatMap((node): Problem[] => {
+    const deadline = node.intent?.deadline ?? null;
+    if (deadline === null || deadline > nowMs || node.state !== 'draining') return [];
+    const text = `${node.nodeId} still drains ${Math.ceil((nowMs - deadline) / 1000)} s after its deadline`;
+    return [{ kind: 'overdue', what: node.nodeId, text, next: `carna drain ${node.nodeId} --now` }];
+  });
+}
+
+/** One line per Kamailio that lags, with the sets in which it does. */
+function unproven(view: Omit<TopologyView, 'problems'>): Problem[] {
+  if (view.generation === null) return [];
+  const byNode = new Map<string, { why: string; setids: Set<number> }>();
+  for (const set of view.roles.flatMap((role) => role.sets)) {
+    for (const { nodeId, why } of set.lagging) {
+      const entry = byNode.get(nodeId) ?? { why, setids: new Set() };
+      entry.setids.add(set.setid);
+      byNode.set(nodeId, entry);
+    }
+  }
+  return [...byNode].map(([nodeId, { why, setids }]) => ({
+    kind: 'unproven',
+    what: nodeId,
+    text: `${nodeId} does not prove set ${[...setids].join(', ')}: ${why}`,
+    next: 'carna dispatcher',
+  }));
+}
