@@ -1,0 +1,227 @@
+import type { Logger } from 'pino';
+import {
+  decodeGenerationRecord,
+  encodeAppliedRecord,
+  encodeGenerationRecord,
+  encodeIntentRecord,
+} from '../topology/node-codec.js';
+import type {
+  AppliedRecord,
+  GenerationRecord,
+  IntentRecord,
+  NodeRecord,
+} from '../topology/node.js';
+import { DeposedError, InvalidInputError, RegistryAmbiguousError } from '../util/errors.js';
+import { runForLeader } from './leader.js';
+import type { Term } from './leader.js';
+import { isRejected } from './operations.js';
+import { checkNodeId, dcPaths } from './paths.js';
+import { EphemeralPublication } from './publish.js';
+import { NodePublication } from './record-publication.js';
+import { ZkSession } from './session.js';
+import type { ZkSessionCounters, ZkSessionState } from './session.js';
+import { AgentView, DcView } from './views.js';
+
+export interface RegistryOptions {
+  readonly connectString: string;
+  /** Digest user for writers; null for read-only commands and open installations. */
+  readonly auth: { readonly user: string; readonly password: string } | null;
+  readonly zkSessionTimeoutMs: number;
+  readonly cluster: string;
+  readonly dc: string;
+  readonly log: Logger;
+}
+
+/** Keeps one record published; `null` withdraws it. */
+export interface Publication<T> {
+  /** Newest wish wins; no effect once closed. Throws InvalidInputError for a record that must not be published. */
+  set(record: T | null): void;
+  /** True when ZooKeeper holds exactly what was asked for, false when not within `timeoutMs`. */
+  settled(timeoutMs: number): Promise<boolean>;
+  /** Withdraws the record; at most 2 s. */
+  close(): Promise<void>;
+}
+
+/** The registry of one data centre, over one zkSession. */
+export interface Registry {
+  readonly state: ZkSessionState;
+  readonly lastFault: string | null;
+  readonly zkSessionTimeoutMs: number;
+  readonly counters: Readonly<ZkSessionCounters>;
+  onState(listener: (state: ZkSessionState) => void): () => void;
+  whenConnected(timeoutMs: number): Promise<void>;
+  publishNode(nodeId: string): Publication<NodeRecord>;
+  publishApplied(nodeId: string): Publication<AppliedRecord>;
+  /** Sets or replaces an operator's will. */
+  writeIntent(record: IntentRecord): Promise<void>;
+  /** Fine when there is none. */
+  removeIntent(nodeId: string): Promise<void>;
+  /**
+   * Replaces the generation. False when a newer generation of the same epoch stands already; throws
+   * DeposedError when a higher epoch does.
+   */
+  writeGeneration(record: GenerationRecord): Promise<boolean>;
+  watchAll(): DcView;
+  watchForAgent(nodeId: string): AgentView;
+  /** Takes part in the reconcilers' election until `stop` aborts; see leader.ts. */
+  runForLeader(
+    candidateId: string,
+    lead: (term: Term) => Promise<void>,
+    stop: AbortSignal,
+  ): Promise<void>;
+  /** Makes the persistent znodes; harmless when they are there. */
+  initialise(): Promise<void>;
+  /** Ends the session: what was published is gone at once. Never throws, at most 1.5 s. */
+  close(): Promise<void>;
+}
+
+const WRITE_ATTEMPTS = 5;
+
+/** Opens the registry. Throws InvalidInputError for a bad connect string or name; never because a server is away. */
+export function openRegistry(options: RegistryOptions): Registry {
+  const { cluster, dc, log } = options;
+  const paths = dcPaths(cluster, dc);
+  const session = ZkSession.open(options);
+  return {
+    get state() {
+      return session.state;
+    },
+    get lastFault() {
+      return session.lastFault;
+    },
+    get zkSessionTimeoutMs() {
+      return session.zkSessionTimeoutMs;
+    },
+    get counters() {
+      return session.counters;
+    },
+    onState: (listener) => session.onState(listener),
+    whenConnected: (timeoutMs) => session.whenConnected(timeoutMs),
+    publishNode: (nodeId) => {
+      const id = checkNodeId(nodeId);
+      const bytes = new EphemeralPublication(session, { parentPath: paths.nodes, id, log });
+      return onlyFor(id, new NodePublication(bytes));
+    },
+    publishApplied: (nodeId) => {
+      const id = checkNodeId(nodeId);
+      return onlyFor(id, publishAppliedBytes(session, paths.applied, id, log));
+    },
+    writeIntent: (record) => writeIntent(session, paths.intents, record),
+    removeIntent: (nodeId) => removeZnode(session, `${paths.intents}/${checkNodeId(nodeId)}`),
+    writeGeneration: (record) => writeGeneration(session, paths.generation, record),
+    watchAll: () => new DcView(session, paths, log),
+    watchForAgent: (nodeId) => new AgentView(session, paths, checkNodeId(nodeId), log),
+    runForLeader: (candidateId, lead, stop) =>
+      runForLeader(session, paths.leader, { candidateId, log }, lead, stop),
+    initialise: async () => {
+      for (const path of [paths.nodes, paths.intents, paths.applied, paths.leader]) {
+        await session.ensurePath(path);
+      }
+    },
+    close: () => session.close(),
+  };
+}
+
+function publishAppliedBytes(
+  session: ZkSession,
+  parentPath: string,
+  id: string,
+  log: Logger,
+): Publication<AppliedRecord> {
+  const bytes = new EphemeralPublication(session, { parentPath, id, log });
+  return {
+    set: (record) => bytes.set(record === null ? null : Buffer.from(encodeAppliedRecord(record))),
+    settled: (timeoutMs) => bytes.settled(timeoutMs),
+    close: () => bytes.close(),
+  };
+}
+
+/** Readers refuse a record that speaks for another node than its znode, so it is refused here already. */
+function onlyFor<T extends { readonly nodeId: string }>(
+  nodeId: string,
+  publication: Publication<T>,
+): Publication<T> {
+  return {
+    set: (record) => {
+      if (record !== null && record.nodeId !== nodeId) {
+        throw new InvalidInputError('record', `it names ${record.nodeId}, published for ${nodeId}`);
+      }
+      publication.set(record);
+    },
+    settled: (timeoutMs) => publication.settled(timeoutMs),
+    close: () => publication.close(),
+  };
+}
+
+async function writeIntent(session: ZkSession, dir: string, record: IntentRecord): Promise<void> {
+  const path = `${dir}/${checkNodeId(record.nodeId)}`;
+  const data = Buffer.from(encodeIntentRecord(record));
+  await persistently(session, async () => {
+    if ((await session.exists(path)) !== null) {
+      await session.setData(path, data);
+      return;
+    }
+    await session.ensurePath(dir);
+    await session.create(path, data);
+  });
+}
+
+async function removeZnode(session: ZkSession, path: string): Promise<void> {
+  await persistently(session, async () => {
+    if ((await session.exists(path)) !== null) await session.remove(path);
+  });
+}
+
+async function writeGeneration(
+  session: ZkSession,
+  path: string,
+  record: GenerationRecord,
+): Promise<boolean> {
+  const data = Buffer.from(encodeGenerationRecord(record));
+  return persistently(session, async () => {
+    const found = await session.getData(path);
+    if (found === null) {
+      await session.ensurePath(path.slice(0, path.lastIndexOf('/')));
+      await session.create(path, data);
+      return true;
+    }
+    if (found.data?.equals(data) === true) return true;
+    const standing = readableGeneration(found.data);
+    if (standing !== null && standing.epoch > record.epoch) {
+      throw new DeposedError(record.epoch, standing.epoch);
+    }
+    const isOlder = standing?.epoch === record.epoch && standing.generation > record.generation;
+    if (isOlder) return false;
+    await session.setData(path, data, found.stat.dataVersion);
+    return true;
+  });
+}
+
+/** Garbage in the znode gives way to any record. */
+function readableGeneration(data: Buffer | null): GenerationRecord | null {
+  try {
+    return decodeGenerationRecord(data);
+  } catch (err) {
+    if (err instanceof InvalidInputError) return null;
+    throw err;
+  }
+}
+
+/**
+ * Repeats a look-then-write that another client, a concurrent change or a lost answer disturbed. Safe
+ * because each try looks first, and a write that did happen is found and counts.
+ */
+async function persistently<T>(session: ZkSession, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (err) {
+      const isLost = err instanceof RegistryAmbiguousError;
+      const isRace = ['NODE_EXISTS', 'NO_NODE', 'BAD_VERSION'].some((code) =>
+        isRejected(err, code),
+      );
+      if (!(isLost || isRace) || attempt === WRITE_ATTEMPTS) throw err;
+      if (isLost) await session.whenConnected(session.zkSessionTimeoutMs);
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import type { Logger } from 'pino';
+import { systemClock } from '../util/clock.js';
+import type { Clock } from '../util/clock.js';
+import { DeadlineError, RegistryNotSentError } from '../util/errors.js';
+import { wait } from '../util/wait.js';
+import { Coalescer } from './coalescer.js';
+import type { ZkSession } from './session.js';
+import type { ZnodeStat } from './stat.js';
+import { TreeMirror } from './tree-mirror.js';
+
+export interface TreeEntry {
+  readonly data: Buffer | null;
+  readonly stat: ZnodeStat;
+}
+
+/** A picture of the tree that does not change any more. */
+export interface TreeSnapshot {
+  /** Grows with every change of what a snapshot shows. */
+  readonly revision: number;
+  /** False from the loss of the connection until everything was read again. */
+  readonly isFresh: boolean;
+  /** Wall clock in ms since when it is not fresh; null while it is. */
+  readonly staleSinceMs: number | null;
+  /** By path relative to the root (`nodes/a`); the root itself is ''. */
+  readonly entries: ReadonlyMap<string, TreeEntry>;
+  /** Relative paths that exist but cannot be read, and why; their former value stays in `entries`. */
+  readonly unreadable: ReadonlyMap<string, string>;
+}
+
+export interface TreeViewOptions {
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/**
+ * Mirrors one znode and all below it, by one recursive watch and one read per changed znode.
+ *
+ * Losing ZooKeeper never shrinks the view: the last known picture stays and is marked stale. After a
+ * reconnect everything is read anew and replaces the old picture in one step.
+ */
+export class TreeView {
+  readonly #session: ZkSession;
+  readonly #rootPath: string;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #mirror: TreeMirror;
+  readonly #offState: () => void;
+  readonly #subscriptions = new Map<Coalescer, ((relativePath: string) => boolean) | undefined>();
+  #snapshot: TreeSnapshot;
+
+  /** Starts at once; a root that does not exist yet is an empty view that fills when it comes. */
+  static open(session: ZkSession, rootPath: string, options: TreeViewOptions): TreeView {
+    return new TreeView(session, rootPath, options);
+  }
+
+  private constructor(session: ZkSession, rootPath: string, options: TreeViewOptions) {
+    this.#session = session;
+    this.#rootPath = rootPath;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log.child({ component: 'tree-view', rootPath });
+    this.#snapshot = {
+      revision: 0,
+      isFresh: false,
+      staleSinceMs: this.#clock.wallMs(),
+      entries: new Map(),
+      unreadable: new Map(),
+    };
+    this.#mirror = new TreeMirror(session, rootPath, this.#log, {
+      changed: (paths) => this.#onChange(paths),
+      fresh: () => this.#setFresh(true),
+    });
+    this.#offState = session.onState((state) => {
+      if (state === 'connected') this.#mirror.resync();
+      else this.#setFresh(false);
+    });
+    if (session.state === 'connected') this.#mirror.resync();
+  }
+
+  snapshot(): TreeSnapshot {
+    // Copied only when asked for: many changes may lie between two looks.
+    if (this.#mirror.isChangedSinceCopy) {
+      this.#snapshot = { ...this.#snapshot, ...this.#mirror.copy() };
+    }
+    return this.#snapshot;
+  }
+
+  /**
+   * Calls `listener` when something changed below a path that `filter` lets through, or when freshness
+   * changed: at once after a quiet time, else merged to one call per 50 ms. Returns the function that ends it.
+   */
+  subscribe(listener: () => void, filter?: (relativePath: string) => boolean): () => void {
+    const coalescer = new Coalescer(listener, this.#log);
+    this.#subscriptions.set(coalescer, filter);
+    return () => {
+      coalescer.close();
+      this.#subscriptions.delete(coalescer);
+    };
+  }
+
+  /** Rejects with RegistryNotSentError (no connection) or DeadlineError when not fresh after `timeoutMs`. */
+  async whenFresh(timeoutMs: number): Promise<void> {
+    const done = new AbortController();
+    const check = (): void => {
+      if (this.#snapshot.isFresh) done.abort();
+    };
+    const off = this.subscribe(check);
+    check();
+    await wait(timeoutMs, done.signal);
+    off();
+    if (this.#snapshot.isFresh) return;
+    const what = `a full read of ${this.#rootPath}`;
+    if (this.#session.state === 'connected') throw new DeadlineError(what, timeoutMs);
+    const why = this.#session.lastFault ?? this.#session.state;
+    throw new RegistryNotSentError(`${what} within ${timeoutMs} ms: ${why}`);
+  }
+
+  /** Stops following; the last snapshot stays readable. The session is not touched. */
+  close(): void {
+    this.#offState();
+    this.#mirror.close();
+    for (const coalescer of this.#subscriptions.keys()) coalescer.close();
+    this.#subscriptions.clear();
+  }
+
+  #onChange(paths: readonly string[]): void {
+    this.#snapshot = { ...this.#snapshot, revision: this.#snapshot.revision + 1 };
+    for (const [coalescer, filter] of this.#subscriptions) {
+      if (filter === undefined || paths.some(filter)) coalescer.ring();
+    }
+  }
+
+  #setFresh(isFresh: boolean): void {
+    if (this.#snapshot.isFresh === isFresh) return;
+    const staleSinceMs = isFresh ? null : this.#clock.wallMs();
+    const revision = this.#snapshot.revision + 1;
+    this.#snapshot = { ...this.#snapshot, revision, isFresh, staleSinceMs };
+    this.#log.info({ isFresh, znodes: this.#mirror.size }, 'the view changed its freshness');
+    for (const coalescer of this.#subscriptions.keys()) coalescer.ring();
+  }
+}

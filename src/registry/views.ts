@@ -1,0 +1,156 @@
+import type { Logger } from 'pino';
+import type { AppliedRecord, IntentRecord } from '../topology/node.js';
+import { GenerationReader, NodesReader, appliedReader, intentsReader } from './nodes.js';
+import type { GenerationSnapshot, NodesSnapshot, RecordsSnapshot } from './nodes.js';
+import type { DcPaths } from './paths.js';
+import type { ZkSession } from './session.js';
+import { TreeView } from './tree-view.js';
+
+export type DcPart = 'nodes' | 'intents' | 'applied' | 'generation';
+
+/** Everything that a data centre publishes, typed. */
+export class DcView {
+  readonly #tree: TreeView;
+  readonly #nodes = new NodesReader();
+  readonly #intents = intentsReader();
+  readonly #applied = appliedReader();
+  readonly #generation = new GenerationReader('generation');
+
+  constructor(session: ZkSession, paths: DcPaths, log: Logger) {
+    this.#tree = TreeView.open(session, paths.root, { log });
+  }
+
+  nodes(): NodesSnapshot {
+    return this.#nodes.read(this.#tree.snapshot());
+  }
+
+  intents(): RecordsSnapshot<IntentRecord> {
+    return this.#intents.read(this.#tree.snapshot());
+  }
+
+  applied(): RecordsSnapshot<AppliedRecord> {
+    return this.#applied.read(this.#tree.snapshot());
+  }
+
+  generation(): GenerationSnapshot {
+    return this.#generation.read(this.#tree.snapshot());
+  }
+
+  isFresh(): boolean {
+    return this.#tree.snapshot().isFresh;
+  }
+
+  /** Wall clock in ms; null while fresh. */
+  get staleSinceMs(): number | null {
+    return this.#tree.snapshot().staleSinceMs;
+  }
+
+  /** Calls `listener` on changes of these parts (default: all) and of freshness; see TreeView.subscribe. */
+  subscribe(listener: () => void, parts?: readonly DcPart[]): () => void {
+    if (parts === undefined) return this.#tree.subscribe(listener);
+    const wanted = new Set<string>(parts);
+    return this.#tree.subscribe(listener, (path) => wanted.has(path.split('/', 1)[0] ?? ''));
+  }
+
+  /** Rejects when not everything could be read within `timeoutMs`; see TreeView.whenFresh. */
+  async whenFresh(timeoutMs: number): Promise<void> {
+    await this.#tree.whenFresh(timeoutMs);
+  }
+
+  close(): void {
+    this.#tree.close();
+  }
+}
+
+/** What one agent needs: the generation, the intent for its node, and on demand the acknowledgements of all. */
+export class AgentView {
+  readonly #session: ZkSession;
+  readonly #paths: DcPaths;
+  readonly #log: Logger;
+  readonly #intentName: string;
+  readonly #generationTree: TreeView;
+  readonly #intentTree: TreeView;
+  readonly #generation = new GenerationReader('');
+  readonly #intents = intentsReader();
+  readonly #applied = appliedReader();
+  readonly #listeners = new Map<() => void, (() => void)[]>();
+  #appliedTree: TreeView | null = null;
+
+  constructor(session: ZkSession, paths: DcPaths, nodeId: string, log: Logger) {
+    this.#session = session;
+    this.#paths = paths;
+    this.#log = log;
+    this.#intentName = `intents/${nodeId}`;
+    this.#generationTree = TreeView.open(session, paths.generation, { log });
+    this.#intentTree = TreeView.open(session, `${paths.intents}/${nodeId}`, { log });
+  }
+
+  generation(): GenerationSnapshot {
+    return this.#generation.read(this.#generationTree.snapshot());
+  }
+
+  /** The operator's will for this node; null without one. A refused one is in `refused`. */
+  intent(): { readonly record: IntentRecord | null; readonly refused: string | null } {
+    const tree = this.#intentTree.snapshot();
+    const entry = tree.entries.get('');
+    const entries = new Map(entry === undefined ? [] : [[this.#intentName, entry]]);
+    const found = this.#intents.read({ ...tree, entries, unreadable: new Map() });
+    const [first] = found.records.values();
+    return { record: first?.record ?? null, refused: found.refused[0]?.why ?? null };
+  }
+
+  /** From now on `applied()` is followed; may be called twice. */
+  watchApplied(): void {
+    if (this.#appliedTree !== null) return;
+    const tree = TreeView.open(this.#session, this.#paths.applied, { log: this.#log });
+    this.#appliedTree = tree;
+    for (const [listener, offs] of this.#listeners) offs.push(tree.subscribe(listener));
+  }
+
+  /** Null until `watchApplied` was called. */
+  applied(): RecordsSnapshot<AppliedRecord> | null {
+    const tree = this.#appliedTree?.snapshot();
+    if (tree === undefined) return null;
+    const below = [...tree.entries].flatMap(([path, entry]) =>
+      path === '' ? [] : [[`applied/${path}`, entry] as const],
+    );
+    return this.#applied.read({ ...tree, entries: new Map(below) });
+  }
+
+  isFresh(): boolean {
+    return this.#trees().every((tree) => tree.snapshot().isFresh);
+  }
+
+  /** Wall clock in ms of the part that is stale for longest; null while all are fresh. */
+  get staleSinceMs(): number | null {
+    const since = this.#trees().flatMap((tree) => tree.snapshot().staleSinceMs ?? []);
+    return since.length === 0 ? null : Math.min(...since);
+  }
+
+  subscribe(listener: () => void): () => void {
+    // Each subscription is a key of its own although the same function may come twice.
+    const own = (): void => listener();
+    this.#listeners.set(
+      own,
+      this.#trees().map((tree) => tree.subscribe(own)),
+    );
+    return () => {
+      for (const off of this.#listeners.get(own) ?? []) off();
+      this.#listeners.delete(own);
+    };
+  }
+
+  async whenFresh(timeoutMs: number): Promise<void> {
+    await Promise.all(this.#trees().map((tree) => tree.whenFresh(timeoutMs)));
+  }
+
+  close(): void {
+    for (const tree of this.#trees()) tree.close();
+    this.#listeners.clear();
+  }
+
+  #trees(): TreeView[] {
+    const always = [this.#generationTree, this.#intentTree];
+    return this.#appliedTree === null ? always : [...always, this.#appliedTree];
+  }
+}
