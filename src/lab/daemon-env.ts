@@ -91,6 +91,7 @@ export function agentEnv(
       'postgres',
     ),
     CARNA_PING_INTERVAL: String(context.pingIntervalS),
+    CARNA_LOG_CALLS: '1', // Tells on which node a call stood that nobody had answered yet.
   };
 }
 

@@ -163,16 +163,17 @@ export class LabError extends CarnaError {
   readonly code = 'CARNA_LAB';
 }
 
-/** The message of anything thrown, for logs and screens. */
-export function messageOf(err: unknown): string {
-  return err instanceof Error ? err.message : String(err);
-}
-
 /** The table changed between reading and writing; nothing was written. Read again and plan anew. */
 export class StoreConflictError extends CarnaError {
   readonly code = 'CARNA_STORE_CONFLICT';
+}
 
 /** The SIP server ended too often in too short a time: the agent gives up so that its task is moved. */
 export class CrashLoopError extends CarnaError {
   readonly code = 'CARNA_CRASH_LOOP';
+}
+
+/** The message of anything thrown, for logs and screens. */
+export function messageOf(err: unknown): string {
+  return err instanceof Error ? err.message : String(err);
 }

@@ -10,4 +10,5 @@ test('quantiles are nearest-rank samples', () =>
 test('with few samples the tail is the maximum', () =>
   assert.deepEqual(summarise(oneTo(3)), { n: 3, median: 2, p90: 3, p99: 3, max: 3 }));
 
-test('nothing measured is an error, not zero', () => assert.throws(() => summarise([]), RangeError));
+test('nothing measured is an error, not zero', () =>
+  assert.throws(() => summarise([]), RangeError));

@@ -33,7 +33,9 @@ export function renderReport(report: BenchReport): string {
     row.isWithin === null ? '' : row.isWithin ? '✔' : '✘ over',
   ]);
   const table = [[...HEAD], ...lines];
-  const widths = HEAD.map((_, column) => Math.max(...table.map((line) => (line[column] ?? '').length)));
+  const widths = HEAD.map((_, column) =>
+    Math.max(...table.map((line) => (line[column] ?? '').length)),
+  );
   const isNumber = (column: number): boolean => column >= 1 && column <= 5;
   const text = table.map((line) =>
     line
@@ -43,7 +45,9 @@ export function renderReport(report: BenchReport): string {
       .join('  ')
       .trimEnd(),
   );
-  const notes = report.rows.filter((row) => row.note !== '').map((row) => `  ${row.name}: ${row.note}`);
+  const notes = report.rows
+    .filter((row) => row.note !== '')
+    .map((row) => `  ${row.name}: ${row.note}`);
   return [...text, '', ...notes, ''].join('\n');
 }
 

@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { loadReconcilerConfig } from '../../config/reconciler.js';
+import type { ReconcilerConfig } from '../../config/reconciler.js';
+import { createMetrics } from '../../http/metrics.js';
+import { buildHttpApp, listenHttp } from '../../http/server.js';
+import type { ReconcilerDeps, ReconcilerTable, ReconcilerView } from '../../reconciler/ports.js';
+import type { Reconciler } from '../../reconciler/run-reconciler.js';
+import { openReconciler } from '../../reconciler/run-reconciler.js';
+import type { Registry } from '../../registry/registry.js';
+import { openRegistry } from '../../registry/registry.js';
+import { knownTraces, recordLive } from '../../store/change-log.js';
+import { commitPlan, readHead, readTable, takeEpoch } from '../../store/dispatcher-table.js';
+import type { Store } from '../../store/pool.js';
+import { openStore } from '../../store/pool.js';
+import { DEFAULT_DERIVE_LIMITS } from '../../topology/desired-rows.js';
+import { DEFAULT_WIRING } from '../../topology/wiring.js';
+import { systemClock } from '../../util/clock.js';
+import { Doorbell } from '../../util/doorbell.js';
+import { stopSignal } from '../../util/lifecycle.js';
+import { packageVersion } from '../../util/package-root.js';
+import { wait } from '../../util/wait.js';
+import { createLogger } from '../logger.js';
+import { Closers } from './closers.js';
+import { digestAuth } from './digest-auth.js';
+import { processGauges, refreshedText } from './process-metrics.js';
+import { reconcilerGauges } from './reconciler-metrics.js';
+import { registryGauges } from './registry-metrics.js';
+
+const CONNECT_TIMEOUT_MS = 2_000;
+const STATEMENT_TIMEOUT_MS = 5_000;
+const RETRY = { minMs: 100, maxMs: 2_000 };
+
+/** `carna reconciler`: opens what it needs in order, runs until told to stop, closes in reverse. */
+export async function runReconcilerDaemon(proc: NodeJS.Process): Promise<void> {
+  const config = loadReconcilerConfig(proc.env, (path) => readFileSync(path, 'utf8'));
+  const log = createLogger({
+    level: config.logLevel,
+    base: { daemon: 'reconciler', reconcilerId: config.reconcilerId, version: packageVersion() },
+  });
+  const stop = stopSignal(proc);
+  const metrics = createMetrics();
+  const closers = new Closers(log);
+  try {
+    const store = openStore({
+      url: config.databaseUrl,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      log,
+    });
+    closers.add('store', () => store.close());
+    const registry = openRegistry({
+      connectString: config.zookeeper.connectString,
+      auth: digestAuth(config.zookeeperAuth),
+      zkSessionTimeoutMs: config.sessionTimeoutMs,
+      cluster: config.cluster,
+      dc: config.dc,
+      log,
+    });
+    closers.add('registry', () => registry.close());
+    const reconciler = openReconciler({ ...reconcilerDeps(config, registry, store), log });
+    closers.add('reconciler', () => Promise.resolve(reconciler.close()));
+    const refreshers = [
+      registryGauges(metrics, registry),
+      reconcilerGauges(metrics, () => reconciler.status()),
+      processGauges(metrics),
+    ];
+    const text = (): Promise<string> => refreshedText(metrics, refreshers);
+    await serveHttp(config, registry, reconciler, text, closers);
+    await registry.runForLeader(config.reconcilerId, (term) => reconciler.lead(term), stop);
+  } finally {
+    await closers.closeAll();
+  }
+}
+
+function reconcilerDeps(
+  config: ReconcilerConfig,
+  registry: Registry,
+  store: Store,
+): Omit<ReconcilerDeps, 'log'> {
+  const all = registry.watchAll();
+  return {
+    dc: config.dc,
+    holder: config.reconcilerId,
+    wiring: DEFAULT_WIRING,
+    limits: DEFAULT_DERIVE_LIMITS,
+    timing: {
+      quietMs: config.quietMs,
+      resyncMs: config.resyncMs,
+      retry: RETRY,
+      settleMs: config.sessionTimeoutMs,
+    },
+    view: reconcilerView(all),
+    table: boundTable(store),
+    generation: {
+      read: () => Promise.resolve(all.generation().record),
+      write: async (record) => {
+        await registry.writeGeneration(record);
+      },
+    },
+    clock: systemClock,
+    random: Math.random,
+    newPassId: () => randomBytes(12).toString('hex'),
+    bell: new Doorbell(),
+    wait,
+  };
+}
+
+/** The registry's view with the shapes that the reconciler asks for. */
+function reconcilerView(all: ReturnType<Registry['watchAll']>): ReconcilerView {
+  const recordsOf = <T>(
+    records: ReadonlyMap<string, { readonly record: T }>,
+  ): ReadonlyMap<string, T> =>
+    new Map([...records].map(([id, found]) => [id, found.record] as const));
+  return {
+    nodes: () => all.nodes().nodes,
+    intents: () => recordsOf(all.intents().records),
+    applied: () => recordsOf(all.applied().records),
+    isFresh: () => all.isFresh(),
+    subscribe: (listener, parts) => all.subscribe(listener, parts),
+  };
+}
+
+function boundTable(store: Store): ReconcilerTable {
+  return {
+    takeEpoch: (options) => takeEpoch(store, options),
+    readTable: () => readTable(store),
+    readHead: (maxTraces) => readHead(store, maxTraces),
+    knownTraces: (ids) => knownTraces(store, ids),
+    commitPlan: (options) => commitPlan(store, options),
+    recordLive: (proof) => recordLive(store, proof),
+  };
+}
+
+async function serveHttp(
+  config: ReconcilerConfig,
+  registry: Registry,
+  reconciler: Reconciler,
+  metrics: () => Promise<string>,
+  closers: Closers,
+): Promise<void> {
+  const report = (): object & { readonly isHealthy: boolean; readonly isReady: boolean } => {
+    const status = reconciler.status();
+    // A standby that watches is as good as the leader; one that sees nothing cannot take over.
+    const connection = { registry: registry.state, registryFault: registry.lastFault };
+    return { isHealthy: true, isReady: status.isFresh, ...connection, ...status };
+  };
+  const app = buildHttpApp({ health: report, ready: report, metrics });
+  const server = await listenHttp(app, { host: config.httpHost, port: config.httpPort });
+  closers.add('http', () => server.close());
+}

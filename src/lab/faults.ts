@@ -1,0 +1,105 @@
+import { LabError } from '../util/errors.js';
+import { baseEnv, LAB_TICK_MS } from './daemon-env.js';
+import type { ProcessIdentity } from './parts/daemon.js';
+import { isAlive, signalDaemon } from './parts/daemon.js';
+import { startPostgres, stopPostgres } from './parts/postgres.js';
+import { startZookeeper, stopZookeeper } from './parts/zookeeper.js';
+import { findNode, serverOf } from './server-pid.js';
+import type { LabState } from './state.js';
+import { partDir, writeLab } from './state.js';
+
+/** What a fault hits: the SIP server of a node, or with `agent` the agent beside it; else the part itself. */
+export interface FaultTarget {
+  readonly name: string;
+  readonly agent: boolean;
+}
+
+export interface Hit {
+  readonly process: ProcessIdentity;
+  /** "media-2's server", for messages. */
+  readonly what: string;
+  /** Wall clock in ms, read just before the signal. */
+  readonly atMs: number;
+}
+
+/** Every name that a fault may hit. */
+export function faultNames(state: LabState): string[] {
+  return [...state.plan.nodes.map((node) => node.name), ...Object.keys(state.processes)]
+    .filter((name, index, all) => all.indexOf(name) === index)
+    .sort();
+}
+
+/** `kill -9` of one process; whoever supervises it must notice by itself. Throws LabError when it does not run. */
+export function killPart(state: LabState, target: FaultTarget): Hit {
+  return hit(state, target, 'SIGKILL', false);
+}
+
+/** SIGSTOP: the process keeps its sockets and answers nothing. A SIP server is frozen with its whole group. */
+export function freezePart(state: LabState, target: FaultTarget): Hit {
+  return hit(state, target, 'SIGSTOP', true);
+}
+
+/** SIGCONT: the opposite of freezePart. */
+export function thawPart(state: LabState, target: FaultTarget): Hit {
+  return hit(state, target, 'SIGCONT', true);
+}
+
+function hit(state: LabState, target: FaultTarget, signal: NodeJS.Signals, group: boolean): Hit {
+  const found = findPart(state, target);
+  const atMs = performance.timeOrigin + performance.now();
+  if (!signalDaemon(found.process, signal, group && found.isServer)) {
+    throw new LabError(`${found.what} is not running; see: carna lab status`);
+  }
+  return { process: found.process, what: found.what, atMs };
+}
+
+function findPart(
+  state: LabState,
+  target: FaultTarget,
+): { readonly process: ProcessIdentity; readonly what: string; readonly isServer: boolean } {
+  const node = findNode(state.plan, target.name);
+  if (node !== undefined && !target.agent) {
+    const server = serverOf(state.runDir, node);
+    if (server === null) throw new LabError(`${node.name}'s server is not running right now`);
+    return { process: server, what: `${node.name}'s server`, isServer: true };
+  }
+  const process = state.processes[target.name];
+  if (process === undefined) {
+    throw new LabError(`the lab has no ${target.name}; it has: ${faultNames(state).join(', ')}`);
+  }
+  const what = node === undefined ? target.name : `${node.name}'s agent`;
+  return { process, what, isServer: false };
+}
+
+/** Stops ZooKeeper or PostgreSQL in the orderly way; its data stays. */
+export async function stopInfrastructure(
+  state: LabState,
+  name: 'zookeeper' | 'postgres',
+): Promise<void> {
+  const process = state.processes[name];
+  if (process === undefined || !isAlive(process)) throw new LabError(`${name} is not running`);
+  await (name === 'zookeeper' ? stopZookeeper(process) : stopPostgres(process));
+}
+
+/** Starts it again on its data; gives the lab's new state, which is written. */
+export async function startInfrastructure(
+  state: LabState,
+  name: 'zookeeper' | 'postgres',
+  env: NodeJS.ProcessEnv,
+): Promise<LabState> {
+  const running = state.processes[name];
+  if (running !== undefined && isAlive(running)) throw new LabError(`${name} is running already`);
+  const dir = partDir(state.runDir, name);
+  const common = { dir, env: baseEnv(env, state.mark) };
+  const started =
+    name === 'zookeeper'
+      ? await startZookeeper({ ...common, ...state.plan.zookeeper, tickTimeMs: LAB_TICK_MS })
+      : await startPostgres({
+          ...common,
+          ...state.plan.postgres,
+          password: state.secrets.superuserPassword,
+        });
+  const next = { ...state, processes: { ...state.processes, [name]: started } };
+  writeLab(next);
+  return next;
+}

@@ -1,0 +1,84 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../util/package-root.js';
+import type { LabContext } from './daemon-env.js';
+import { agentEnv, baseEnv, reconcilerEnv } from './daemon-env.js';
+import { freeswitchCommand } from './freeswitch.js';
+import type { ProcessIdentity } from './parts/daemon.js';
+import { startDaemon } from './parts/daemon.js';
+import { kamailioBinary, kamailioCommand } from './parts/kamailio.js';
+import type { LabNode, LabReconciler } from './plan.js';
+import type { MediaServer } from './state.js';
+import { partDir } from './state.js';
+
+/** Memory of one Kamailio of the lab, in MB: enough for thousands of calls at once. */
+const KAMAILIO_SHM_MB = 64;
+const KAMAILIO_PKG_MB = 8;
+
+/** The script that `carna` starts; daemons of the lab run the same build. */
+export function carnaScript(): string {
+  return join(packageRoot(), 'dist/src/bin/carna.js');
+}
+
+export async function startReconciler(
+  context: LabContext,
+  reconciler: LabReconciler,
+): Promise<ProcessIdentity> {
+  return startCarna(context, reconciler.name, ['reconciler'], reconcilerEnv(context, reconciler));
+}
+
+/** Starts a node's agent, which starts the SIP server. */
+export async function startAgent(
+  context: LabContext,
+  node: LabNode,
+  media: MediaServer,
+): Promise<ProcessIdentity> {
+  const dir = partDir(context.runDir, node.name);
+  mkdirSync(dir, { recursive: true });
+  const server = serverCommand(context, node, media, dir);
+  const env = { ...agentEnv(context, node, server.command), ...server.env };
+  return startCarna(context, node.name, ['agent'], env);
+}
+
+interface ServerCommand {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function serverCommand(
+  context: LabContext,
+  node: LabNode,
+  media: MediaServer,
+  dir: string,
+): ServerCommand {
+  if (node.kind === 'kamailio') {
+    const binary = kamailioBinary(context.env);
+    const memory = { shmMb: KAMAILIO_SHM_MB, pkgMb: KAMAILIO_PKG_MB };
+    return {
+      command: kamailioCommand({ role: node.role, binary, runDir: dir, ...memory }),
+      env: {},
+    };
+  }
+  if (media.kind === 'stand-in') {
+    return { command: [process.execPath, carnaScript(), 'lab', 'stand-in'], env: {} };
+  }
+  return freeswitchCommand(media, { runDir: dir });
+}
+
+async function startCarna(
+  context: LabContext,
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<ProcessIdentity> {
+  const dir = partDir(context.runDir, name);
+  mkdirSync(dir, { recursive: true });
+  return startDaemon({
+    name,
+    command: process.execPath,
+    args: [carnaScript(), ...args],
+    env: { ...baseEnv(context.env, context.mark), ...env },
+    cwd: dir,
+    logFile: join(dir, 'log'),
+  });
+}

@@ -1,0 +1,110 @@
+import type { Logger } from 'pino';
+import { BinrpcClient } from '../protocols/binrpc/client.js';
+import { readDispatcherList } from '../protocols/binrpc/kamailio-rpc.js';
+import type { Registry } from '../registry/registry.js';
+import type { DcView } from '../registry/views.js';
+import { openRegistry } from '../registry/registry.js';
+import type { Store } from '../store/pool.js';
+import { openStore } from '../store/pool.js';
+import type { LiveDestination } from '../topology/live-destination.js';
+import { DeadlineError, LabError } from '../util/errors.js';
+import { wait } from '../util/wait.js';
+import type { LabNode } from './plan.js';
+import { LAB_CLUSTER, LAB_DC, LAB_LOGINS, loginUrl } from './secrets.js';
+import { unsettled } from './settled.js';
+import type { LabState } from './state.js';
+import { ctlSocket } from './state.js';
+
+const RPC_TIMEOUT_MS = 2_000;
+const POLL_MS = 20;
+
+/** A lab seen from outside: its registry, its database and each Kamailio's live list. Close it after use. */
+export class Platform {
+  readonly registry: Registry;
+  readonly view: DcView;
+  readonly store: Store;
+  readonly #state: LabState;
+  readonly #rpc = new Map<string, BinrpcClient>();
+
+  constructor(state: LabState, registry: Registry, store: Store) {
+    this.#state = state;
+    this.registry = registry;
+    this.view = registry.watchAll();
+    this.store = store;
+  }
+
+  /** The Kamailios that route to media, which is whose lists tell where the next call goes. */
+  get dispatchers(): readonly LabNode[] {
+    return this.#state.plan.nodes.filter((node) => node.role === 'dispatcher');
+  }
+
+  /** What `dispatcher.list` of one Kamailio says now, asked over a connection of our own. */
+  async liveList(node: LabNode): Promise<readonly LiveDestination[]> {
+    let client = this.#rpc.get(node.name);
+    if (client === undefined) {
+      client = new BinrpcClient({
+        socketPath: ctlSocket(this.#state.runDir, node),
+        timeoutMs: RPC_TIMEOUT_MS,
+      });
+      this.#rpc.set(node.name, client);
+    }
+    return readDispatcherList(client);
+  }
+
+  /**
+   * Resolves when every named node is up and every Kamailio is proven to run the committed generation.
+   * Throws DeadlineError naming what is missing, LabError when `signal` aborts.
+   */
+  async untilSettled(
+    wanted: readonly string[],
+    timeoutMs: number,
+    signal: AbortSignal,
+    onWaiting: (waitingFor: readonly string[]) => void = () => undefined,
+  ): Promise<void> {
+    const endMs = performance.now() + timeoutMs;
+    for (;;) {
+      const waitingFor = this.view.isFresh()
+        ? unsettled(wanted, {
+            nodes: this.view.nodes().nodes,
+            applied: new Map(
+              [...this.view.applied().records].map(([id, found]) => [id, found.record]),
+            ),
+            generation: this.view.generation().record,
+          })
+        : ['a full read of the registry'];
+      onWaiting(waitingFor);
+      if (waitingFor.length === 0) return;
+      if (signal.aborted) throw new LabError('interrupted');
+      if (performance.now() > endMs) throw new DeadlineError(waitingFor.join(', '), timeoutMs);
+      await wait(POLL_MS, signal);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#rpc.values()) client.close();
+    this.view.close();
+    await this.store.close();
+    await this.registry.close();
+  }
+}
+
+/** Connects to a lab that is up with the rights of an operator. */
+export function openPlatform(state: LabState, log: Logger): Platform {
+  const { zookeeper } = state.plan;
+  const [user = '', password = ''] = state.secrets.zookeeperAuth.split(':');
+  const registry = openRegistry({
+    connectString: `${zookeeper.host}:${zookeeper.port}`,
+    auth: { user, password },
+    zkSessionTimeoutMs: 6_000,
+    cluster: LAB_CLUSTER,
+    dc: LAB_DC,
+    log,
+  });
+  const store = openStore({
+    url: loginUrl(state.plan, LAB_LOGINS.reader.user, state.secrets.readerPassword),
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 5_000,
+    log,
+  });
+  return new Platform(state, registry, store);
+}
