@@ -92,7 +92,10 @@ function readHeaders(lines: readonly string[]): SipHeader[] {
   for (const line of lines) {
     const previous = headers.at(-1);
     if (/^[ \t]/.test(line) && previous !== undefined) {
-      headers[headers.length - 1] = { ...previous, value: `${previous.value} ${line.trim()}` };
+      headers[headers.length - 1] = {
+        ...previous,
+        value: `${previous.value} ${line.trim()}`.trim(),
+      };
       continue;
     }
     const colon = line.indexOf(':');

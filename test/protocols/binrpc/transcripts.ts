@@ -51,18 +51,15 @@ function exchangesIn(file: string): Recorded[] {
       type: decoded[1] === 'FAULT' ? 'FAULT' : 'REPLY',
       cookie: parseInt(decoded[2] ?? '', 16),
       values,
-      isCut: / \.\.\.$/m.test(section),
+      isCut: hexAfter(section, 'reply').length < Number(/^reply: (\d+)/m.exec(section)?.[1]),
     };
   });
 }
 
 /** The bytes in the indented lines below the line that begins with `label`. */
 export function hexAfter(text: string, label: string): Buffer {
-  const lines = new RegExp(
-    `^${label}[^\\n]*:?[^\\n]*\\n((?:  [0-9a-f ]+(?: \\.\\.\\.)?\\n)*)`,
-    'm',
-  ).exec(text);
-  return Buffer.from((lines?.[1] ?? '').replaceAll(/[\s.]/g, ''), 'hex');
+  const lines = new RegExp(`^${label}.*\n((?: {2}[0-9a-f ]+(?:\.\.\..*)?\n)*)`, 'm').exec(text);
+  return Buffer.from((lines?.[1] ?? '').replaceAll(/\.\.\..*|\s/g, ''), 'hex');
 }
 
 /** The notation of the transcripts: a struct is a list of [name, value], a value without a name itself. */
