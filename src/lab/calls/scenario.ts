@@ -18,7 +18,7 @@ const REFUSALS = [
 const BYE_REFUSALS = [
   400, 403, 404, 405, 408, 480, 481, 487, 500, 501, 502, 503, 504, 600, 603, 604,
 ];
-const PROVISIONALS = [100, 180, 181, 182, 183];
+const PROVISIONALS = [180, 181, 182, 183];
 
 /** Every line that the caller logs for us begins with this word; `call-log.ts` reads them. */
 export const LOG_MARK = 'carna-call';
@@ -28,12 +28,15 @@ export const LOG_MARK = 'carna-call';
  *
  * Each step is logged as `carna-call EVENT CALL-ID SECONDS MICROSECONDS DETAIL`, EVENT being sent,
  * answered (DETAIL = Contact URI), refused (status), unanswered, ended or lost (status, or `silence`).
+ * A call that rang is cancelled when it is given up; one that met silence is not, as RFC 3261 asks
+ * (and sipp would wait for ever: it sends nothing while a retransmission is due).
  */
 export function callScenario(timing: ScenarioTiming): string {
   return `<?xml version="1.0" encoding="ISO-8859-1" ?>
 <scenario name="carna caller">
 ${log('sent')}
 ${send(inviteHeaders('INVITE'), sdp(), 'retrans="500"')}
+${optionalReply(100, timing.answerTimeoutMs, 'silence')}
 ${PROVISIONALS.map((code) => optionalReply(code, timing.answerTimeoutMs, 'giveup')).join('\n')}
 ${REFUSALS.map((code) => optionalReply(code, timing.answerTimeoutMs, 'giveup', { next: 'refused', event: 'refused' })).join('\n')}
   <recv response="200" rrs="true" timeout="${timing.answerTimeoutMs}" ontimeout="giveup">
@@ -52,6 +55,9 @@ ${BYE_REFUSALS.map((code) => optionalReply(code, timing.byeTimeoutMs, 'lost', { 
   </recv>
   <label id="lost"/>
 ${log('lost', 'silence')}
+  <nop next="end"/>
+  <label id="silence"/>
+${log('unanswered', 'silence')}
   <nop next="end"/>
   <label id="giveup"/>
 ${log('unanswered', 'silence')}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -9,7 +9,9 @@ import {
   kamailioBinary,
   kamailioCommand,
   kamailioConfig,
+  kamailioModulePath,
 } from '../../../src/lab/parts/kamailio.js';
+import { MissingPartError } from '../../../src/util/errors.js';
 import { freePort, loopbackNet, testDir } from '../../support/resources.js';
 
 const run = promisify(execFile);
@@ -95,3 +97,25 @@ for (const role of ROLES) {
     assert.ok(!command.join(' ').includes(SECRET));
   });
 }
+
+test('Kamailio is found where the environment says, or its absence is named with the remedy', () => {
+  const missing = { CARNA_KAMAILIO: '/nowhere/kamailio' };
+  assert.throws(() => kamailioBinary(missing), /\/nowhere\/kamailio[^]*kamailio-postgres-modules/);
+  assert.ok(kamailioBinary({ PATH: '' }).endsWith('/sbin/kamailio'), 'also off the PATH');
+});
+
+test('a Kamailio elsewhere brings its modules; one without the PostgreSQL driver is refused', () => {
+  const prefix = testDir('prefix');
+  const modules = join(prefix, 'lib', 'x86_64-linux-gnu', 'kamailio', 'modules');
+  mkdirSync(modules, { recursive: true });
+  mkdirSync(join(prefix, 'sbin'));
+  const binary = join(prefix, 'sbin', 'kamailio');
+  writeFileSync(binary, '');
+  assert.equal(kamailioModulePath(binary), null);
+  writeFileSync(join(modules, 'tm.so'), '');
+  assert.equal(kamailioModulePath(binary), modules);
+  assert.throws(() => kamailioBinary({ CARNA_KAMAILIO: binary }), MissingPartError);
+  writeFileSync(join(modules, 'db_postgres.so'), '');
+  assert.equal(kamailioBinary({ CARNA_KAMAILIO: binary }), binary);
+  assert.equal(kamailioModulePath(kamailioBinary({})), null, "the system's own knows its modules");
+});
