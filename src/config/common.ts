@@ -39,14 +39,16 @@ export function hostPort(
   });
 }
 
-/** Parses `host:port[,host:port][/chroot]`; null when it is none. Pure. */
+/** Parses `host:port[,host:port][/chroot]`; null when it is none or names an IPv6 address, which the client cannot use. Pure. */
 export function parseZookeeperAddress(text: string): ZookeeperAddress | null {
   const slash = text.indexOf('/');
   const chroot = slash === -1 ? '' : text.slice(slash);
   if (chroot !== '' && !/^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/.test(chroot)) return null;
   const names = (slash === -1 ? text : text.slice(0, slash)).split(',');
   const servers = names.map((name) => parseServer(name, 1));
-  const good = servers.filter((server) => server !== null);
+  const good = servers.flatMap((server) =>
+    server === null || server.host.startsWith('[') ? [] : [server],
+  );
   return good.length === names.length ? { connectString: text, servers: good, chroot } : null;
 }
 

@@ -7,8 +7,8 @@ export interface ChangeRow {
   readonly traceId: string;
   readonly generation: number;
   readonly nodeId: string;
-  readonly fromState: NodeState | 'gone';
-  readonly toState: NodeState | 'gone';
+  readonly from: NodeState | 'gone';
+  readonly to: NodeState | 'gone';
   readonly cause: string;
   readonly actor: string;
   /** The rows it changed; `from` null = inserted, `to` null = deleted, else flags. */
@@ -18,9 +18,10 @@ export interface ChangeRow {
     readonly from: number | null;
     readonly to: number | null;
   }[];
+  /** Null: that stage is not known, or there was none (a node that fell silent published nothing). */
   readonly occurredAtMs: number | null;
-  readonly noticedAtMs: number;
-  readonly publishedAtMs: number;
+  readonly noticedAtMs: number | null;
+  readonly publishedAtMs: number | null;
   readonly seenAtMs: number;
   readonly committedAtMs: number;
   readonly live: readonly { readonly kamailio: string; readonly atMs: number }[];
@@ -35,11 +36,12 @@ export interface TimelineEntry {
   readonly to: NodeState | 'gone';
   readonly cause: string;
   readonly actor: string;
-  /** Wall clock in ms: when it happened or, if nobody knows, when it was noticed. */
+  /** Wall clock in ms: when it happened or, if nobody knows, the first stage that is known. */
   readonly startMs: number;
   readonly isStartExact: boolean;
-  readonly noticedMs: number;
-  readonly publishedMs: number;
+  /** Null: there was no such stage. */
+  readonly noticedMs: number | null;
+  readonly publishedMs: number | null;
   readonly seenMs: number;
   readonly committedMs: number;
   readonly generation: number;
@@ -63,7 +65,8 @@ export function deriveTimeline(changes: readonly ChangeRow[]): TimelineEntry[] {
 }
 
 function timelineEntry(change: ChangeRow): TimelineEntry {
-  const startMs = change.occurredAtMs ?? change.noticedAtMs;
+  const startMs =
+    change.occurredAtMs ?? change.noticedAtMs ?? change.publishedAtMs ?? change.seenAtMs;
   const after = (atMs: number): number => atMs - startMs;
   const live = change.live
     .map(({ kamailio, atMs }) => ({ kamailio, ms: after(atMs) }))
@@ -76,19 +79,19 @@ function timelineEntry(change: ChangeRow): TimelineEntry {
     change.seenAtMs,
     change.committedAtMs,
     ...(firstLive === undefined ? [] : [startMs + firstLive.ms]),
-  ];
+  ].filter((atMs) => atMs !== null);
   return {
     id: change.id,
     traceId: change.traceId,
     nodeId: change.nodeId,
-    from: change.fromState,
-    to: change.toState,
+    from: change.from,
+    to: change.to,
     cause: change.cause,
     actor: change.actor,
     startMs,
     isStartExact: change.occurredAtMs !== null,
-    noticedMs: after(change.noticedAtMs),
-    publishedMs: after(change.publishedAtMs),
+    noticedMs: change.noticedAtMs === null ? null : after(change.noticedAtMs),
+    publishedMs: change.publishedAtMs === null ? null : after(change.publishedAtMs),
     seenMs: after(change.seenAtMs),
     committedMs: after(change.committedAtMs),
     generation: change.generation,

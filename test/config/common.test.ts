@@ -105,6 +105,7 @@ for (const bad of [
   ',zk1:2181',
   'zk 1:2181',
   'zk1:2181/',
+  '[::1]:2181',
   'zk1:2181/a//b',
   'zk1:2181/..',
 ]) {
@@ -166,7 +167,7 @@ test("a secret's file in the environment beats the lab's value", async () => {
 });
 
 test('operators need ZooKeeper but not PostgreSQL to be named', async () => {
-  const config = await loadCliConfig({ CARNA_ZOOKEEPER: '[::1]:2181' }, noFile, noLab);
+  const config = await loadCliConfig({ CARNA_ZOOKEEPER: '127.0.0.1:2181' }, noFile, noLab);
   assert.equal(config.databaseUrl, null);
   await assert.rejects(
     loadCliConfig({}, noFile, noLab),

@@ -1,0 +1,35 @@
+import { InvalidArgumentError } from 'commander';
+import { parseDuration } from './render/units.js';
+
+/** A parser of whole numbers above 0 for commander; `what` names the number in the message. */
+export function parseCount(what: string): (text: string) => number {
+  return (text) => {
+    const n = Number(text);
+    if (/^\d{1,9}$/.test(text) && n > 0) return n;
+    throw new InvalidArgumentError(`expected ${what} above 0.`);
+  };
+}
+
+const MAX_DURATION_MS = 7 * 24 * 3600 * 1000;
+
+/** Reads `90s`, `30m`, `2h`, `1h30m` as ms for commander. */
+export function parseDeadline(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== null && ms <= MAX_DURATION_MS) return ms;
+  throw new InvalidArgumentError('expected a duration like 90s, 30m or 1h30m, at most 7d.');
+}
+
+/** A nodeId as it can stand in a znode's name. */
+export function parseNodeId(text: string): string {
+  if (/^[\w.-]{1,200}$/.test(text)) return text;
+  throw new InvalidArgumentError('expected a node id: letters, digits, dots, dashes, underscores.');
+}
+
+const MAX_TEXT = 160;
+
+/** One line for people, kept in the registry. */
+export function parseText(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what is refused
+  if (text.length <= MAX_TEXT && !/[\u0000-\u001f\u007f]/.test(text)) return text;
+  throw new InvalidArgumentError(`expected one line of at most ${MAX_TEXT} characters.`);
+}

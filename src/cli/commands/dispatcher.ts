@@ -1,0 +1,86 @@
+import type { Command } from 'commander';
+import type { LiveList } from '../../topology/drift.js';
+import { deriveDispatcherView } from '../../topology/drift.js';
+import type { NodeRecord } from '../../topology/node.js';
+import { byNodeId } from '../../topology/view.js';
+import { DEFAULT_WIRING, setsConsumedBy } from '../../topology/wiring.js';
+import { CarnaError } from '../../util/errors.js';
+import { parseCount } from '../arguments.js';
+import { withOperatorData } from '../context.js';
+import type { Context } from '../context.js';
+import { EXIT } from '../exit-codes.js';
+import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
+import type { OperatorData, TopologyData } from '../operator-data.js';
+import { dispatcherText } from '../render/dispatcher-text.js';
+import { ageSegment } from '../render/headline.js';
+
+interface Options {
+  readonly set?: number;
+  readonly json?: true;
+}
+
+/** `carna dispatcher`. */
+export function registerDispatcher(program: Command, context: Context): void {
+  program
+    .command('dispatcher')
+    .description('desired rows, table and live lists of every Kamailio, side by side')
+    .option('--set <setid>', 'only this destination set', parseCount('a set number'))
+    .option('--json', 'one JSON object; src/cli/json-shapes.ts')
+    .addHelpText(
+      'after',
+      `
+Live letters: A active, I inactive (found by its own probing), T on trial, D disabled; P probed, X not.
+Exit code 1 when they do not agree, or a Kamailio could not be asked.
+Examples:
+  carna dispatcher --set 30
+  carna dispatcher --json | jq .drift`,
+    )
+    .action(async (options: Options) => {
+      await dispatcherCommand(context, options);
+    });
+}
+
+async function dispatcherCommand(context: Context, options: Options): Promise<void> {
+  await withOperatorData(context, async (data, config) => {
+    const [topology, table] = await Promise.all([data.readTopology(), data.readTable()]);
+    const live = await readLiveLists(data, topology);
+    const nowMs = context.clock.wallMs();
+    const desired = data.deriveDesired(topology, table, nowMs);
+    const ofSet = <T extends { readonly setid: number }>(rows: readonly T[]): readonly T[] =>
+      options.set === undefined ? rows : rows.filter((row) => row.setid === options.set);
+    const lists = live.map((l) => ('error' in l ? l : { ...l, list: ofSet(l.list) }));
+    const view = deriveDispatcherView(ofSet(desired), ofSet(table), lists, DEFAULT_WIRING);
+    const agrees = view.pending === 0 && view.drift === 0 && view.unknown === 0;
+    const { cluster, dc } = config;
+    const { asOfMs, isFresh } = topology;
+    if (options.json === true) {
+      const where = { schema: JSON_SCHEMA, cluster, dc, asOfMs, isFresh } as const;
+      context.print(jsonLine({ ...where, agrees, ...view }));
+    } else {
+      const age = ageSegment(topology, context.paint, nowMs);
+      context.print(...dispatcherText(view, age, context.paint, context.width()));
+    }
+    context.exitCode = agrees ? EXIT.done : EXIT.no;
+  });
+}
+
+/** The lists of all Kamailios that consume a set and serve, read at the same time. */
+async function readLiveLists(data: OperatorData, topology: TopologyData): Promise<LiveList[]> {
+  const records = [...topology.nodes.values()]
+    .map(({ record }) => record)
+    .filter(
+      ({ kind, role }) => kind === 'kamailio' && setsConsumedBy(DEFAULT_WIRING, role).length > 0,
+    )
+    .filter(({ state }) => state === 'up' || state === 'draining')
+    .sort(byNodeId);
+  return Promise.all(records.map((record) => readLive(data, record)));
+}
+
+async function readLive(data: OperatorData, record: NodeRecord): Promise<LiveList> {
+  try {
+    return await data.readLive(record);
+  } catch (err) {
+    if (!(err instanceof CarnaError)) throw err;
+    return { nodeId: record.nodeId, role: record.role, error: err.message };
+  }
+}

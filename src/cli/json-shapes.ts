@@ -1,0 +1,82 @@
+import type { IntentRecord } from '../topology/node.js';
+import type { DispatcherView } from '../topology/drift.js';
+import type { TimelineEntry } from '../topology/timeline.js';
+import type { NodeView, TopologyView } from '../topology/view.js';
+
+/**
+ * What `--json` prints. These shapes are stable: fields are added, never renamed or given another meaning,
+ * without a new `schema`. All times are wall clock in ms since 1970, durations ms; absent values are null.
+ * One object on one line; `--watch` and `--follow` print one line per change.
+ */
+export const JSON_SCHEMA = 1;
+
+interface Snapshot {
+  readonly schema: typeof JSON_SCHEMA;
+  readonly cluster: string;
+  readonly dc: string;
+  /** When the registry said so for certain. */
+  readonly asOfMs: number;
+  /** False: the connection to ZooKeeper is suspended, this is the last known value. */
+  readonly isFresh: boolean;
+}
+
+/** `carna topology --json`. `loads`: calls per nodeId, as far as agents said. */
+export interface TopologyJson extends Snapshot, TopologyView {
+  readonly leader: string | null;
+  readonly loads: Readonly<Record<string, number>>;
+  /** Why the dispatcher table was not read (silent nodes are not shown then); null when it was. */
+  readonly tableError: string | null;
+}
+
+/** `carna nodes --json`. */
+export interface NodesJson extends Snapshot {
+  readonly nodes: readonly NodeView[];
+}
+
+/** `carna dispatcher --json`. `agrees`: nothing pending, no drift, every Kamailio was asked. */
+export interface DispatcherJson extends Snapshot, DispatcherView {
+  readonly agrees: boolean;
+}
+
+/** `carna timeline --json`: one object, `entries` oldest first; with `--follow` one TimelineEntry a line. */
+export interface TimelineJson {
+  readonly schema: typeof JSON_SCHEMA;
+  readonly entries: readonly TimelineEntry[];
+}
+
+/** `carna drain --json` and `carna undrain --json`. With `--wait` DrainProgressJson lines follow. */
+export interface DrainJson {
+  readonly schema: typeof JSON_SCHEMA;
+  readonly nodeId: string;
+  readonly did: 'asked' | 'already-draining' | 'undrained' | 'nothing-to-undo';
+  /** As it stands now; null after undrain. */
+  readonly intent: IntentRecord | null;
+}
+
+/** One line of `carna drain --wait --json`. */
+export interface DrainProgressJson {
+  readonly schema: typeof JSON_SCHEMA;
+  readonly nodeId: string;
+  /** `drained`, `gone`, `cancelled` and `overdue` are the last line. */
+  readonly step: 'asked' | 'announced' | 'unlisted' | 'drained' | 'gone' | 'cancelled' | 'overdue';
+  /** Kamailios that proved a list without it, of so many. */
+  readonly proven: number;
+  readonly consumers: number;
+  readonly callsLeft: number | null;
+  readonly estimateMs: number | null;
+  readonly deadlineAtMs: number | null;
+}
+
+/** One line of JSON. */
+export function jsonLine(
+  value:
+    | TopologyJson
+    | NodesJson
+    | DispatcherJson
+    | TimelineJson
+    | TimelineEntry
+    | DrainJson
+    | DrainProgressJson,
+): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,63 @@
+import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import type { LiveList } from '../topology/drift.js';
+import type { IntentRecord, NodeRecord } from '../topology/node.js';
+import type { Finding } from '../topology/problems.js';
+import type { ChangeRow } from '../topology/timeline.js';
+import type { ViewInput } from '../topology/view.js';
+import type { AgentHealth } from './agent-health-codec.js';
+
+/** What the registry says, read as a whole. */
+export interface TopologyData extends Pick<
+  ViewInput,
+  'nodes' | 'intents' | 'applied' | 'generation'
+> {
+  readonly refused: readonly Finding[];
+  readonly conflicts: readonly Finding[];
+  /** Name of the leading reconciler; null when none leads or it is not known. */
+  readonly leader: string | null;
+  /** Wall clock in ms at which this was true for certain. */
+  readonly asOfMs: number;
+  /** False while the connection to ZooKeeper is suspended or lost: the last known value is shown. */
+  readonly isFresh: boolean;
+}
+
+/** Which committed changes to read, oldest first in the answer. */
+export interface ChangeQuery {
+  /** At most so many: the newest of those that match. */
+  readonly last: number;
+  /** Only of this node; null = of all. */
+  readonly node: string | null;
+  /** Only those with a higher id; null = any. */
+  readonly sinceId: number | null;
+}
+
+/**
+ * Where operators' commands get their data and leave their will.
+ *
+ * Connections open at first use: `topology` works without PostgreSQL, `timeline` without ZooKeeper.
+ * Every call has a deadline of its own and rejects with a CarnaError when what it needs is away.
+ */
+export interface OperatorData {
+  readTopology(): Promise<TopologyData>;
+  /** Calls the listener with the present state and after every change, until `signal` aborts; resolves then. */
+  watchTopology(listener: (data: TopologyData) => void, signal: AbortSignal): Promise<void>;
+  /** The dispatcher table in the order in which Kamailio reads it. */
+  readTable(): Promise<readonly DispatcherRow[]>;
+  /** The rows that the reconciler would want now. Pure. */
+  deriveDesired(
+    topology: TopologyData,
+    table: readonly DispatcherRow[],
+    nowMs: number,
+  ): readonly DispatcherRow[];
+  /** Asks the agent beside a Kamailio (or its ctl socket, where reachable) for its live list. */
+  readLive(node: NodeRecord): Promise<LiveList>;
+  readChanges(query: ChangeQuery): Promise<readonly ChangeRow[]>;
+  /** Creates or replaces the intent of a node. */
+  writeIntent(intent: IntentRecord): Promise<void>;
+  /** False when there was none. */
+  removeIntent(nodeId: string): Promise<boolean>;
+  /** What the agent behind `host:port` says of itself and its server. */
+  readAgentHealth(httpAddress: string): Promise<AgentHealth>;
+  /** Ends all connections; safe to call twice. */
+  close(): Promise<void>;
+}
