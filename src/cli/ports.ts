@@ -1,4 +1,3 @@
-import { MissingPartError } from '../util/errors.js';
 import type { Ports } from './context.js';
 
 /**
@@ -6,11 +5,14 @@ import type { Ports } from './context.js';
  * so that `carna --help` loads none of them.
  */
 export const SHIPPED_PORTS: Ports = {
-  openOperatorData: async () => {
-    throw new MissingPartError(
-      'this build of carna has no connection to a registry',
-      'wire openOperatorData in src/cli/ports.ts',
-    );
+  openOperatorData: async (config) => {
+    const { openLiveData } = await import('./live-data.js');
+    return openLiveData(config);
   },
-  endpointSource: { findLab: async () => null },
+  endpointSource: {
+    findLab: async (runDir) => {
+      const { labEndpoints } = await import('../lab/endpoints.js');
+      return labEndpoints(runDir, process.env);
+    },
+  },
 };

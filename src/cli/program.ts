@@ -1,9 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../util/package-root.js';
+import { registerAgent } from './commands/agent.js';
 import { registerCompletion } from './commands/completion.js';
 import { registerDispatcher } from './commands/dispatcher.js';
 import { registerDrain } from './commands/drain.js';
+import { registerInit } from './commands/init.js';
+import { registerLab } from './commands/lab.js';
 import { registerNodes } from './commands/nodes.js';
+import { registerReconciler } from './commands/reconciler.js';
 import { registerTimeline } from './commands/timeline.js';
 import { registerTopology } from './commands/topology.js';
 import { registerUndrain } from './commands/undrain.js';
@@ -22,6 +26,10 @@ const REGISTRARS: readonly ((program: Command, context: Context) => void)[] = [
   registerTimeline,
   registerDrain,
   registerUndrain,
+  registerInit,
+  registerAgent,
+  registerReconciler,
+  registerLab,
   registerCompletion,
 ];
 

@@ -1,11 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { LabError } from '../util/errors.js';
 import { packageRoot } from '../util/package-root.js';
 import type { LabContext } from './daemon-env.js';
 import { agentEnv, baseEnv, reconcilerEnv } from './daemon-env.js';
-import { freeswitchCommand } from './freeswitch.js';
+import type { FoundFreeswitch } from './freeswitch.js';
+import { freeswitchCommand, prepareFreeswitchDirs } from './freeswitch.js';
 import type { ProcessIdentity } from './parts/daemon.js';
 import { startDaemon } from './parts/daemon.js';
+import type { KamailioRole } from './parts/kamailio.js';
 import { kamailioBinary, kamailioCommand } from './parts/kamailio.js';
 import type { LabNode, LabReconciler } from './plan.js';
 import type { MediaServer } from './state.js';
@@ -14,6 +17,7 @@ import { partDir } from './state.js';
 /** Memory of one Kamailio of the lab, in MB: enough for thousands of calls at once. */
 const KAMAILIO_SHM_MB = 64;
 const KAMAILIO_PKG_MB = 8;
+const MEDIA_MAX_SESSIONS = 1_000;
 
 /** The script that `carna` starts; daemons of the lab run the same build. */
 export function carnaScript(): string {
@@ -55,14 +59,41 @@ function serverCommand(
     const binary = kamailioBinary(context.env);
     const memory = { shmMb: KAMAILIO_SHM_MB, pkgMb: KAMAILIO_PKG_MB };
     return {
-      command: kamailioCommand({ role: node.role, binary, runDir: dir, ...memory }),
+      command: kamailioCommand({ role: kamailioRole(node), binary, runDir: dir, ...memory }),
       env: {},
     };
   }
   if (media.kind === 'stand-in') {
     return { command: [process.execPath, carnaScript(), 'lab', 'stand-in'], env: {} };
   }
-  return freeswitchCommand(media, { runDir: dir });
+  return freeswitchServer(context, node, media.found, dir);
+}
+
+function freeswitchServer(
+  context: LabContext,
+  node: LabNode,
+  found: FoundFreeswitch,
+  dir: string,
+): ServerCommand {
+  if (node.esl === null) throw new LabError(`${node.name} has no event socket`);
+  const command = freeswitchCommand(found, {
+    runDir: dir,
+    nodeName: node.name,
+    sipHost: node.sip.host,
+    sipPort: node.sip.port,
+    eslHost: node.esl.host,
+    eslPort: node.esl.port,
+    eslPassword: context.secrets.eslPassword,
+    maxSessions: MEDIA_MAX_SESSIONS,
+  });
+  prepareFreeswitchDirs(command);
+  // Its configuration reads the password from the environment, and the agent takes it from one place only.
+  return { command: command.command, env: { ...command.env, CARNA_ESL_PASSWORD_FILE: '' } };
+}
+
+function kamailioRole(node: LabNode): KamailioRole {
+  if (node.role === 'load-balancer' || node.role === 'dispatcher') return node.role;
+  throw new LabError(`${node.name}: there is no Kamailio configuration for the role ${node.role}`);
 }
 
 async function startCarna(

@@ -4,9 +4,13 @@ import { readDispatcherList } from '../protocols/binrpc/kamailio-rpc.js';
 import type { Registry } from '../registry/registry.js';
 import type { DcView } from '../registry/views.js';
 import { openRegistry } from '../registry/registry.js';
+import { readTable } from '../store/dispatcher-table.js';
+import { readLeader } from '../store/leadership.js';
 import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
+import { rowKey } from '../topology/dispatcher-row.js';
 import type { LiveDestination } from '../topology/live-destination.js';
+import { DEFAULT_WIRING, setsConsumedBy } from '../topology/wiring.js';
 import { DeadlineError, LabError } from '../util/errors.js';
 import { wait } from '../util/wait.js';
 import type { LabNode } from './plan.js';
@@ -80,12 +84,87 @@ export class Platform {
     }
   }
 
+  /** "setid destination" → the row's PostgreSQL version: any UPDATE, also to the same values, changes it. */
+  async rowVersions(): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.store.query<{ key: string; version: string }>({
+      text: `SELECT setid || ' ' || destination AS key, xmin::text || ' ' || flags AS version FROM dispatcher`,
+    });
+    return new Map(rows.map((row) => [row.key, row.version]));
+  }
+
+  /** Who took the newest epoch; null before the first. */
+  async leader(): Promise<{ readonly holder: string; readonly epoch: number } | null> {
+    return readLeader(this.store, LAB_DC);
+  }
+
+  /** Resolves when a leader as wanted has taken its epoch. Throws DeadlineError. */
+  async untilLeader(
+    isWanted: (leader: { readonly holder: string; readonly epoch: number }) => boolean,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly holder: string; readonly epoch: number }> {
+    const endMs = performance.now() + timeoutMs;
+    while (performance.now() < endMs && !signal.aborted) {
+      const leader = await this.leader();
+      if (leader !== null && isWanted(leader)) return leader;
+      await wait(POLL_MS, signal);
+    }
+    throw new DeadlineError('a new leader', timeoutMs);
+  }
+
+  /** The instance (one life of the SIP server) that a node publishes; null when it publishes nothing. */
+  instanceOf(nodeId: string): string | null {
+    return this.view.nodes().nodes.get(nodeId)?.record.instanceId ?? null;
+  }
+
+  /** Resolves when the node publishes another instance as up. Throws DeadlineError. */
+  async untilUpAgain(
+    nodeId: string,
+    oldInstance: string | null,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const isBack = (): boolean => {
+      const record = this.view.nodes().nodes.get(nodeId)?.record;
+      return record?.state === 'up' && record.instanceId !== oldInstance;
+    };
+    const endMs = performance.now() + timeoutMs;
+    while (!isBack()) {
+      if (signal.aborted) throw new LabError('interrupted');
+      if (performance.now() > endMs) throw new DeadlineError(`${nodeId} up again`, timeoutMs);
+      await wait(1, signal);
+    }
+  }
+
+  /** Where a Kamailio's live list differs from the table in the sets that it consumes; empty = equal. */
+  async listFaults(node: LabNode): Promise<string[]> {
+    const setids = setsConsumedBy(DEFAULT_WIRING, node.role);
+    const [{ rows }, live] = await Promise.all([
+      readTable(this.store, setids),
+      this.liveList(node),
+    ]);
+    const found = new Map(live.map((entry) => [rowKey(entry), entry.letters]));
+    const missing = rows
+      .filter((row) => !isShown(row.flags, found.get(rowKey(row))))
+      .map((row) => `${rowKey(row)}: flags ${row.flags}, shown ${found.get(rowKey(row)) ?? 'not at all'}`);
+    const wanted = new Set(rows.map(rowKey));
+    const extra = live.filter((entry) => !wanted.has(rowKey(entry)));
+    return [...missing, ...extra.map((entry) => `${rowKey(entry)}: not in the table`)];
+  }
+
   async close(): Promise<void> {
     for (const client of this.#rpc.values()) client.close();
     this.view.close();
     await this.store.close();
     await this.registry.close();
   }
+}
+
+/** Flags 8 show as AP, 9 as IP until the first good ping, 4 as D. */
+function isShown(flags: number, letters: string | undefined): boolean {
+  if (letters === undefined) return false;
+  if ((flags & 4) !== 0) return letters.startsWith('D');
+  return letters === 'AP' || ((flags & 1) !== 0 && letters === 'IP');
 }
 
 /** Connects to a lab that is up with the rights of an operator. */

@@ -10,14 +10,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LabError } from '../util/errors.js';
+import type { FoundFreeswitch } from './freeswitch.js';
 import type { ProcessIdentity } from './parts/daemon.js';
 import { isAlive } from './parts/daemon.js';
 import type { LabNode, LabPlan } from './plan.js';
 
 /** What runs media: the real server, or the lab's stand-in where none is installed. */
 export type MediaServer =
-  | { readonly kind: 'freeswitch'; readonly binary: string; readonly prefix: string }
-  | { readonly kind: 'stand-in' };
+  { readonly kind: 'freeswitch'; readonly found: FoundFreeswitch } | { readonly kind: 'stand-in' };
 
 /** Everything a later command must know of a lab that is up: the content of `lab.json` (mode 0600, it holds passwords). */
 export interface LabState {

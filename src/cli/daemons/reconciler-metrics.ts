@@ -8,7 +8,10 @@ export function reconcilerGauges(metrics: Metrics, status: () => ReconcilerStatu
   const epoch = metrics.gauge('carna_reconciler_epoch', 'Epoch of its term; 0 on standby.');
   const generation = metrics.gauge('carna_reconciler_generation', 'Last generation known.');
   const fresh = metrics.gauge('carna_reconciler_view_fresh', '1 while its view is up to date.');
-  const lastPass = metrics.gauge('carna_reconciler_last_pass_seconds', 'Duration of the last pass.');
+  const lastPass = metrics.gauge(
+    'carna_reconciler_last_pass_seconds',
+    'Duration of the last pass.',
+  );
   const findings = metrics.gauge(
     'carna_reconciler_findings',
     'Sets held by a guard, rows refused, addresses in conflict, rows of others, silent nodes.',

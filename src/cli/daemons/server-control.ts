@@ -55,12 +55,7 @@ function kamailioRpc(client: BinrpcClient): KamailioRpc {
   return {
     readDispatcherList: () => kamailio.readDispatcherList(client),
     setDispatcherState: (state, setid, destination) =>
-      kamailio.setDispatcherState(
-        client,
-        kamailio.dispatcherState(state),
-        setid,
-        destination,
-      ),
+      kamailio.setDispatcherState(client, kamailio.dispatcherState(state), setid, destination),
     reloadDispatcher: () => kamailio.reloadDispatcher(client),
     readTmStats: () => kamailio.readTmStats(client),
     readUptimeSeconds: () => kamailio.readUptimeSeconds(client),

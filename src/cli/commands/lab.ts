@@ -1,0 +1,175 @@
+import { InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import type { Context } from '../context.js';
+
+/** A whole number of at least one, for counts on the command line. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1_000_000) {
+    throw new InvalidArgumentError('expected a whole number from 1 to 1000000');
+  }
+  return value;
+}
+
+/** Two numbers with a dot, the first half of loopback addresses. */
+export function loopbackPrefix(text: string): string {
+  if (!/^127\.(?:25[0-5]|2[0-4]\d|1?\d?\d)$/.test(text)) {
+    throw new InvalidArgumentError('expected 127.N with N from 0 to 255');
+  }
+  return text;
+}
+
+/** `carna lab`: the platform on one machine. Handlers are imported when they run. */
+export function registerLab(program: Command, context: Context): void {
+  const lab = program
+    .command('lab')
+    .description('the whole platform on this machine, from real parts on loopback')
+    .addHelpText(
+      'after',
+      `
+State and logs stand in one folder: CARNA_LAB_DIR, else a folder in the temporary directory.
+Examples:
+  carna lab up --media 4
+  carna lab call --rate 50 --calls 500
+  carna lab kill media-2
+  carna lab status --json | jq -r .databaseUrl
+  carna lab down`,
+    );
+  registerUp(lab, context);
+  registerStatus(lab, context);
+  registerCall(lab, context);
+  registerFaults(lab, context);
+  registerInfrastructure(lab, context);
+  registerStories(lab, context);
+  registerStandin(lab);
+}
+
+function registerUp(lab: Command, context: Context): void {
+  lab
+    .command('up')
+    .description('bring it up; a lab that is up is left alone')
+    .option('--load-balancers <n>', 'how many load-balancers', positive, 1)
+    .option('--dispatchers <n>', 'how many dispatchers', positive, 2)
+    .option('--media <n>', 'how many media nodes', positive, 3)
+    .option('--reconcilers <n>', 'how many reconcilers', positive, 2)
+    .option('--net <127.N>', 'first half of every address', loopbackPrefix, '127.0')
+    .option('--ping-interval <s>', "seconds between Kamailio's own OPTIONS pings", positive, 1)
+    .option('--stand-in', 'the stand-in for media although FreeSWITCH is installed')
+    .action(async (options: import('../lab/up.js').UpCliOptions) => {
+      const { upCommand } = await import('../lab/up.js');
+      await upCommand(context, options);
+    });
+  lab
+    .command('down')
+    .description('stop everything and leave nothing behind')
+    .action(async () => {
+      const { downCommand } = await import('../lab/up.js');
+      await downCommand(context);
+    });
+}
+
+function registerStatus(lab: Command, context: Context): void {
+  lab
+    .command('status')
+    .description('what runs, where, under which pid')
+    .option('--json', 'one JSON object; src/lab/status.ts')
+    .action(async (options: { readonly json?: true }) => {
+      const { statusCommand } = await import('../lab/status.js');
+      await statusCommand(context, options);
+    });
+}
+
+function registerCall(lab: Command, context: Context): void {
+  lab
+    .command('call')
+    .description('put real SIP calls (sipp) through load-balancer, dispatcher and media')
+    .option('--rate <n>', 'new calls a second', positive, 50)
+    .option('--calls <n>', 'how many calls', positive, 500)
+    .option('--length <ms>', 'how long each call lasts once answered', positive, 2_000)
+    .option(
+      '--json',
+      'one JSON object; CallReport in src/lab/calls/report.ts, without the single calls',
+    )
+    .action(async (options: import('../lab/call.js').CallCliOptions) => {
+      const { callCommand } = await import('../lab/call.js');
+      await callCommand(context, options);
+    });
+}
+
+function registerFaults(lab: Command, context: Context): void {
+  const faults = [
+    ['kill', 'kill -9 a SIP server (or with --agent its agent), zookeeper, postgres, reconciler-N'],
+    ['freeze', 'SIGSTOP it: it keeps its sockets and answers nothing'],
+    ['thaw', 'SIGCONT it: the opposite of freeze'],
+  ] as const;
+  for (const [verb, description] of faults) {
+    lab
+      .command(`${verb} <part>`)
+      .description(description)
+      .option('--agent', "the node's agent instead of its SIP server")
+      .action(async (part: string, options: { readonly agent?: true }) => {
+        const { faultCommand } = await import('../lab/fault.js');
+        faultCommand(context, verb, { name: part, agent: options.agent === true });
+      });
+  }
+}
+
+function registerInfrastructure(lab: Command, context: Context): void {
+  for (const verb of ['stop', 'start'] as const) {
+    lab
+      .command(`${verb} <part>`)
+      .description(`${verb} zookeeper or postgres; its data stays`)
+      .action(async (part: string) => {
+        const { infrastructureCommand } = await import('../lab/fault.js');
+        await infrastructureCommand(context, verb, part);
+      });
+  }
+  lab
+    .command('add <role>')
+    .description('one more node: load-balancer, dispatcher or media; waits until it takes part')
+    .action(async (role: string) => {
+      const { addCommand } = await import('../lab/add.js');
+      await addCommand(context, role);
+    });
+}
+
+function registerStories(lab: Command, context: Context): void {
+  lab
+    .command('demo')
+    .description('the story: up, calls, a killed media node, its healing, scale, drain, down')
+    .action(async () => {
+      const { demoCommand } = await import('../lab/demo.js');
+      await demoCommand(context);
+    });
+  lab
+    .command('drill <name>')
+    .description(
+      'a fault under live calls, with a verdict: zookeeper-away, postgres-away, leader-killed, kamailio-killed',
+    )
+    .option('--for <s>', 'how long the part stays away, in seconds', positive, 60)
+    .option('--rate <n>', 'calls a second meanwhile', positive, 20)
+    .action(async (name: string, options: { readonly for: number; readonly rate: number }) => {
+      const { drillCommand } = await import('../lab/drill.js');
+      await drillCommand(context, name, options);
+    });
+  lab
+    .command('bench')
+    .description('the budgets, measured, beside the platform without Carna')
+    .option('--kills <n>', 'media servers killed one after the other', positive, 50)
+    .option('--json-file <path>', 'also write the report there, unrounded')
+    .option('--quick', 'a tenth of everything: shows that it works, measures little')
+    .action(async (options: import('../lab/bench.js').BenchCliOptions) => {
+      const { benchCommand } = await import('../lab/bench.js');
+      await benchCommand(context, options);
+    });
+}
+
+function registerStandin(lab: Command): void {
+  lab
+    .command('stand-in', { hidden: true })
+    .description('the media server of a lab without FreeSWITCH; started by its agent')
+    .action(async () => {
+      const { standinCommand } = await import('../lab/stand-in.js');
+      await standinCommand();
+    });
+}

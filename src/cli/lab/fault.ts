@@ -1,0 +1,49 @@
+import type { FaultTarget } from '../../lab/faults.js';
+import {
+  freezePart,
+  killPart,
+  startInfrastructure,
+  stopInfrastructure,
+  thawPart,
+} from '../../lab/faults.js';
+import { defaultRunDir, requireLab } from '../../lab/state.js';
+import { UsageError } from '../../util/errors.js';
+import type { Context } from '../context.js';
+
+const VERBS = {
+  kill: { act: killPart, past: 'killed', next: 'how it healed: carna timeline --last 3' },
+  freeze: { act: freezePart, past: 'frozen', next: 'let it go on: carna lab thaw' },
+  thaw: { act: thawPart, past: 'goes on', next: 'look: carna topology' },
+} as const;
+
+/** `carna lab kill | freeze | thaw`. */
+export function faultCommand(
+  context: Context,
+  verb: keyof typeof VERBS,
+  target: FaultTarget,
+): void {
+  const state = requireLab(defaultRunDir(context.proc.env));
+  const { act, past, next } = VERBS[verb];
+  const hit = act(state, target);
+  const suffix = verb === 'freeze' ? ` ${target.name}${target.agent ? ' --agent' : ''}` : '';
+  context.print(`${hit.what} (pid ${hit.process.pid}) ${past}`, `${next}${suffix}`);
+}
+
+/** `carna lab stop | start`. */
+export async function infrastructureCommand(
+  context: Context,
+  verb: 'stop' | 'start',
+  part: string,
+): Promise<void> {
+  if (part !== 'zookeeper' && part !== 'postgres') {
+    throw new UsageError(`expected zookeeper or postgres, found ${part}`);
+  }
+  const state = requireLab(defaultRunDir(context.proc.env));
+  if (verb === 'stop') {
+    await stopInfrastructure(state, part);
+    context.print(`${part} stopped; again: carna lab start ${part}`);
+  } else {
+    await startInfrastructure(state, part, context.proc.env);
+    context.print(`${part} serves again`);
+  }
+}

@@ -1,0 +1,27 @@
+import { isAlive } from './parts/daemon.js';
+import { LAB_CLUSTER, LAB_DC, LAB_LOGINS, loginUrl } from './secrets.js';
+import { defaultRunDir, readLab } from './state.js';
+
+/**
+ * The addresses of a lab that is up, as variables for operators' commands; null when none is up in
+ * `runDir` (null = the usual place). Throws LabError when its state file cannot be read.
+ */
+export function labEndpoints(
+  runDir: string | null,
+  env: NodeJS.ProcessEnv,
+): { readonly runDir: string; readonly variables: Readonly<Record<string, string>> } | null {
+  const dir = runDir ?? defaultRunDir(env);
+  const state = readLab(dir);
+  if (state === null || !Object.values(state.processes).some(isAlive)) return null;
+  const { plan, secrets } = state;
+  return {
+    runDir: dir,
+    variables: {
+      CARNA_CLUSTER: LAB_CLUSTER,
+      CARNA_DC: LAB_DC,
+      CARNA_ZOOKEEPER: `${plan.zookeeper.host}:${plan.zookeeper.port}`,
+      CARNA_ZOOKEEPER_AUTH: secrets.zookeeperAuth,
+      CARNA_DATABASE_URL: loginUrl(plan, LAB_LOGINS.reader.user, secrets.readerPassword),
+    },
+  };
+}
