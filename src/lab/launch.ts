@@ -14,8 +14,8 @@ import type { LabNode, LabReconciler } from './plan.js';
 import type { MediaServer } from './state.js';
 import { partDir } from './state.js';
 
-/** Memory of one Kamailio of the lab, in MB: enough for thousands of calls at once. */
-const KAMAILIO_SHM_MB = 64;
+/** Memory of one Kamailio of the lab, in MB: 400 calls a second need 73 MB on the load-balancer. */
+const KAMAILIO_SHM_MB = 256;
 const KAMAILIO_PKG_MB = 8;
 const MEDIA_MAX_SESSIONS = 1_000;
 

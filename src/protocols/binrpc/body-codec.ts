@@ -4,7 +4,7 @@ import type { BinrpcMember, BinrpcValue } from './value.js';
 /** How deep structs may stand in each other; Kamailio's deepest reply has six. */
 export const MAX_NESTING = 32;
 /** Records in one body. A list of 10,000 destinations has 250,000; the limit keeps memory in bounds. */
-export const MAX_RECORDS = 2_000_000;
+export const MAX_RECORDS = 1_000_000;
 
 const INT = 0;
 const STRING = 1;

@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { BinrpcParam } from '../../../src/protocols/binrpc/body-codec.js';
-import { decodeBody, encodeParam, MAX_NESTING } from '../../../src/protocols/binrpc/body-codec.js';
+import {
+  decodeBody,
+  encodeParam,
+  MAX_NESTING,
+  MAX_RECORDS,
+} from '../../../src/protocols/binrpc/body-codec.js';
 import type { BinrpcMessage } from '../../../src/protocols/binrpc/codec.js';
 import { BinrpcDecoder, encodeRequest } from '../../../src/protocols/binrpc/codec.js';
 import { membersNamed, memberNamed } from '../../../src/protocols/binrpc/value.js';
@@ -175,6 +180,11 @@ test('nesting is limited', () => {
   assert.equal(decodeBody(nested(MAX_NESTING)).length, 1);
   assert.throws(() => decodeBody(nested(MAX_NESTING + 1)), ProtocolError);
   assert.throws(() => decodeBody(nested(100_000)), ProtocolError);
+});
+
+test('the number of records is limited', () => {
+  assert.equal(decodeBody(Buffer.alloc(MAX_RECORDS)).length, MAX_RECORDS);
+  assert.throws(() => decodeBody(Buffer.alloc(MAX_RECORDS + 1)), ProtocolError);
 });
 
 test('the limit of a body is the one given', () => {

@@ -134,7 +134,7 @@ export async function startReplay(...prefixes: readonly string[]): Promise<Scrip
     onConnect: (socket) => void play(socket, recordedGreeting('01')),
     onCommand: (socket, command) => {
       const answer = answers.get(command);
-      if (answer === undefined) socket.write(reply(`-ERR not recorded: ${command}`));
+      if (answer === undefined) socket.destroy(new Error(`not recorded: ${command}`));
       else void play(socket, answer);
     },
   });

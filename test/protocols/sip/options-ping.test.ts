@@ -101,6 +101,7 @@ test('silence is silence, and a short time-out leaves no second try', async () =
     async (ping) => {
       const result = await ping({ timeoutMs: T1_MS / 5 });
       assert.deepEqual(result, { kind: 'silent', reason: `no answer within ${T1_MS / 5} ms` });
+      await waitUntil('the request came', 10_000, () => requests > 0);
     },
   );
   assert.equal(requests, 1);
