@@ -1,0 +1,25 @@
+import type { Role } from '../topology/node.js';
+import type { Wiring } from '../topology/wiring.js';
+import { consumersOf, setsListing } from '../topology/wiring.js';
+import type { AgentView } from './ports.js';
+
+/** The roles whose Kamailios list nodes of `role`. */
+export function rolesListing(wiring: Wiring, role: Role): readonly Role[] {
+  return [...new Set(setsListing(wiring, role).flatMap((setid) => consumersOf(wiring, setid)))];
+}
+
+/**
+ * True when the change `traceId` stands in the table and every living Kamailio of these roles has proven
+ * a list at least as new. A Kamailio that is not running has acknowledged nothing and is not waited for.
+ */
+export function isAcknowledged(
+  view: AgentView,
+  traceId: string,
+  consumers: readonly Role[],
+): boolean {
+  const trace = view.generation()?.traces.find(({ id }) => id === traceId);
+  if (trace === undefined) return false;
+  return [...view.applied().values()]
+    .filter((record) => consumers.includes(record.role))
+    .every((record) => record.generation >= trace.generation);
+}

@@ -1,0 +1,56 @@
+import type { CounterHandle, GaugeHandle, HistogramHandle, Metrics } from '../http/metrics.js';
+import { LATENCY_BUCKETS } from '../http/metrics.js';
+
+/** What an agent measures of itself. */
+export interface AgentMetrics {
+  readonly serverStarts: CounterHandle;
+  readonly serverExits: CounterHandle;
+  readonly probeSeconds: HistogramHandle;
+  readonly probes: CounterHandle;
+  readonly state: GaugeHandle;
+  readonly changes: CounterHandle;
+  readonly reloads: CounterHandle;
+  readonly setStates: CounterHandle;
+  readonly refusedEmpty: CounterHandle;
+  readonly applierFailures: CounterHandle;
+  readonly appliedGeneration: GaugeHandle;
+  readonly drift: GaugeHandle;
+  readonly callsLeft: GaugeHandle;
+}
+
+/** Registers them; call once per registry. */
+export function agentMetrics(metrics: Metrics): AgentMetrics {
+  return {
+    serverStarts: metrics.counter('carna_agent_server_starts_total', 'Starts of the SIP server.'),
+    serverExits: metrics.counter(
+      'carna_agent_server_exits_total',
+      'Ends of the SIP server that nobody asked for.',
+    ),
+    probeSeconds: metrics.histogram(
+      'carna_agent_probe_seconds',
+      'How long a probe of the SIP server took.',
+      LATENCY_BUCKETS,
+    ),
+    probes: metrics.counter('carna_agent_probes_total', 'Probes by result.', ['result']),
+    state: metrics.gauge('carna_agent_state', '1 for the state of the node, else 0.', ['state']),
+    changes: metrics.counter('carna_agent_changes_total', 'Changes of state.', ['to']),
+    reloads: metrics.counter('carna_agent_reloads_total', 'dispatcher.reload by answer.', [
+      'answer',
+    ]),
+    setStates: metrics.counter('carna_agent_set_states_total', 'dispatcher.set_state calls.'),
+    refusedEmpty: metrics.counter(
+      'carna_agent_refused_empty_total',
+      'Times that the table would have emptied a set without the leader saying so.',
+    ),
+    applierFailures: metrics.counter(
+      'carna_agent_applier_failures_total',
+      'Passes of the applier that could not be finished.',
+    ),
+    appliedGeneration: metrics.gauge(
+      'carna_agent_applied_generation',
+      'Generation proven by read-back.',
+    ),
+    drift: metrics.gauge('carna_agent_drift', '1 while the live list differs from the table.'),
+    callsLeft: metrics.gauge('carna_agent_drain_calls_left', 'Calls left while draining.'),
+  };
+}

@@ -1,0 +1,191 @@
+import type { Logger } from 'pino';
+import type { NodeRecord } from '../topology/node.js';
+import type { Wiring } from '../topology/wiring.js';
+import { setsConsumedBy } from '../topology/wiring.js';
+import { runGroup } from '../util/lifecycle.js';
+import { describeAcknowledged } from './acknowledgement.js';
+import type { ApplierTiming } from './applier.js';
+import { Applier } from './applier.js';
+import { Drain } from './drain.js';
+import { isAcknowledged, rolesListing } from './listing.js';
+import type { AgentMetrics } from './metrics.js';
+import type { NodeIdentity } from './node-status.js';
+import { NodeStatus } from './node-status.js';
+import type {
+  AgentView,
+  AppliedPublication,
+  DispatcherTable,
+  KamailioRpc,
+  NodePublication,
+  Timekeeper,
+} from './ports.js';
+import type { ServerRuntime } from './runtime/runtime.js';
+import type { OpenControl } from './servers/server.js';
+import { Supervisor } from './supervisor.js';
+import type { AgentTiming } from './timing.js';
+
+export interface AgentDeps {
+  readonly identity: NodeIdentity;
+  readonly wiring: Wiring;
+  readonly runtime: ServerRuntime;
+  readonly openControl: OpenControl;
+  /** What the applier needs; null beside a server that is no Kamailio. */
+  readonly kamailio: {
+    readonly rpc: KamailioRpc;
+    readonly table: DispatcherTable;
+    readonly publication: AppliedPublication;
+  } | null;
+  readonly publication: NodePublication;
+  readonly view: AgentView;
+  /** For people and /healthz: connected, suspended, lost. */
+  readonly registryState: () => string;
+  readonly time: Timekeeper;
+  readonly timing: AgentTiming & { readonly applier: ApplierTiming };
+  /** A new unique id of 8 to 36 characters. */
+  readonly newId: () => string;
+  readonly metrics: AgentMetrics;
+  readonly log: Logger;
+}
+
+export interface Agent {
+  /**
+   * Runs until `term` aborts and the drain that this begins is complete: goodbye said, server stopped.
+   * Throws CrashLoopError or ServerStartError when the server cannot be kept running.
+   */
+  run(term: AbortSignal): Promise<void>;
+  health(): object & { readonly isHealthy: boolean };
+  ready(): object & { readonly isReady: boolean };
+  /** The record's state, for tests and screens. */
+  state(): NodeRecord['state'] | 'gone';
+}
+
+/** Builds the agent of one SIP server; starts nothing. */
+export function createAgent(deps: AgentDeps): Agent {
+  const { view, time, metrics } = deps;
+  const log = deps.log.child({ component: 'agent', nodeId: deps.identity.nodeId });
+  const status = new NodeStatus(deps.identity, {
+    publication: deps.publication,
+    time,
+    newId: deps.newId,
+    metrics,
+    log,
+  });
+  const applier = createApplier(deps, log);
+  const consumers = rolesListing(deps.wiring, deps.identity.role);
+  const supervisor = new Supervisor({
+    runtime: deps.runtime,
+    openControl: deps.openControl,
+    status,
+    applier,
+    time,
+    timing: deps.timing,
+    metrics,
+    log,
+  });
+  const drain = new Drain({
+    status,
+    view,
+    control: () => supervisor.control,
+    isFit: () => supervisor.isFit,
+    consumers,
+    time,
+    timing: deps.timing.drain,
+    metrics,
+    log,
+  });
+  let readyTrace: string | null = null;
+  return {
+    run: (term) => runAgent({ ...deps, log }, { status, applier, supervisor, drain }, term),
+    state: () => status.state,
+    health: () => ({
+      isHealthy: status.state === 'up' || status.state === 'draining',
+      nodeId: deps.identity.nodeId,
+      state: status.state,
+      reason: status.reason,
+      since: status.since,
+      instanceId: status.instanceId,
+      registry: deps.registryState(),
+      ...supervisor.report(),
+      applied: applier === null ? null : describeAcknowledged(applier.acknowledged),
+      drain: drain.progress(),
+    }),
+    ready: () => {
+      const trace = status.traceId;
+      // Records keep only the newest traces: once seen, it stays seen.
+      if (trace !== null && isAcknowledged(view, trace, consumers)) readyTrace = trace;
+      const isListed = consumers.length === 0 || (trace !== null && readyTrace === trace);
+      return { isReady: status.state === 'up' && isListed, state: status.state, isListed };
+    },
+  };
+}
+
+interface Parts {
+  readonly status: NodeStatus;
+  readonly applier: Applier | null;
+  readonly supervisor: Supervisor;
+  readonly drain: Drain;
+}
+
+async function runAgent(deps: AgentDeps, parts: Parts, term: AbortSignal): Promise<void> {
+  const { status, applier, supervisor, drain } = parts;
+  const onTerm = (): void => drain.terminate();
+  term.addEventListener('abort', onTerm);
+  if (term.aborted) onTerm();
+  deps.view.watchApplied();
+  status.announce();
+  const never = new AbortController();
+  try {
+    await runGroup(
+      [
+        (signal) => supervisor.run(signal),
+        ...(applier === null ? [] : [(signal: AbortSignal) => applier.run(signal)]),
+        async (signal) => {
+          const how = await drain.run(signal);
+          if (how !== null) await sayGoodbye(deps, status, how);
+        },
+      ],
+      never.signal,
+    );
+  } finally {
+    term.removeEventListener('abort', onTerm);
+    await withdraw(deps, status, 'the agent ends');
+  }
+}
+
+/** `down` first: a reader that sees the znode vanish without it would have to suspect a crash. */
+async function sayGoodbye(deps: AgentDeps, status: NodeStatus, how: string): Promise<void> {
+  status.apply('drained', { cause: how, actor: 'SIGTERM' });
+  await settle(deps);
+  await withdraw(deps, status, how);
+}
+
+async function withdraw(deps: AgentDeps, status: NodeStatus, cause: string): Promise<void> {
+  if (status.state === 'gone') return;
+  status.apply('withdraw', { cause });
+  deps.kamailio?.publication.set(null);
+  await settle(deps);
+}
+
+async function settle(deps: AgentDeps): Promise<void> {
+  const isWritten = await deps.publication.settled(deps.timing.stop.goodbyeMs);
+  if (!isWritten) deps.log.warn('the registry did not take the goodbye in time');
+}
+
+function createApplier(deps: AgentDeps, log: Logger): Applier | null {
+  const setids = setsConsumedBy(deps.wiring, deps.identity.role);
+  if (deps.kamailio === null || setids.length === 0) return null;
+  const { rpc, table, publication } = deps.kamailio;
+  return new Applier({
+    nodeId: deps.identity.nodeId,
+    role: deps.identity.role,
+    setids,
+    table,
+    rpc,
+    view: deps.view,
+    publication,
+    time: deps.time,
+    timing: deps.timing.applier,
+    metrics: deps.metrics,
+    log: log.child({ component: 'applier' }),
+  });
+}

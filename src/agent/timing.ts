@@ -1,0 +1,66 @@
+import type { HealthLimits } from '../topology/health.js';
+import { DEFAULT_HEALTH_LIMITS } from '../topology/health.js';
+import type { BackoffLimits } from '../util/backoff.js';
+
+export interface ProbeTiming {
+  /** One probe of all signals. */
+  readonly deadlineMs: number;
+  /** Between probes of a node that is up; a tenth more or less by chance. */
+  readonly intervalMs: number;
+  /** Between probes of one that is to come up soon. */
+  readonly fastMs: number;
+  /** How long "soon" is, from its start or fall. */
+  readonly fastForMs: number;
+  readonly limits: HealthLimits;
+}
+
+export interface RestartTiming {
+  readonly backoff: BackoffLimits;
+  /** A server that was up for so long begins with the shortest pause again. */
+  readonly stableMs: number;
+  /** The loop is a crash loop when within `windowMs` so many lives ended without ever being up, or at all. */
+  readonly windowMs: number;
+  readonly maxNeverUp: number;
+  readonly maxEnds: number;
+}
+
+export interface DrainTiming {
+  /** How long to wait until every consumer has proven a list without the node. */
+  readonly acknowledgeMs: number;
+  /** How long calls may take to end when nobody set another deadline. */
+  readonly deadlineMs: number;
+  readonly pollMs: number;
+}
+
+export interface StopTiming {
+  /** SIGTERM to SIGKILL. */
+  readonly termMs: number;
+  /** How long a goodbye may take to reach the registry. */
+  readonly goodbyeMs: number;
+}
+
+export interface AgentTiming {
+  readonly probe: ProbeTiming;
+  readonly restart: RestartTiming;
+  readonly drain: DrainTiming;
+  readonly stop: StopTiming;
+}
+
+export const DEFAULT_AGENT_TIMING: AgentTiming = {
+  probe: {
+    deadlineMs: 1_000,
+    intervalMs: 1_000,
+    fastMs: 50,
+    fastForMs: 30_000,
+    limits: DEFAULT_HEALTH_LIMITS,
+  },
+  restart: {
+    backoff: { minMs: 100, maxMs: 10_000 },
+    stableMs: 10_000,
+    windowMs: 300_000,
+    maxNeverUp: 6,
+    maxEnds: 60,
+  },
+  drain: { acknowledgeMs: 10_000, deadlineMs: 600_000, pollMs: 1_000 },
+  stop: { termMs: 5_000, goodbyeMs: 2_000 },
+};
