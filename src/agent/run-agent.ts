@@ -6,6 +6,7 @@ import { runGroup } from '../util/lifecycle.js';
 import { describeAcknowledged } from './acknowledgement.js';
 import type { ApplierTiming } from './applier.js';
 import { Applier } from './applier.js';
+import type { DrainProgress } from './drain.js';
 import { Drain } from './drain.js';
 import { isAcknowledged, rolesListing } from './listing.js';
 import type { AgentMetrics } from './metrics.js';
@@ -47,13 +48,29 @@ export interface AgentDeps {
   readonly log: Logger;
 }
 
+/** Body of /healthz: about the pair agent + server; stays healthy while draining. */
+export interface AgentHealth {
+  readonly isHealthy: boolean;
+  readonly nodeId: string;
+  readonly state: NodeRecord['state'] | 'gone';
+  readonly reason: string;
+  /** Wall clock in ms of the last change of state. */
+  readonly since: number;
+  readonly instanceId: string;
+  readonly registry: string;
+  readonly supervisor: object;
+  /** What this Kamailio was proven to run; null for a server without destination sets. */
+  readonly applied: string | null;
+  readonly drain: DrainProgress | null;
+}
+
 export interface Agent {
   /**
    * Runs until `term` aborts and the drain that this begins is complete: goodbye said, server stopped.
    * Throws CrashLoopError or ServerStartError when the server cannot be kept running.
    */
   run(term: AbortSignal): Promise<void>;
-  health(): object & { readonly isHealthy: boolean };
+  health(): AgentHealth;
   ready(): object & { readonly isReady: boolean };
   /** The record's state, for tests and screens. */
   state(): NodeRecord['state'] | 'gone';
@@ -105,7 +122,7 @@ export function createAgent(deps: AgentDeps): Agent {
       since: status.since,
       instanceId: status.instanceId,
       registry: deps.registryState(),
-      ...supervisor.report(),
+      supervisor: supervisor.report(),
       applied: applier === null ? null : describeAcknowledged(applier.acknowledged),
       drain: drain.progress(),
     }),
