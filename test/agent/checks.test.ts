@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { freeswitchProbe } from '../../src/agent/checks/freeswitch.js';
+import { kamailioProbe } from '../../src/agent/checks/kamailio.js';
+import type { ProbeResult } from '../../src/agent/checks/probe.js';
+import { allOf } from '../../src/agent/checks/probe.js';
+import { sipProbe } from '../../src/agent/checks/sip.js';
+import type { EslPort } from '../../src/agent/ports.js';
+import { freeswitchControl } from '../../src/agent/servers/freeswitch.js';
+import { kamailioControl } from '../../src/agent/servers/kamailio.js';
+import { DeadlineError, ServerUnavailableError } from '../../src/util/errors.js';
+import { FakeKamailio } from './support/fake-kamailio.js';
+import { flush } from './support/fake-time.js';
+
+const answers = (status: number) => () =>
+  Promise.resolve({ kind: 'answered', status, latencyMs: 1 } as const);
+const silent = () => Promise.resolve({ kind: 'silent', reason: 'timed out' } as const);
+
+const said = (result: ProbeResult): string =>
+  result.kind === 'ok' ? `ok${result.note === null ? '' : `: ${result.note}`}` : result.reason;
+
+class FakeEsl implements EslPort {
+  facts = { ready: true, active: 1, limit: 100 };
+  isRunning = true;
+  isPaused = false;
+  isEnding = false;
+  isDeaf = false;
+  channels = 1;
+  uuid = 'u1';
+  end: (why: string) => void = () => undefined;
+  closed = new Promise<string>((resolve) => (this.end = resolve));
+
+  status(): Promise<typeof this.facts> {
+    return Promise.resolve(this.facts);
+  }
+  isProfileRunning(): Promise<boolean> {
+    return Promise.resolve(this.isRunning);
+  }
+  isInboundPaused(): Promise<boolean> {
+    return Promise.resolve(this.isPaused);
+  }
+  isShuttingDown(): Promise<boolean> {
+    return Promise.resolve(this.isEnding);
+  }
+  countChannels(): Promise<number> {
+    return Promise.resolve(this.channels);
+  }
+  coreUuid(): Promise<string> {
+    return Promise.resolve(this.uuid);
+  }
+  pauseInbound(): Promise<void> {
+    if (!this.isDeaf) this.isPaused = true;
+    return Promise.resolve();
+  }
+  resumeInbound(): Promise<void> {
+    this.isPaused = false;
+    return Promise.resolve();
+  }
+  shutdownAsap(): Promise<void> {
+    this.isEnding = true;
+    return Promise.resolve();
+  }
+  close(): Promise<void> {
+    this.end('closed by us');
+    return Promise.resolve();
+  }
+}
+
+function checkFreeswitch(name: string, change: (esl: FakeEsl) => void, expected: RegExp): void {
+  test(`FreeSWITCH: ${name}`, async () => {
+    const esl = new FakeEsl();
+    change(esl);
+    const questions = {
+      profile: 'internal',
+      isRefusing: () => false,
+      hasLostConnection: () => false,
+      drop: () => esl.close(),
+    };
+    const result = await freeswitchProbe(
+      () => Promise.resolve(esl),
+      questions,
+      () => 0,
+    )(100);
+    assert.match(said(result), expected);
+  });
+}
+
+checkFreeswitch('all is well', () => undefined, /^ok$/);
+checkFreeswitch('the core is not ready', (e) => (e.facts = { ...e.facts, ready: false }), /ready/);
+checkFreeswitch('the profile is stopped', (e) => (e.isRunning = false), /internal does not run/);
+checkFreeswitch('paused by somebody', (e) => (e.isPaused = true), /paused, not by us/);
+checkFreeswitch('shutting down', (e) => (e.isEnding = true), /shutting down/);
+checkFreeswitch('full', (e) => (e.facts = { ...e.facts, active: 100 }), /100 of 100/);
+checkFreeswitch(
+  'a late answer ends the connection',
+  (e) => (e.coreUuid = () => Promise.reject(new DeadlineError('core_uuid', 100))),
+  /no answer within/,
+);
+
+test('FreeSWITCH: the end of its connection rings, and with SIP silent it is ending', async () => {
+  const esl = new FakeEsl();
+  let canOpen = true;
+  let rings = 0;
+  const open = () =>
+    canOpen ? Promise.resolve(esl) : Promise.reject(new ServerUnavailableError('refused'));
+  let ping: () => ReturnType<typeof silent> | ReturnType<ReturnType<typeof answers>> = answers(200);
+  const options = { profile: 'internal', gracefulMs: 1 };
+  const control = freeswitchControl(
+    open,
+    () => ping(),
+    options,
+    () => 0,
+  )(() => (rings += 1));
+  assert.equal(said(await control.probe(100)), 'ok');
+  canOpen = false;
+  esl.end('socket closed');
+  await flush();
+  assert.equal(rings, 1);
+  const served = await control.probe(100);
+  assert.ok(served.kind === 'fail' && !served.isEnding, 'SIP still answers');
+  ping = silent;
+  const gone = await control.probe(100);
+  assert.ok(gone.kind === 'fail' && gone.isEnding);
+  await control.close();
+});
+
+test('FreeSWITCH: a connection that we dropped ourselves is no sign of an end', async () => {
+  const esl = new FakeEsl();
+  esl.coreUuid = () => Promise.reject(new DeadlineError('core_uuid', 100));
+  let opened = 0;
+  const open = () =>
+    ++opened === 1 ? Promise.resolve(esl) : Promise.reject(new ServerUnavailableError('hangs'));
+  const options = { profile: 'internal', gracefulMs: 1 };
+  const control = freeswitchControl(open, silent, options, () => 0)(() => undefined);
+  await control.probe(100);
+  const second = await control.probe(100);
+  assert.equal(opened, 2);
+  assert.ok(second.kind === 'fail' && !second.isEnding);
+  await control.close();
+});
+
+test('FreeSWITCH: refusing is verified, and then 503 and the pause are as they should be', async () => {
+  const esl = new FakeEsl();
+  const options = { profile: 'internal', gracefulMs: 1 };
+  const open = () => Promise.resolve(esl);
+  const control = freeswitchControl(open, answers(503), options, () => 0)(() => undefined);
+  assert.match(said(await control.probe(100)), /answered with 503/);
+  esl.isDeaf = true;
+  await assert.rejects(control.refuseNewWork(), ServerUnavailableError);
+  esl.isDeaf = false;
+  await control.refuseNewWork();
+  assert.equal(said(await control.probe(100)), 'ok');
+  assert.deepEqual(await control.countLeft(), { count: 1, text: '1 sessions, 1 channels' });
+  esl.facts = { ...esl.facts, active: 0 };
+  assert.equal((await control.countLeft()).count, 1, 'the channel list still has one');
+  await control.acceptNewWork();
+  assert.equal(esl.isPaused, false);
+  await control.close();
+});
+
+test('Kamailio: hung RPC is a note, silent SIP is a failure whatever RPC says', async () => {
+  const rpc = new FakeKamailio([]);
+  assert.equal(
+    said(await kamailioControl(rpc, answers(200), () => 0)(() => undefined).probe(9)),
+    'ok',
+  );
+  assert.match(
+    said(await kamailioControl(rpc, silent, () => 0)(() => undefined).probe(9)),
+    /no answer to SIP OPTIONS/,
+  );
+  rpc.readUptimeSeconds = () => Promise.reject(new DeadlineError('core.uptime', 9));
+  assert.match(
+    said(await kamailioControl(rpc, answers(200), () => 0)(() => undefined).probe(9)),
+    /^ok: cannot be managed/,
+  );
+});
+
+test('Kamailio: up-time that falls is another life, rounding is not', async () => {
+  let nowMs = 100_000;
+  let uptime = 50;
+  const probe = kamailioProbe({ readUptimeSeconds: () => Promise.resolve(uptime) }, () => nowMs);
+  const life = async (): Promise<string | null> => {
+    const result = await probe(100);
+    return result.kind === 'ok' ? result.lifeId : null;
+  };
+  assert.equal(await life(), '1');
+  nowMs += 10_900;
+  uptime = 60;
+  assert.equal(await life(), '1');
+  nowMs += 5_000;
+  uptime = 1;
+  assert.equal(await life(), '2');
+  assert.equal(await life(), '2');
+});
+
+test('Kamailio: refusing sets the drain variable; transactions that only wait do not count', async () => {
+  const rpc = new FakeKamailio([]);
+  const control = kamailioControl(rpc, answers(503), () => 0)(() => undefined);
+  assert.match(said(await control.probe(9)), /503/);
+  await control.refuseNewWork();
+  assert.equal(rpc.variables.get('drain'), 1);
+  assert.equal(said(await control.probe(9)), 'ok');
+  rpc.tm = { current: 12, waiting: 9 };
+  assert.equal((await control.countLeft()).count, 3);
+  rpc.tm = { current: 9, waiting: 9 };
+  assert.equal((await control.countLeft()).count, 0);
+  await control.acceptNewWork();
+  assert.equal(rpc.variables.get('drain'), 0);
+});
+
+test('a bug in a probe is no failed check', async () => {
+  const rpc = { readUptimeSeconds: () => Promise.reject(new TypeError('bug')) };
+  const probe = allOf([kamailioProbe(rpc, () => 0), sipProbe(answers(200), () => false)]);
+  await assert.rejects(probe(100), TypeError);
+});
