@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { livingMembers, readProcess } from '../../../src/agent/runtime/process-group.js';
+import { processRuntime } from '../../../src/agent/runtime/process.js';
+import type { RunningServer, ServerRuntime } from '../../../src/agent/runtime/runtime.js';
+import { readBootId, readServerFile } from '../../../src/agent/runtime/server-file.js';
+import { systemTimekeeper } from '../../../src/agent/timekeeper.js';
+import { ServerStartError } from '../../../src/util/errors.js';
+import { waitUntil } from '../../../src/util/wait.js';
+import { silentLog } from '../../agent/support/fakes.js';
+import { loopbackNet, testDir } from '../../support/resources.js';
+import type { KamailioFixture } from './kamailio-fixture.js';
+import { answersOptions, kamailioFixture } from './kamailio-fixture.js';
+
+const LIMIT_MS = 15_000;
+const KILL_AT_ONCE = { graceful: () => Promise.resolve(), gracefulMs: 0, termMs: 5_000 };
+let hosts = 10;
+
+function fixture(): KamailioFixture {
+  hosts += 1;
+  return kamailioFixture(testDir('runtime'), `${loopbackNet()}.${hosts}`, 5060);
+}
+
+function runtimeOf(stateDir: string, command: string, args: readonly string[]): ServerRuntime {
+  return processRuntime(
+    { command, args, env: process.env, cwd: stateDir, stateDir },
+    silentLog,
+    systemTimekeeper,
+  );
+}
+
+function kamailioRuntime(kamailio: KamailioFixture): ServerRuntime {
+  return runtimeOf(kamailio.dir, 'kamailio', kamailio.args);
+}
+
+async function serving(kamailio: KamailioFixture): Promise<void> {
+  await waitUntil('SIP', LIMIT_MS, () => answersOptions(kamailio.host, kamailio.port));
+}
+
+/** A small shell or node program as the server. */
+function program(source: string): { runtime: ServerRuntime; dir: string } {
+  const dir = testDir('runtime');
+  return { runtime: runtimeOf(dir, process.execPath, ['-e', source]), dir };
+}
+
+async function said(dir: string, file: string): Promise<void> {
+  await waitUntil(file, LIMIT_MS, () => existsSync(join(dir, file)));
+}
+
+test('Kamailio: its main process killed, the workers that would go on serving are gone before a restart', async () => {
+  const kamailio = fixture();
+  const runtime = kamailioRuntime(kamailio);
+  const server = await runtime.start();
+  await serving(kamailio);
+  const members = livingMembers(server.pid);
+  assert.ok(members.length > 3, 'Kamailio has workers');
+  process.kill(server.pid, 'SIGKILL');
+  const exit = await server.exited;
+  assert.equal(exit.cause, 'its process was killed (SIGKILL)');
+  await server.cleared;
+  assert.deepEqual(livingMembers(server.pid), []);
+  for (const member of members) {
+    assert.notEqual(readProcess(member.pid)?.startTicks, member.startTicks);
+  }
+  assert.equal(await answersOptions(kamailio.host, kamailio.port, 300), false);
+  const again = await runtime.start();
+  await serving(kamailio);
+  const end = await again.stop(KILL_AT_ONCE);
+  assert.equal(end.code, 0);
+  assert.deepEqual(livingMembers(again.pid), []);
+});
+
+test('Kamailio: the killed main process really leaves workers that serve (why the group is killed)', async () => {
+  const kamailio = fixture();
+  const child = spawn('kamailio', [...kamailio.args], { detached: true, stdio: 'ignore' });
+  await serving(kamailio);
+  const pid = child.pid ?? 0;
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  process.kill(pid, 'SIGKILL');
+  await exited;
+  assert.equal(await answersOptions(kamailio.host, kamailio.port, 2_000), true);
+  process.kill(-pid, 'SIGKILL');
+  await waitUntil('group gone', LIMIT_MS, () => livingMembers(pid).length === 0);
+});
+
+test('a lost SIGTERM is sent again', async () => {
+  const { runtime, dir } = program(
+    `let n = 0;
+     process.on('SIGTERM', () => { if (++n === 2) process.exit(0); });
+     require('fs').writeFileSync('ready', '');
+     setInterval(() => 0, 1000);`,
+  );
+  const server = await runtime.start();
+  await said(dir, 'ready');
+  const exit = await server.stop({ ...KILL_AT_ONCE, termMs: 30_000 });
+  assert.deepEqual([exit.code, exit.signal], [0, null]);
+});
+
+test('a server deaf to SIGTERM is killed, with its children', async () => {
+  const { runtime, dir } = program(
+    `process.on('SIGTERM', () => 0);
+     require('child_process').spawn('sleep', ['1000']);
+     require('fs').writeFileSync('ready', '');
+     setInterval(() => 0, 1000);`,
+  );
+  const server = await runtime.start();
+  await said(dir, 'ready');
+  const exit = await server.stop({ ...KILL_AT_ONCE, termMs: 300 });
+  assert.equal(exit.signal, 'SIGKILL');
+  assert.deepEqual(livingMembers(server.pid), []);
+});
+
+test('its own way comes first, and a second stop joins the first', async () => {
+  const { runtime, dir } = program(
+    `require('fs').writeFileSync('ready', '');
+     setInterval(() => require('fs').existsSync('leave') && process.exit(7), 10);`,
+  );
+  const server = await runtime.start();
+  await said(dir, 'ready');
+  let asked = 0;
+  const steps = {
+    graceful: async () => {
+      asked += 1;
+      writeFileSync(join(dir, 'leave'), '');
+    },
+    gracefulMs: 20_000,
+    termMs: 5_000,
+  };
+  const [first, second] = await Promise.all([server.stop(steps), server.stop(steps)]);
+  assert.equal(first.code, 7, 'a signal would have given none');
+  assert.equal(second, first);
+  assert.equal(asked, 1);
+});
+
+test('its own way that fails is followed by SIGTERM', async () => {
+  const { runtime } = program('setInterval(() => 0, 1000)');
+  const server = await runtime.start();
+  const graceful = () => Promise.reject(new Error('no control port'));
+  const exit = await server.stop({ graceful, gracefulMs: 20_000, termMs: 5_000 });
+  assert.equal(exit.signal, 'SIGTERM');
+});
+
+test('a program that is missing is named', async () => {
+  const dir = testDir('runtime');
+  await assert.rejects(runtimeOf(dir, '/nowhere/kamailio', []).start(), (err) => {
+    assert.ok(err instanceof ServerStartError);
+    assert.match(err.message, /\/nowhere\/kamailio/);
+    return true;
+  });
+  assert.equal(readServerFile(dir), null);
+});
+
+async function orphanOf(dir: string): Promise<RunningServer> {
+  const server = await runtimeOf(dir, process.execPath, [
+    '-e',
+    'setInterval(() => 0, 999)',
+  ]).start();
+  assert.equal(readServerFile(dir)?.pid, server.pid);
+  return server;
+}
+
+test('the server of a dead agent is found and ended', async () => {
+  const dir = testDir('runtime');
+  const orphan = await orphanOf(dir);
+  // Another runtime on the same folder knows only what the file says, as a new agent would.
+  const successor = runtimeOf(dir, process.execPath, []);
+  assert.equal(await successor.endOrphan(), true);
+  await orphan.exited;
+  assert.deepEqual(livingMembers(orphan.pid), []);
+  assert.equal(await successor.endOrphan(), false);
+});
+
+test('a stranger under the remembered pid is left alone', async () => {
+  const dir = testDir('runtime');
+  const stranger = await orphanOf(testDir('runtime'));
+  const file = { pid: stranger.pid, startTicks: 1, startedAt: 0, bootId: readBootId() };
+  writeFileSync(join(dir, 'server.json'), JSON.stringify(file));
+  assert.equal(await runtimeOf(dir, process.execPath, []).endOrphan(), false);
+  assert.notEqual(readProcess(stranger.pid), null);
+  await stranger.stop(KILL_AT_ONCE);
+});
+
+for (const content of ['', 'null', '[1]', '{"pid":1}', '{"pid":-1,"startTicks":1}', '{"pid":']) {
+  test(`a state file that says ${content || 'nothing'} is no state`, async () => {
+    const dir = testDir('runtime');
+    writeFileSync(join(dir, 'server.json'), content);
+    assert.equal(await runtimeOf(dir, process.execPath, []).endOrphan(), false);
+  });
+}
