@@ -293,3 +293,25 @@ test('the database stopped: the list is kept, the node stays up, and it is right
   await commit([row('a'), row('b'), row('c')]);
   assert.equal(await letters(), 'a=AP b=AP c=AP');
 });
+
+test('SIGTERM: drained, goodbye said, Kamailio refuses before it ends, nothing is left', async () => {
+  const pid = Number(/PID: (\d+)/.exec(await rpc.call('core.psx'))?.[1]);
+  const variables: string[] = [];
+  const set = rpc.setSharedVariable.bind(rpc);
+  rpc.setSharedVariable = async (name, value) => {
+    await set(name, value);
+    variables.push(await rpc.call('pv.shvGet', name));
+  };
+  const seen = nodes.history.length;
+  term.abort();
+  await end;
+  assert.deepEqual(
+    nodes.history.slice(seen).map((record) => record?.state ?? 'gone'),
+    ['draining', 'down', 'gone'],
+  );
+  assert.equal(nodes.history.at(-2)?.reason, 'drained');
+  assert.equal(applied.current, null);
+  assert.equal(variables.length, 1);
+  assert.match(variables[0] ?? '', /drain.*1/s);
+  assert.deepEqual(livingMembers(pid), []);
+});
