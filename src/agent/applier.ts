@@ -113,6 +113,11 @@ export class Applier {
     this.#bell.ring();
   }
 
+  /** Looks again now: the server has just begun to answer. */
+  wake(): void {
+    this.#bell.ring();
+  }
+
   /** The server is gone, and with it what was acknowledged. */
   serverExited(): void {
     this.#life = 0;

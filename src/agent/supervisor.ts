@@ -138,11 +138,13 @@ export class Supervisor {
 
   async #watch(control: ServerControl, bell: Bell, over: AbortSignal): Promise<void> {
     const { time, metrics } = this.#deps;
-    const { deadlineMs, intervalMs, fastMs, fastForMs, limits } = this.#deps.timing.probe;
+    const probe = this.#deps.timing.probe;
     let lifeId: string | null = null;
     let notUpSinceMs = time.monoMs();
+    let hasAnswered = false;
+    let isSoon = true;
     while (!over.aborted) {
-      const result = await control.probe(deadlineMs);
+      const result = await control.probe(isSoon ? probe.fastDeadlineMs : probe.deadlineMs);
       if (over.aborted) return;
       metrics.probes.inc({ result: result.kind });
       metrics.probeSeconds.observe(result.latencyMs / 1_000);
@@ -150,12 +152,17 @@ export class Supervisor {
         if (lifeId !== null && lifeId !== result.lifeId) this.#noteOwnRestart();
         lifeId = result.lifeId;
       }
+      if (result.kind === 'ok' && !hasAnswered) {
+        hasAnswered = true;
+        this.#deps.applier?.wake();
+      }
       this.#last = result;
-      this.#health = judge(this.#health, verdictOf(result), limits);
+      this.#health = judge(this.#health, verdictOf(result), probe.limits);
       this.#tell();
       if (this.#health.isUp) notUpSinceMs = time.monoMs();
-      const isSoon = !this.#health.isUp && time.monoMs() - notUpSinceMs < fastForMs;
-      await bell.wait(isSoon ? fastMs : intervalMs * (0.9 + 0.2 * time.random()), over);
+      isSoon = !this.#health.isUp && time.monoMs() - notUpSinceMs < probe.fastForMs;
+      const pauseMs = probe.intervalMs * (0.9 + 0.2 * time.random());
+      await bell.wait(isSoon ? probe.fastMs : pauseMs, over);
     }
   }
 

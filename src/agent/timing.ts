@@ -9,6 +9,8 @@ export interface ProbeTiming {
   readonly intervalMs: number;
   /** Between probes of one that is to come up soon. */
   readonly fastMs: number;
+  /** Deadline of those: a UDP probe sent before the server listens is lost, and must not be waited for. */
+  readonly fastDeadlineMs: number;
   /** How long "soon" is, from its start or fall. */
   readonly fastForMs: number;
   readonly limits: HealthLimits;
@@ -33,7 +35,7 @@ export interface DrainTiming {
 }
 
 export interface StopTiming {
-  /** SIGTERM to SIGKILL. */
+  /** SIGTERM to SIGKILL; FreeSWITCH needs about 5 s when it has to hang up calls. */
   readonly termMs: number;
   /** How long a goodbye may take to reach the registry. */
   readonly goodbyeMs: number;
@@ -51,6 +53,7 @@ export const DEFAULT_AGENT_TIMING: AgentTiming = {
     deadlineMs: 1_000,
     intervalMs: 1_000,
     fastMs: 50,
+    fastDeadlineMs: 200,
     fastForMs: 30_000,
     limits: DEFAULT_HEALTH_LIMITS,
   },
@@ -62,5 +65,5 @@ export const DEFAULT_AGENT_TIMING: AgentTiming = {
     maxEnds: 60,
   },
   drain: { acknowledgeMs: 10_000, deadlineMs: 600_000, pollMs: 1_000 },
-  stop: { termMs: 5_000, goodbyeMs: 2_000 },
+  stop: { termMs: 10_000, goodbyeMs: 2_000 },
 };

@@ -177,3 +177,8 @@ export class CrashLoopError extends CarnaError {
 export function messageOf(err: unknown): string {
   return err instanceof Error ? err.message : String(err);
 }
+
+/** The SIP server ended too often in too short a time: the agent gives up so that its task is moved. */
+export class CrashLoopError extends CarnaError {
+  readonly code = 'CARNA_CRASH_LOOP';
+}

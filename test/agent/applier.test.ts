@@ -205,6 +205,19 @@ test('rows that are gone before the leader said so wait for its word', async () 
   await bench.stop();
 });
 
+test('a record older than the table says nothing of it', async () => {
+  const bench = new Bench([A]);
+  await bench.commit([A]);
+  bench.kamailio.table = [A, row(20, 'r')];
+  bench.kamailio.generation += 1;
+  await bench.time.advance(31_000);
+  assert.equal(bench.kamailio.letters(), 'a=AP r=AP');
+  bench.kamailio.table = [A];
+  await bench.time.advance(31_000);
+  assert.equal(bench.kamailio.letters(), 'a=AP r=AP');
+  await bench.stop();
+});
+
 test('without the database the list is kept, it is told, and healed within seconds of its return', async () => {
   const bench = new Bench([A, B]);
   await bench.time.advance(0);

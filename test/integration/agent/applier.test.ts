@@ -16,6 +16,7 @@ import { systemTimekeeper } from '../../../src/agent/timekeeper.js';
 import { DEFAULT_AGENT_TIMING } from '../../../src/agent/timing.js';
 import { createMetrics } from '../../../src/http/metrics.js';
 import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
+import { isAlive } from '../../../src/lab/parts/daemon.js';
 import type { PostgresOptions } from '../../../src/lab/parts/postgres.js';
 import { postgresUrl, startPostgres, stopPostgres } from '../../../src/lab/parts/postgres.js';
 import type { DispatcherRow } from '../../../src/topology/dispatcher-row.js';
@@ -264,7 +265,7 @@ test('a table emptied behind the leader empties no list', async () => {
   await commit([row('a'), row('b'), row('c')]);
 });
 
-test('the main process killed: told as down, then up as another instance with a proven list', async () => {
+test('the main process killed: told as down, then up as another instance with a proven list', async (t) => {
   await commit([row('a'), row('b', 4), row('c')]);
   const first = nodes.current?.instanceId;
   const seen = nodes.history.length;
@@ -273,8 +274,10 @@ test('the main process killed: told as down, then up as another instance with a 
   process.kill(pid, 'SIGKILL');
   await waitUntil('up again', LIMIT_MS, () => nodes.current?.instanceId !== first);
   await waitUntil('up again', LIMIT_MS, () => nodes.current?.state === 'up');
-  assert.equal(nodes.history[seen]?.state, 'down');
-  assert.equal(nodes.history[seen]?.reason, 'its process was killed (SIGKILL)');
+  const [down, up] = [nodes.history[seen], nodes.current];
+  t.diagnostic(`down to up ${((up?.since ?? 0) - (down?.since ?? 0)).toFixed(0)} ms`);
+  assert.equal(down?.state, 'down');
+  assert.equal(down.reason, 'its process was killed (SIGKILL)');
   assert.deepEqual(livingMembers(pid), []);
   assert.equal(await letters(), 'a=AP b=DX c=AP');
   assert.equal(applied.current?.drift, null);
@@ -282,10 +285,33 @@ test('the main process killed: told as down, then up as another instance with a 
 
 test('the database stopped: the list is kept, the node stays up, and it is right soon after its return', async () => {
   await stopPostgres(postgres);
+  assert.equal(isAlive(postgres), false);
   await waitUntil('told', LIMIT_MS, () => applied.current?.drift?.includes('database') === true);
   assert.equal(await letters(), 'a=AP b=DX c=AP');
   assert.equal(agent.state(), 'up');
   postgres = await startPostgres(options);
   await commit([row('a'), row('b'), row('c')]);
   assert.equal(await letters(), 'a=AP b=AP c=AP');
+});
+
+test('SIGTERM: drained, goodbye said, Kamailio refuses before it ends, nothing is left', async () => {
+  const pid = Number(/PID: (\d+)/.exec(await rpc.call('core.psx'))?.[1]);
+  const variables: string[] = [];
+  const set = rpc.setSharedVariable.bind(rpc);
+  rpc.setSharedVariable = async (name, value) => {
+    await set(name, value);
+    variables.push(await rpc.call('pv.shvGet', name));
+  };
+  const seen = nodes.history.length;
+  term.abort();
+  await end;
+  assert.deepEqual(
+    nodes.history.slice(seen).map((record) => record?.state ?? 'gone'),
+    ['draining', 'down', 'gone'],
+  );
+  assert.equal(nodes.history.at(-2)?.reason, 'drained');
+  assert.equal(applied.current, null);
+  assert.equal(variables.length, 1);
+  assert.match(variables[0] ?? '', /drain.*1/s);
+  assert.deepEqual(livingMembers(pid), []);
 });

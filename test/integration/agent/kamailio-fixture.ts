@@ -41,9 +41,15 @@ export function kamailioFixture(
       'loadmodule "tm.so"',
       'loadmodule "sl.so"',
       'loadmodule "ctl.so"',
+      'loadmodule "pv.so"',
+      'modparam("pv", "shvset", "drain=i:0")',
       `modparam("ctl", "binrpc", "unixs:${socket}")`,
       ...extra,
-      'request_route { sl_send_reply("200", "OK"); exit; }',
+      'request_route {',
+      '  if ($shv(drain) == 1) sl_send_reply("503", "Draining");',
+      '  else sl_send_reply("200", "OK");',
+      '  exit;',
+      '}',
       '',
     ].join('\n'),
   );
@@ -145,7 +151,8 @@ export class KamcmdRpc implements KamailioRpc {
   }
 
   async setSharedVariable(name: string, value: number): Promise<void> {
-    await this.call('pv.shvSet', name, 'int', String(value));
+    const text = await this.call('pv.shvSet', name, 'int', String(value));
+    if (text.includes('error:')) throw new BinrpcFaultError('pv.shvSet', 500, text);
   }
 
   async call(...words: readonly string[]): Promise<string> {
