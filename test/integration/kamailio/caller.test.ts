@@ -131,7 +131,7 @@ test('a callee that hangs up first ends that call, not the run', async () => {
   const report = await run.result;
   assert.equal(report.sent, 2);
   assert.equal(report.completed, 1, JSON.stringify(report.calls));
-  assert.match(report.failed[0]?.why ?? '', /given up by the caller: unexpected message/);
+  assert.match(report.failed[0]?.why ?? '', /given up by the caller: unexpected BYE/);
 });
 
 test('a caller that cannot run is an error with its own words', async () => {
