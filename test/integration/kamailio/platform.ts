@@ -141,7 +141,7 @@ async function startNode(options: NodeOptions): Promise<Node> {
     role,
     binary,
     runDir: dir,
-    shmMb: 64,
+    shmMb: 256,
     pkgMb: 8,
   });
   const env = {
