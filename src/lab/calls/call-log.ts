@@ -29,8 +29,9 @@ export type Calls = ReadonlyMap<string, Call>;
 const MARKED = new RegExp(
   `^${LOG_MARK} (\\w+) (\\S+) (\\d+)(?:\\.\\d+)? (\\d+)(?:\\.\\d+)? (\\S+)`,
 );
-/** sipp ends these messages without a newline. */
-const ABORTED = /(\d+\.\d+): Aborting call on (.*?) for Call-I[dD] '([^']+)'/g;
+/** sipp ends these messages without a newline, so the date of the next may follow the Call-ID. */
+const ABORTED =
+  /(\d+\.\d+): Aborting call on (?:an )?(.*?) for (?:Call-I[dD] '([^']+)'|call: (\S+?)(?=\s|\d{4}-\d\d-\d\d\s|$))/g;
 const DEFAULT_SIP_PORT = 5060;
 
 /**
@@ -59,7 +60,8 @@ export function readCallLog(calls: Calls, lines: readonly string[]): Calls {
 /** Ends the calls that sipp's error file says it gave up. Pure. */
 export function readAborts(calls: Calls, errorText: string): Calls {
   const all = new Map(calls);
-  for (const [, sec = '', why = '', callId = ''] of errorText.matchAll(ABORTED)) {
+  for (const [, sec = '', why = '', quoted, bare = ''] of errorText.matchAll(ABORTED)) {
+    const callId = quoted ?? bare;
     const call = all.get(callId);
     if (call === undefined || call.end !== null) continue;
     all.set(callId, { ...call, end: { kind: 'aborted', atMs: Number(sec) * 1_000, why } });

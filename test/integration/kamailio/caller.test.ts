@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterEach, test } from 'node:test';
 import type { CallOptions } from '../../../src/lab/calls/calls.js';
 import { MAX_CALLS, sippBinary, startCalls } from '../../../src/lab/calls/calls.js';
 import type { CallReport } from '../../../src/lab/calls/report.js';
-import { identityOf } from '../../../src/lab/parts/daemon.js';
+import { identityOf, isAlive } from '../../../src/lab/parts/daemon.js';
 import { LabError, MissingPartError } from '../../../src/util/errors.js';
+import { waitUntil } from '../../../src/util/wait.js';
 import { loopbackNet, testDir } from '../../support/resources.js';
 import type { SipPeer } from './sip-peer.js';
 import { openPeer } from './sip-peer.js';
@@ -131,7 +134,7 @@ test('a callee that hangs up first ends that call, not the run', async () => {
   const report = await run.result;
   assert.equal(report.sent, 2);
   assert.equal(report.completed, 1, JSON.stringify(report.calls));
-  assert.match(report.failed[0]?.why ?? '', /given up by the caller: unexpected message/);
+  assert.match(report.failed[0]?.why ?? '', /given up by the caller: unexpected BYE/);
 });
 
 test('a caller that cannot run is an error with its own words', async () => {
@@ -153,6 +156,26 @@ test('an amount without bounds is refused', () => {
     assert.throws(() => startCalls(options({ amount })), RangeError);
   }
   assert.throws(() => startCalls(options({ rate: 0 })), RangeError);
+});
+
+test('sipp dies with the process that started it, even by SIGKILL', async () => {
+  const module = new URL('../../../src/lab/calls/calls.js', import.meta.url).href;
+  const forLong = { ...options(), amount: { seconds: 100 }, env: undefined };
+  const script =
+    `const { startCalls } = await import(${JSON.stringify(module)});` +
+    `const run = startCalls({ ...${JSON.stringify(forLong)}, env: process.env });` +
+    'console.log(run.pid); await run.result;';
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+  const sipp = identityOf(Number(line.toString()));
+  assert.ok(sipp);
+  const peer = await openPeer(CALLEE);
+  callee = peer;
+  await peer.until(/^INVITE /); // By now setpriv has become sipp.
+  parent.kill('SIGKILL');
+  await waitUntil('sipp is gone', 5_000, () => !isAlive(sipp));
 });
 
 test('stopping a run again after its end does nothing', async () => {

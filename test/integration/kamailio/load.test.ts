@@ -86,7 +86,8 @@ test('200 calls at 50 a second over two dispatchers and three media nodes all co
     routed.reduce((a, b) => a + b, 0),
     200,
   );
-  for (const count of routed) assert.ok(count >= 50, `the hash spreads the calls: ${routed.join()}`);
+  for (const count of routed)
+    assert.ok(count >= 50, `the hash spreads the calls: ${routed.join()}`);
   assert.ok(
     seen.some((p) => p.sent > 0 && p.sent < 200 && p.current > 0),
     'progress while it runs',

@@ -68,6 +68,8 @@ export interface PlatformOptions {
   readonly deadDispatchers?: readonly string[];
   /** Seconds; a large one keeps Kamailio from finding dead nodes before the calls do. */
   readonly pingInterval?: number;
+  /** Further variables for every node. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One load-balancer and its dispatchers over rows for the given addresses, ready to serve. */
@@ -100,6 +102,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         CARNA_PING_INTERVAL: String(options.pingInterval ?? 1),
         CARNA_LOG_CALLS: '1',
         CARNA_CHILDREN: '2',
+        ...options.env,
       },
     });
     nodes.push(node);
@@ -138,7 +141,7 @@ async function startNode(options: NodeOptions): Promise<Node> {
     role,
     binary,
     runDir: dir,
-    shmMb: 64,
+    shmMb: 256,
     pkgMb: 8,
   });
   const env = {

@@ -11,6 +11,9 @@ const NET = loopbackNet();
 /** Longer than any test: a dead node is found by the call itself, not by a ping before it. */
 const NO_PINGS_S = 3_600;
 
+/** Of twenty addresses each; those from 240 on are free for single peers. */
+const SLOTS = 12;
+
 let database: Database;
 let open: { close(): Promise<void> }[] = [];
 let tests = 0;
@@ -33,18 +36,20 @@ interface Scene {
   call(method: string, parts: Partial<RequestParts> & { readonly callId: string }): void;
 }
 
-interface SceneOptions extends Partial<Pick<PlatformOptions, 'deadDispatchers' | 'pingInterval'>> {
+interface SceneOptions extends Partial<
+  Pick<PlatformOptions, 'deadDispatchers' | 'pingInterval' | 'env'>
+> {
   readonly dispatchers?: number;
   readonly media?: number;
   /** Media addresses in the table that nobody serves. */
   readonly deadMedia?: number;
+  readonly unreachableMedia?: readonly string[];
 }
 
 /** A fresh platform on addresses of its own. */
 async function scene(options: SceneOptions = {}): Promise<Scene> {
-  const first = ++tests * 20;
-  assert.ok(first < 250, 'too many scenes for one /24: give this file a second one');
-  const address = (index: number): string => `${NET}.${first - 20 + index}`;
+  const first = (tests++ % SLOTS) * 20; // Scenes end with their test, so addresses can be used again.
+  const address = (index: number): string => `${NET}.${first + index}`;
   const addresses = (from: number, count: number): string[] =>
     Array.from({ length: count }, (_, i) => address(from + i));
   const media: SipPeer[] = [];
@@ -56,7 +61,12 @@ async function scene(options: SceneOptions = {}): Promise<Scene> {
     name: `scene${tests}`,
     loadBalancer,
     dispatchers: addresses(3, options.dispatchers ?? 1),
-    media: [...media.map((peer) => peer.host), ...addresses(15, options.deadMedia ?? 0)],
+    media: [
+      ...media.map((peer) => peer.host),
+      ...addresses(15, options.deadMedia ?? 0),
+      ...(options.unreachableMedia ?? []),
+    ],
+    env: options.env ?? {},
     ...(options.deadDispatchers === undefined ? {} : { deadDispatchers: options.deadDispatchers }),
     pingInterval: options.pingInterval ?? NO_PINGS_S,
   });
@@ -211,6 +221,44 @@ test('a node that says 503 is passed over, a busy callee is not', async () => {
     s.media.reduce((sum, m) => sum + invites(m, 'busy'), 0),
     1,
   );
+});
+
+test('a destination to which the kernel cannot send is passed over like a silent one', async () => {
+  const s = await scene({ media: 1, unreachableMedia: ['240.0.0.1', '240.0.0.2'] });
+  for (const callId of ['one', 'two', 'three']) {
+    s.call('INVITE', { callId });
+    await s.media[0]?.until(new RegExp(`^INVITE [^]*Call-ID: ${callId}\r`));
+  }
+});
+
+test('refused calls leave no dialog behind', async () => {
+  const s = await scene({ media: 0 });
+  s.call('INVITE', { callId: 'no-media' });
+  await s.caller.until(/^SIP\/2.0 503 /);
+  await waitUntil('no dialog is left', 8_000, async () =>
+    /all: 0/.test(await s.platform.loadBalancer.rpc('dlg.stats_active')),
+  );
+});
+
+test('an address that floods is cut off, unless the limit is switched off', async () => {
+  for (const [limit, isCut] of [
+    ['5', true],
+    ['0', false],
+  ] as const) {
+    const s = await scene({ env: { CARNA_PIKE_REQUESTS: limit } });
+    const calls = 60;
+    for (let i = 0; i < calls; i++) s.call('PUBLISH', { callId: `flood-${limit}-${i}` });
+    const answered = (): number =>
+      s.caller.received.filter((m) => m.text.startsWith('SIP/2.0 405 ')).length;
+    if (isCut) {
+      // In dialog it still serves: the answer to this, sent last, says that all before was seen.
+      s.call('BYE', { callId: 'after', toTag: 'nobody' });
+      await s.caller.until(/^SIP\/2.0 481 /);
+      assert.ok(answered() < calls, `${answered()} of ${calls} answered`);
+    } else {
+      await waitUntil('every request is answered', 8_000, () => answered() === calls);
+    }
+  }
 });
 
 test('silent media nodes are tried at most three at a time, marked, and the caller is told to retry', async () => {

@@ -89,6 +89,18 @@ test('what sipp gave up by itself ends with its reason, although its messages ru
   assert.equal(ended.size, 2);
 });
 
+test('a far end that hangs up first is told as such', () => {
+  const calls = readCallLog(new Map(), [SENT, line('sent', 10, 2_000, '-', '2-7@127.0.0.1')]);
+  const text = (callId: string): string =>
+    `12.250000: Aborting call on an unexpected BYE for call: ${callId}`;
+  const ended = readAborts(calls, `${text('2-7@127.0.0.1')}2026-01-01\t00:00:13.0\t${text('a@h')}`);
+  const aborted = { kind: 'aborted', atMs: 12_250, why: 'unexpected BYE' };
+  assert.deepEqual(
+    [...ended.values()].map((call) => call.end),
+    [aborted, aborted],
+  );
+});
+
 test('host and port of a Contact', () => {
   assert.equal(nodeOf('sip:127.0.0.9:5062'), '127.0.0.9:5062');
   assert.equal(nodeOf('sip:media@10.0.0.1'), '10.0.0.1:5060');
