@@ -185,8 +185,23 @@ function rowFor(
       return own ?? null;
     case 'set':
       if (own === undefined && !verdict.mayInsert) return null;
-      return { ...place, flags: verdict.flags, priority: 0, attrs: attrsOf(record) };
+      return sameOrNew(own, {
+        ...place,
+        flags: verdict.flags,
+        priority: 0,
+        attrs: attrsOf(record),
+      });
   }
+}
+
+/** The object in the table when it is right already: what is compared later is then the same object. */
+function sameOrNew(own: DispatcherRow | undefined, row: DispatcherRow): DispatcherRow {
+  const isSame =
+    own !== undefined &&
+    own.flags === row.flags &&
+    own.attrs === row.attrs &&
+    own.priority === row.priority;
+  return isSame ? own : row;
 }
 
 interface Verdict {
