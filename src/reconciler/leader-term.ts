@@ -139,7 +139,7 @@ export class LeaderTerm {
       nodes,
       intents: view.intents(),
       wiring,
-      previous: [...rows.values()],
+      previous: rows,
       remembered: this.#memory.vanished(),
       evidence: new Map(),
       isSettled: this.#freshness.isSettled(),

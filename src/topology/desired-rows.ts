@@ -45,8 +45,8 @@ export interface DeriveInput {
   readonly nodes: ReadonlyMap<string, LiveNode>;
   readonly intents: ReadonlyMap<string, IntentRecord>;
   readonly wiring: Wiring;
-  /** The rows in the table; those of others may be among them and are never touched. */
-  readonly previous: readonly DispatcherRow[];
+  /** The rows in the table (a map is by rowKey); those of others may be among them and are never touched. */
+  readonly previous: readonly DispatcherRow[] | ReadonlyMap<string, DispatcherRow>;
   /** The last record of nodes whose znode vanished, by nodeId. */
   readonly remembered: ReadonlyMap<string, NodeRecord>;
   readonly evidence: ReadonlyMap<string, Evidence>;
@@ -84,24 +84,15 @@ export interface Derived {
   readonly silent: ReadonlySet<string>;
 }
 
-interface Claim {
-  readonly node: LiveNode;
-  /** A row that is only kept for a while; whoever really is at the address has it. */
-  readonly isWeak: boolean;
-  readonly desired: DesiredRow;
-}
-
 interface Working {
   readonly input: DeriveInput;
   /** All rows in the table by key. */
   readonly table: ReadonlyMap<string, DispatcherRow>;
-  /** Rows of ours by description. */
-  readonly owned: ReadonlyMap<string, readonly DispatcherRow[]>;
-  readonly claims: Map<string, Claim>;
+  readonly desired: Map<string, DesiredRow>;
   readonly dropped: Map<string, DesiredRow>;
   readonly conflicts: Map<string, AddressConflict>;
   readonly foreign: Map<string, DesiredRow>;
-  readonly setids: Map<string, readonly number[]>;
+  readonly silent: Set<string>;
 }
 
 /**
@@ -112,71 +103,76 @@ interface Working {
  * replaces one of somebody else's, and never drops the row of a node that only fell silent.
  */
 export function deriveRows(input: DeriveInput): Derived {
-  const work = beginWork(input);
-  for (const [nodeId, node] of input.nodes) claimRows(work, nodeId, node);
-  const desired = new Map<string, DesiredRow>();
-  for (const [key, claim] of work.claims) desired.set(key, claim.desired);
-  const silent = new Set<string>();
-  judgeVanished(work, desired, silent);
-  return {
-    desired,
-    dropped: work.dropped,
-    conflicts: work.conflicts,
-    foreign: work.foreign,
-    silent,
-  };
-}
-
-function beginWork(input: DeriveInput): Working {
-  const table = new Map<string, DispatcherRow>();
-  const owned = new Map<string, DispatcherRow[]>();
-  for (const row of input.previous) {
-    table.set(rowKey(row), row);
-    if (!isOurs(row)) continue;
-    const rows = owned.get(row.description);
-    if (rows === undefined) owned.set(row.description, [row]);
-    else rows.push(row);
-  }
-  return {
+  const work: Working = {
     input,
-    table,
-    owned,
-    claims: new Map(),
+    table: tableByKey(input.previous),
+    desired: new Map(),
     dropped: new Map(),
     conflicts: new Map(),
     foreign: new Map(),
-    setids: new Map(),
+    silent: new Set(),
   };
+  for (const [nodeId, { record }] of input.nodes) claimRows(work, nodeId, record);
+  judgeUnclaimed(work);
+  const { desired, dropped, conflicts, foreign, silent } = work;
+  return { desired, dropped, conflicts, foreign, silent };
 }
 
-/** Enters the rows of one live node, and what becomes of rows of its that it no longer claims. */
-function claimRows(work: Working, nodeId: string, node: LiveNode): void {
-  const description = describeRow(nodeId);
-  const mine = work.owned.get(description) ?? [];
-  const verdict = judgeLive(work.input, nodeId, node.record);
-  const setids = setidsOf(work, node.record);
-  const destination = firstDestination(node.record);
-  for (const setid of destination === null ? [] : setids) {
-    const key = `${setid} ${destination}`;
-    const current = work.table.get(key);
-    const own = current?.description === description ? current : undefined;
-    const row = rowFor(verdict, own, node.record, {
-      setid,
-      destination: destination ?? '',
-      description,
-    });
-    if (row !== null) {
-      enterClaim(work, key, { node, isWeak: false, desired: { row, nodeId, why: verdict.why } });
-    }
+/** The rows by rowKey; of two with one key the first counts. */
+export function tableByKey(rows: DeriveInput['previous']): ReadonlyMap<string, DispatcherRow> {
+  if (rows instanceof Map) return rows as ReadonlyMap<string, DispatcherRow>;
+  const table = new Map<string, DispatcherRow>();
+  for (const row of rows as readonly DispatcherRow[]) {
+    const key = rowKey(row);
+    if (!table.has(key)) table.set(key, row);
   }
-  for (const row of mine) judgeLeftover(work, { nodeId, node, row, setids, destination, verdict });
+  return table;
+}
+
+/** Enters the rows of one live node. */
+function claimRows(work: Working, nodeId: string, record: NodeRecord): void {
+  const verdict = judgeLive(work.input, nodeId, record);
+  for (const place of placesOf(work.input.wiring, nodeId, record)) {
+    const current = work.table.get(place.key);
+    const own = current?.description === place.description ? current : undefined;
+    const row = rowFor(verdict, own, record, place);
+    if (row !== null) enterClaim(work, place.key, { row, nodeId, why: verdict.why });
+  }
+}
+
+interface Place extends Pick<DispatcherRow, 'setid' | 'destination' | 'description'> {
+  readonly key: string;
+}
+
+interface Places {
+  readonly wiring: Wiring;
+  readonly places: readonly Place[];
+}
+
+/** Records never change, so neither do their places: most passes see the same records again. */
+const knownPlaces = new WeakMap<NodeRecord, Places>();
+
+function placesOf(wiring: Wiring, nodeId: string, record: NodeRecord): readonly Place[] {
+  const known = knownPlaces.get(record);
+  if (known?.wiring === wiring) return known.places;
+  const endpoint = record.sip[0];
+  const destination = endpoint === undefined ? null : destinationUri(endpoint);
+  const description = describeRow(nodeId);
+  const places =
+    destination === null
+      ? []
+      : setsListing(wiring, record.role).map((setid) => {
+          return { setid, destination, description, key: rowKey({ setid, destination }) };
+        });
+  knownPlaces.set(record, { wiring, places });
+  return places;
 }
 
 function rowFor(
   verdict: Verdict,
   own: DispatcherRow | undefined,
   record: NodeRecord,
-  place: Pick<DispatcherRow, 'setid' | 'destination' | 'description'>,
+  place: Place,
 ): DispatcherRow | null {
   switch (verdict.kind) {
     case 'expired':
@@ -185,8 +181,19 @@ function rowFor(
       return own ?? null;
     case 'set':
       if (own === undefined && !verdict.mayInsert) return null;
-      return { ...place, flags: verdict.flags, priority: 0, attrs: attrsOf(record) };
+      return setRow(own, verdict.flags, attrsOf(record), place);
   }
+}
+
+/** The object in the table when it is right already: what is compared later is then the same object. */
+function setRow(
+  own: DispatcherRow | undefined,
+  flags: number,
+  attrs: string,
+  { setid, destination, description }: Place,
+): DispatcherRow {
+  if (own?.flags === flags && own.attrs === attrs && own.priority === 0) return own;
+  return { setid, destination, flags, priority: 0, attrs, description };
 }
 
 interface Verdict {
@@ -218,90 +225,76 @@ function judgeLive(input: DeriveInput, nodeId: string, record: NodeRecord): Verd
   }
 }
 
-function enterClaim(work: Working, key: string, claim: Claim): void {
+function enterClaim(work: Working, key: string, claim: DesiredRow): void {
   const current = work.table.get(key);
   if (current !== undefined && !isOurs(current)) {
     const rival = work.foreign.get(key);
-    if (rival === undefined || claim.desired.nodeId < rival.nodeId) {
-      work.foreign.set(key, claim.desired);
-    }
+    if (rival === undefined || claim.nodeId < rival.nodeId) work.foreign.set(key, claim);
     return;
   }
-  const rival = work.claims.get(key);
+  const rival = work.desired.get(key);
   if (rival === undefined) {
-    work.claims.set(key, claim);
+    work.desired.set(key, claim);
     return;
   }
-  const isNewer = claim.isWeak === rival.isWeak ? isYounger(claim, rival) : rival.isWeak;
-  const [winner, loser] = isNewer ? [claim, rival] : [rival, claim];
-  work.claims.set(key, winner);
-  if (!loser.isWeak) noteConflict(work, key, winner, loser);
+  const [winner, loser] = isYounger(work, claim, rival) ? [claim, rival] : [rival, claim];
+  work.desired.set(key, winner);
+  noteConflict(work, key, winner, loser);
 }
 
 /** A node that is down merely lost its address; two that live with one address are somebody's mistake. */
-function noteConflict(work: Working, key: string, winner: Claim, loser: Claim): void {
-  const known = work.conflicts.get(key);
-  const { setid, destination } = winner.desired.row;
-  const losers = [known?.loser, loser.node.record.state === 'down' ? null : loser.desired.nodeId];
-  const named = losers.filter((id): id is string => typeof id === 'string').sort();
-  const first = named[0];
+function noteConflict(work: Working, key: string, winner: DesiredRow, loser: DesiredRow): void {
+  const { setid, destination } = winner.row;
+  const isDown = work.input.nodes.get(loser.nodeId)?.record.state === 'down';
+  const losers = [work.conflicts.get(key)?.loser, isDown ? undefined : loser.nodeId];
+  const first = losers.filter((id) => id !== undefined).sort()[0];
   if (first === undefined) return;
-  work.conflicts.set(key, { setid, destination, winner: winner.desired.nodeId, loser: first });
+  work.conflicts.set(key, { setid, destination, winner: winner.nodeId, loser: first });
 }
 
 /** By creation of the znode; without it by the last change of state; at last by name, so that order never matters. */
-function isYounger(a: Claim, b: Claim): boolean {
-  const [x, y] = [a.node.czxid, b.node.czxid];
-  if (x !== undefined && y !== undefined && x !== y) return x > y;
-  const [s, t] = [a.node.record.since, b.node.record.since];
-  return s === t ? a.desired.nodeId > b.desired.nodeId : s > t;
+function isYounger(work: Working, a: DesiredRow, b: DesiredRow): boolean {
+  const [x, y] = [work.input.nodes.get(a.nodeId), work.input.nodes.get(b.nodeId)];
+  const [p, q] = [x?.czxid, y?.czxid];
+  if (p !== undefined && q !== undefined && p !== q) return p > q;
+  const [s, t] = [x?.record.since ?? 0, y?.record.since ?? 0];
+  return s === t ? a.nodeId > b.nodeId : s > t;
 }
 
-interface Leftover {
-  readonly nodeId: string;
-  readonly node: LiveNode;
-  readonly row: DispatcherRow;
-  readonly setids: readonly number[];
-  readonly destination: string | null;
-  readonly verdict: Verdict;
+/** What becomes of the rows of ours that no live node claims. */
+function judgeUnclaimed(work: Working): void {
+  let owners: ReadonlyMap<string, string> | undefined;
+  for (const [key, row] of work.table) {
+    if (work.desired.has(key) || !isOurs(row)) continue;
+    owners ??= ownersByDescription(work.input);
+    const nodeId = owners.get(row.description) ?? row.description.slice(describeRow('').length);
+    const record = work.input.nodes.get(nodeId)?.record;
+    const verdict =
+      record === undefined
+        ? judgeGone(work.input, nodeId, row)
+        : judgeLeftover(work.input, nodeId, record, row);
+    if (record === undefined && verdict.why !== 'goodbye') work.silent.add(nodeId);
+    if (verdict.row === null) work.dropped.set(key, { row, nodeId, why: verdict.why });
+    else work.desired.set(key, { row: verdict.row, nodeId, why: verdict.why });
+  }
 }
 
 /** A row of a living node at an address or in a set that is not its any more, or whose time is over. */
-function judgeLeftover(work: Working, left: Leftover): void {
-  const { nodeId, node, row, verdict } = left;
-  const key = rowKey(row);
-  const isWired = left.setids.includes(row.setid);
-  const isHere = isWired && row.destination === left.destination;
-  if (isHere && verdict.kind !== 'expired') return;
+function judgeLeftover(
+  input: DeriveInput,
+  nodeId: string,
+  record: NodeRecord,
+  row: DispatcherRow,
+): GoneVerdict {
+  const places = placesOf(input.wiring, nodeId, record);
+  const isWired = places.length === 0 || places.some((place) => place.setid === row.setid);
+  const isHere = places.some((place) => place.key === rowKey(row));
+  if (record.state === 'starting' && isWired && !input.intents.has(nodeId)) {
+    return { row, why: 'starting' };
+  }
   const why = isHere ? 'down' : isWired ? 'moved' : 'unwired';
-  if (verdict.kind === 'keep' && isWired) {
-    enterClaim(work, key, { node, isWeak: true, desired: { row, nodeId, why: 'starting' } });
-  } else if (work.input.isSettled) {
-    work.dropped.set(key, { row, nodeId, why });
-  } else {
-    const kept = why === 'moved' ? { ...row, flags: FLAGS_DISABLED } : row;
-    enterClaim(work, key, { node, isWeak: true, desired: { row: kept, nodeId, why } });
-  }
-}
-
-function judgeVanished(work: Working, desired: Map<string, DesiredRow>, silent: Set<string>): void {
-  const owners = ownersByDescription(work.input);
-  for (const [description, rows] of work.owned) {
-    const nodeId = owners.get(description) ?? description.slice(description.indexOf(':') + 1);
-    const isLive = work.input.nodes.has(nodeId);
-    for (const row of rows) {
-      const key = rowKey(row);
-      if (work.claims.has(key)) {
-        work.dropped.delete(key);
-        continue;
-      }
-      if (isLive) continue;
-      const verdict = judgeGone(work.input, nodeId, row);
-      if (verdict.why !== 'goodbye') silent.add(nodeId);
-      if (verdict.row === null) work.dropped.set(key, { row, nodeId, why: verdict.why });
-      else desired.set(key, { row: verdict.row, nodeId, why: verdict.why });
-    }
-  }
+  if (input.isSettled) return { row: null, why };
+  return { row: why === 'moved' ? withFlags(row, FLAGS_DISABLED) : row, why };
 }
 
 interface GoneVerdict {
@@ -342,19 +335,6 @@ function ownersByDescription(input: DeriveInput): Map<string, string> {
 
 function withFlags(row: DispatcherRow, flags: number): DispatcherRow {
   return row.flags === flags ? row : { ...row, flags };
-}
-
-function setidsOf(work: Working, record: NodeRecord): readonly number[] {
-  const known = work.setids.get(record.role);
-  if (known !== undefined) return known;
-  const setids = setsListing(work.input.wiring, record.role);
-  work.setids.set(record.role, setids);
-  return setids;
-}
-
-function firstDestination(record: NodeRecord): string | null {
-  const endpoint = record.sip[0];
-  return endpoint === undefined ? null : destinationUri(endpoint);
 }
 
 /** Nothing for the usual weight, so that the order of hashes and the column stay as simple as they can be. */

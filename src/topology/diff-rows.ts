@@ -35,7 +35,8 @@ export function diffKeyed(
   for (const [key, row] of want) {
     const before = have.get(key);
     if (before === undefined) inserts.push({ kind: 'insert', row });
-    else if (!sameData(before, row)) updates.push({ kind: 'update', row, before });
+    else if (before !== row && !sameData(before, row))
+      updates.push({ kind: 'update', row, before });
   }
   for (const [key, row] of have) {
     if (!want.has(key)) deletes.push({ kind: 'delete', row });

@@ -43,6 +43,9 @@ const EXPLAINED: ReadonlySet<RowWhy> = new Set(['down', 'draining', 'goodbye', '
  * Pure.
  */
 export function guardPlan(input: GuardInput): Guarded {
+  if (!input.changes.some((change) => takesAway(change, true))) {
+    return { changes: input.changes, held: [], mayEmpty: [] };
+  }
   const before = countSets(input.actual.values());
   const after = new Map([...before].map(([setid, count]) => [setid, { ...count }] as const));
   for (const change of input.changes) countChange(after, change);

@@ -1,9 +1,9 @@
-import type { AddressConflict, DeriveInput, DesiredRow, RowWhy } from './desired-rows.js';
-import { deriveRows } from './desired-rows.js';
+import type { AddressConflict, Derived, DeriveInput, DesiredRow, RowWhy } from './desired-rows.js';
+import { deriveRows, tableByKey } from './desired-rows.js';
 import type { RowChange } from './diff-rows.js';
 import { diffKeyed } from './diff-rows.js';
 import type { DispatcherRow } from './dispatcher-row.js';
-import { isOurs, rowKey } from './dispatcher-row.js';
+import { rowKey } from './dispatcher-row.js';
 import type { HeldSet } from './guard.js';
 import { guardPlan } from './guard.js';
 import type { NodeChange } from './node-changes.js';
@@ -34,12 +34,12 @@ export interface PassPlan {
 
 /** Derives, validates, compares and guards: from what is known to a plan as data. Pure. */
 export function planPass(input: PassInput): PassPlan {
-  const derived = deriveRows(input);
-  const { actual, ours, refused } = indexActual(input.previous);
-  const wanted = validate(derived.desired, ours, refused);
+  const actual = tableByKey(input.previous);
+  const derived = deriveRows({ ...input, previous: actual });
+  const refused = doubledRows(input.previous, actual);
+  const changes = diffDerived(derived, actual, refused);
   const reasons = new Map<string, RowWhy>();
   const owners = new Map<string, DesiredRow>();
-  const changes = diffKeyed(ours, wanted);
   for (const change of changes) {
     const key = rowKey(change.row);
     const owner = derived.desired.get(key) ?? derived.dropped.get(key);
@@ -83,48 +83,46 @@ export function hashSets(
   return Object.fromEntries(entries);
 }
 
-interface Indexed {
-  readonly actual: ReadonlyMap<string, DispatcherRow>;
-  readonly ours: ReadonlyMap<string, DispatcherRow>;
-  readonly refused: RefusedRow[];
-}
-
 /** A table without our unique index may hold a destination twice: the first counts, the other is reported. */
-function indexActual(rows: readonly DispatcherRow[]): Indexed {
-  const actual = new Map<string, DispatcherRow>();
-  const ours = new Map<string, DispatcherRow>();
+function doubledRows(
+  rows: DeriveInput['previous'],
+  actual: ReadonlyMap<string, DispatcherRow>,
+): RefusedRow[] {
   const refused: RefusedRow[] = [];
-  for (const row of rows) {
-    const key = rowKey(row);
-    if (actual.has(key)) {
+  if (rows === actual) return refused;
+  for (const row of rows.values()) {
+    if (actual.get(rowKey(row)) !== row) {
       refused.push({ row, why: 'the table lists this destination twice' });
-      continue;
     }
-    actual.set(key, row);
-    if (isOurs(row)) ours.set(key, row);
   }
-  return { actual, ours, refused };
+  return refused;
 }
 
-/** A row that may not be written leaves what stands in its place as it is. */
-function validate(
-  desired: ReadonlyMap<string, DesiredRow>,
-  ours: ReadonlyMap<string, DispatcherRow>,
+/**
+ * The changes from the table to what was derived. A row that may not be written is refused, and what
+ * stands in its place stays. Rows that are the same object on both sides are not looked at again.
+ */
+function diffDerived(
+  derived: Derived,
+  actual: ReadonlyMap<string, DispatcherRow>,
   refused: RefusedRow[],
-): Map<string, DispatcherRow> {
-  const wanted = new Map<string, DispatcherRow>();
-  for (const [key, { row }] of desired) {
-    const current = ours.get(key);
-    const why = current === row ? null : faultOfRow(row);
-    if (why === null) {
-      wanted.set(key, row);
+): RowChange[] {
+  const have = new Map<string, DispatcherRow>();
+  const want = new Map<string, DispatcherRow>();
+  for (const [key, { row }] of derived.desired) {
+    const current = actual.get(key);
+    if (current === row) continue;
+    const why = faultOfRow(row);
+    if (why !== null) {
+      refused.push({ row, why });
       continue;
     }
-    refused.push({ row, why });
-    if (current !== undefined) wanted.set(key, current);
+    want.set(key, row);
+    if (current !== undefined) have.set(key, current);
   }
+  for (const [key, { row }] of derived.dropped) have.set(key, row);
   refused.sort((a, b) => (rowKey(a.row) < rowKey(b.row) ? -1 : 1));
-  return wanted;
+  return diffKeyed(have, want);
 }
 
 function sorted<T>(found: ReadonlyMap<string, T>): T[] {

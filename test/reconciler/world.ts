@@ -126,7 +126,7 @@ export class World {
         info: (_: unknown, text?: string) => this.logged.push(text ?? ''),
         warn: (_: unknown, text?: string) => this.logged.push(text ?? ''),
         error: (_: unknown, text?: string) => this.logged.push(text ?? ''),
-      } as unknown as ReconcilerDeps['log'],
+      },
     };
   }
 

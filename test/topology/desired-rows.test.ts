@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { DeriveInput, LiveNode } from '../../src/topology/desired-rows.js';
-import { deriveRows } from '../../src/topology/desired-rows.js';
+import { deriveRows, tableByKey } from '../../src/topology/desired-rows.js';
 import { applyChanges } from '../../src/topology/diff-rows.js';
 import { isOurs, isSelectable, rowKey } from '../../src/topology/dispatcher-row.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
@@ -253,12 +253,12 @@ test('in every world: foreign rows untouched, no set emptied unexplained, a seco
     fc.property(world, (w) => {
       const input = inputOf(w, (list) => [...list]);
       const plan = pass(input);
-      const before = new Map(input.previous.map((row) => [rowKey(row), row] as const));
+      const before = tableByKey(input.previous);
       const after = applyChanges(before, plan.changes);
       for (const [key, row] of before) {
         if (!isOurs(row)) assert.equal(after.get(key), row);
       }
-      for (const setid of new Set(input.previous.map((row) => row.setid))) {
+      for (const setid of new Set([...before.values()].map((row) => row.setid))) {
         const rows = [...after.values()].filter((row) => row.setid === setid);
         if (rows.length === 0) assert.ok(plan.mayEmpty.includes(setid), `set ${setid} emptied`);
       }
@@ -274,7 +274,7 @@ function assertSilentServed(input: DeriveInput, after: ReadonlyMap<string, Dispa
   for (const [nodeId, last] of input.remembered) {
     if (last.state !== 'up' || input.intents.has(nodeId)) continue;
     if (input.evidence.get(nodeId) === 'silent') continue;
-    for (const row of input.previous) {
+    for (const row of tableByKey(input.previous).values()) {
       if (row.description !== `carna:${nodeId}` || !isSelectable(row.flags)) continue;
       const kept = after.get(rowKey(row));
       assert.ok(kept !== undefined, `row of silent ${nodeId} deleted`);
