@@ -29,7 +29,6 @@ const MAX_TEXT = 160;
 
 /** One line for people, kept in the registry. */
 export function parseText(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what is refused
   if (text.length <= MAX_TEXT && !/[\u0000-\u001f\u007f]/.test(text)) return text;
   throw new InvalidArgumentError(`expected one line of at most ${MAX_TEXT} characters.`);
 }

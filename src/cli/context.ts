@@ -1,6 +1,5 @@
 import { createInterface } from 'node:readline';
 import { readFileSync } from 'node:fs';
-import { loadCliConfig } from '../config/cli.js';
 import type { CliConfig, EndpointSource } from '../config/cli.js';
 import type { Clock } from '../util/clock.js';
 import { systemClock } from '../util/clock.js';
@@ -80,6 +79,8 @@ export async function withOperatorData<T>(
   context: Context,
   work: (data: OperatorData, config: CliConfig) => Promise<T>,
 ): Promise<T> {
+  // Loads zod: not for --help.
+  const { loadCliConfig } = await import('../config/cli.js');
   const readFile = (path: string): string => readFileSync(path, 'utf8');
   const config = await loadCliConfig(context.proc.env, readFile, context.ports.endpointSource);
   const data = await context.ports.openOperatorData(config);

@@ -88,9 +88,11 @@ function overdueDrains(role: RoleView, nowMs: number): Problem[] {
 
 /** One line per Kamailio that lags, with the sets in which it does. */
 function unproven(view: Omit<TopologyView, 'problems'>): Problem[] {
-  if (view.generation === null) return [];
+  const { generation } = view;
+  if (generation === null) return [];
   const byNode = new Map<string, { why: string; setids: Set<number> }>();
   for (const set of view.roles.flatMap((role) => role.sets)) {
+    if (generation.sets[String(set.setid)] === undefined) continue; // Nothing to prove.
     for (const { nodeId, why } of set.lagging) {
       const entry = byNode.get(nodeId) ?? { why, setids: new Set() };
       entry.setids.add(set.setid);

@@ -43,7 +43,7 @@ Examples:
 async function dispatcherCommand(context: Context, options: Options): Promise<void> {
   await withOperatorData(context, async (data, config) => {
     const [topology, table] = await Promise.all([data.readTopology(), data.readTable()]);
-    const live = await readLiveLists(data, topology);
+    const live = await readLiveLists(data, topology, options.set);
     const nowMs = context.clock.wallMs();
     const desired = data.deriveDesired(topology, table, nowMs);
     const ofSet = <T extends { readonly setid: number }>(rows: readonly T[]): readonly T[] =>
@@ -64,12 +64,18 @@ async function dispatcherCommand(context: Context, options: Options): Promise<vo
   });
 }
 
-/** The lists of all Kamailios that consume a set and serve, read at the same time. */
-async function readLiveLists(data: OperatorData, topology: TopologyData): Promise<LiveList[]> {
+/** The lists of all Kamailios that consume the set (undefined = any) and serve, read at the same time. */
+async function readLiveLists(
+  data: OperatorData,
+  topology: TopologyData,
+  setid: number | undefined,
+): Promise<LiveList[]> {
   const records = [...topology.nodes.values()]
     .map(({ record }) => record)
     .filter(
-      ({ kind, role }) => kind === 'kamailio' && setsConsumedBy(DEFAULT_WIRING, role).length > 0,
+      ({ kind, role }) =>
+        kind === 'kamailio' &&
+        setsConsumedBy(DEFAULT_WIRING, role).some((s) => setid === undefined || s === setid),
     )
     .filter(({ state }) => state === 'up' || state === 'draining')
     .sort(byNodeId);

@@ -10,6 +10,7 @@ import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import type { OperatorData } from '../operator-data.js';
 import { untilInterrupted } from '../process-like.js';
 import { timelineEntryText } from '../render/timeline-text.js';
+import { wrapSegments } from '../render/layout.js';
 import { formatDay, plural } from '../render/units.js';
 
 const DEFAULT_LAST = 10;
@@ -67,21 +68,25 @@ async function once(context: Context, data: OperatorData, options: Options): Pro
   } else if (entries.length === 0) {
     context.print(options.node === undefined ? 'no change yet' : `no change of ${options.node}`);
   } else {
-    context.print(summary(entries, context));
+    context.print(...summary(entries, context));
     for (const entry of entries) printEntry(context, entry, options);
   }
   context.exitCode = entries.length === 0 ? EXIT.no : EXIT.done;
 }
 
-function summary(entries: readonly TimelineEntry[], context: Context): string {
+function summary(entries: readonly TimelineEntry[], context: Context): string[] {
   const slowest = Math.max(
     ...entries.map((entry) => entry.everywhereMs ?? Number.NEGATIVE_INFINITY),
   );
   const day = formatDay(entries.at(-1)?.startMs ?? 0, context.timeZone);
   const speed = Number.isFinite(slowest)
-    ? `, the slowest live everywhere after ${Math.ceil(slowest)} ms`
+    ? `the slowest live everywhere after ${Math.ceil(slowest)} ms`
     : '';
-  return `${plural(entries.length, 'change')} until ${day}${speed}`;
+  return wrapSegments(
+    [`${plural(entries.length, 'change')} until ${day}`, speed],
+    context.width(),
+    ', ',
+  );
 }
 
 function printEntry(context: Context, entry: TimelineEntry, options: Options): void {

@@ -45,6 +45,5 @@ export function widthOf(text: string): number {
 
 /** Text from outside for a terminal: control characters, which could move the cursor, become `?`. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what must not reach the terminal
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
 }

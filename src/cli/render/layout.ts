@@ -6,6 +6,7 @@ export interface Column {
   readonly align?: 'start' | 'end';
   /** Left out first when the terminal is narrow: the highest goes first; 0 = always shown. */
   readonly drop?: number;
+  readonly isHidden?: boolean;
 }
 
 const GAP = '  ';
@@ -22,7 +23,7 @@ export function renderTable(
 ): string[] {
   const lines = [columns.map((column) => column.header), ...rows];
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => widthOf(line[i] ?? ''))));
-  const shown = columns.map((_, i) => i);
+  const shown = columns.flatMap((column, i) => (column.isHidden === true ? [] : [i]));
   const total = (): number =>
     shown.reduce((sum, i) => sum + (widths[i] ?? 0), GAP.length * (shown.length - 1));
   while (total() > width) {

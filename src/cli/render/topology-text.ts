@@ -4,8 +4,9 @@ import { VIEW_STATES } from '../../topology/view.js';
 import type { NodeView, RoleView, SetView, TopologyView } from '../../topology/view.js';
 import type { Wiring } from '../../topology/wiring.js';
 import type { Painter } from './colour.js';
-import { printable } from './colour.js';
-import { pad, truncate, wrapSegments } from './layout.js';
+import { printable, widthOf } from './colour.js';
+import { renderTable, truncate, wrapSegments } from './layout.js';
+import type { Column } from './layout.js';
 import { stateGlyph, stateMark } from './state-mark.js';
 import { formatDuration, groupNumber, plural } from './units.js';
 
@@ -116,25 +117,29 @@ function callsText(calls: number, room: number): string {
 
 function nodeLines(nodes: readonly NodeView[], lead: string, canvas: Canvas): string[] {
   const { paint, nowMs, loads, width } = canvas;
-  const cells = nodes.map((node) => ({
-    name: printable(node.nodeId),
-    address: node.destination.replace(/^sips?:/, ''),
-    calls: loads.has(node.nodeId) ? callsText(loads.get(node.nodeId) ?? 0, node.maxSessions) : '',
-    state: stateMark(node.state, paint),
-    story: story(node, nowMs),
-  }));
-  const widest = (pick: (cell: (typeof cells)[number]) => string): number =>
-    Math.max(0, ...cells.map((cell) => pick(cell).length));
-  const [name, address, calls] = [
-    widest((c) => c.name),
-    widest((c) => c.address),
-    widest((c) => c.calls),
+  const inner = width - widthOf(lead);
+  const rows = nodes.map((node) => [
+    stateMark(node.state, paint),
+    printable(node.nodeId),
+    node.destination.replace(/^sips?:/, ''),
+    loads.has(node.nodeId) ? callsText(loads.get(node.nodeId) ?? 0, node.maxSessions) : '',
+    story(node, nowMs),
+  ]);
+  return renderTable(nodeColumns(rows), rows, inner)
+    .slice(1)
+    .map((line) => `${lead}${line}`);
+}
+
+/** Without headers; the address goes first when the terminal is narrow, an empty column always. */
+function nodeColumns(rows: readonly (readonly string[])[]): Column[] {
+  const hasCalls = rows.some((row) => row[3] !== '');
+  return [
+    { header: '' },
+    { header: '' },
+    { header: '', drop: 1 },
+    { header: '', align: 'end', isHidden: !hasCalls },
+    { header: '' },
   ];
-  return cells.map((cell) => {
-    const start = `${lead}${cell.state}  ${pad(cell.name, name)}  ${pad(cell.address, address)}`;
-    const load = calls === 0 ? '' : `  ${pad(cell.calls, calls, 'end')}`;
-    return truncate(`${start}${load}  ${cell.story}`.trimEnd(), width);
-  });
 }
 
 /** How long, and why, in one line: "for 12 d", "for 14 min, 46 min left, by ann: kernel update". */

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AgentHealth } from '../../src/cli/agent-health-codec.js';
+import type { OperatorData, TopologyData } from '../../src/cli/operator-data.js';
+import type { IntentRecord } from '../../src/topology/node.js';
+import * as p from './support.js';
+
+/** Data that keeps intents, as a registry would. */
+function keeping(more: Partial<OperatorData> = {}, present: readonly IntentRecord[] = []) {
+  const intents = p.byId(present);
+  const data = p.fakeData({
+    readTopology: async () => p.topology({ intents }),
+    writeIntent: async (intent) => void intents.set(intent.nodeId, intent),
+    removeIntent: async (nodeId) => intents.delete(nodeId),
+    readAgentHealth: async () => ({ nodeId: null, state: 'up', calls: 61, drain: null }),
+    ...more,
+  });
+  return { intents, data };
+}
+
+test('drain says what it does to calls, asks, and writes the intent', async () => {
+  const { data, intents } = keeping();
+  const { code, out } = await p.carna('drain media-1 --why update --deadline 30m', data, {
+    columns: 100,
+    input: 'y\n',
+  });
+  assert.equal(
+    out,
+    `media-1 (media) takes no new calls; the other nodes of its role get them.
+It waits up to 30 min for the 61 calls on it; what is left then is lost when the server is stopped.
+Drain media-1? [y/N] media-1: drain asked. Progress: carna drain media-1 --wait. Undo: carna undrain media-1
+`,
+  );
+  assert.equal(code, 0);
+  assert.deepEqual(intents.get('media-1'), {
+    ...{ schema: 1, nodeId: 'media-1', want: 'drain', by: 'bob', why: 'update', since: p.NOW },
+    ...{ deadline: p.NOW + 30 * 60_000, now: false },
+  });
+});
+
+for (const input of ['n\n', '\n', '']) {
+  test(`drain answered with ${JSON.stringify(input)} changes nothing`, async () => {
+    const { data, intents } = keeping();
+    const { code, err, listeners } = await p.carna('drain media-1', data, { columns: 80, input });
+    assert.deepEqual([code, err, intents.size, listeners], [1, 'nothing was changed\n', 0, 0]);
+  });
+}
+
+test('where nobody can be asked, --yes is needed', async () => {
+  const { data, intents } = keeping();
+  const refused = await p.carna('drain media-1', data);
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /expected a terminal or --yes, found neither/);
+  assert.equal(intents.size, 0);
+  const { code } = await p.carna('drain media-1 --yes', data);
+  assert.deepEqual([code, intents.size], [0, 1]);
+});
+
+test('an unknown node is answered with those that exist, the closest first', async () => {
+  const { code, err } = await p.carna('drain medai-2 --yes');
+  assert.equal(code, 1);
+  assert.match(err, /no node is called medai-2\n {2}there are: media-2, /);
+});
+
+test('the last node of a role that is up is kept by a guard, but for --force', async () => {
+  const nodes = [p.LB, p.DISP1, p.DISP2, p.MEDIA1, { ...p.MEDIA2, state: 'down' as const }];
+  const { data, intents } = keeping({ readTopology: async () => p.topology({ nodes }) });
+  const refused = await p.carna('drain media-1 --yes', data);
+  assert.equal(refused.code, 4);
+  assert.match(refused.err, /media-1 is the only media that is up, set 30/);
+  assert.equal(intents.size, 0);
+  assert.equal((await p.carna('drain media-1 --yes --force', data)).code, 0);
+  assert.equal(intents.size, 1);
+});
+
+test('a second drain changes nothing; --now alone keeps who, why and since', async () => {
+  const { data, intents } = keeping({}, [p.intent('media-1')]);
+  const again = await p.carna('drain media-1', data);
+  assert.equal(again.code, 0);
+  assert.match(again.out, /drain was asked 60 s ago by ann: kernel update, deadline in 46 min/);
+  const before = intents.get('media-1');
+  await p.carna('drain media-1 --now --yes', data);
+  assert.deepEqual(intents.get('media-1'), { ...before, now: true });
+});
+
+test('drain --json prints the intent and does not talk', async () => {
+  const { data } = keeping();
+  const { out } = await p.carna('drain media-1 --yes --json --by ann', data);
+  const line = JSON.parse(out) as { did: string; intent: IntentRecord };
+  assert.deepEqual([line.did, line.intent.by], ['asked', 'ann']);
+});
+
+test('undrain takes a drain back, can be repeated, and knows a wrong name', async () => {
+  const { data, intents } = keeping({}, [p.intent('media-1'), p.intent('media-gone')]);
+  const first = await p.carna('undrain media-1', data);
+  assert.deepEqual([first.code, intents.size], [0, 1]);
+  const second = await p.carna('undrain media-1', data);
+  assert.deepEqual(
+    [second.code, second.out],
+    [0, 'media-1 was not asked to drain: nothing to undo.\n'],
+  );
+  assert.equal((await p.carna('undrain media-gone', data)).code, 0);
+  const wrong = await p.carna('undrain media-gone', data);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.err, /no node is called media-gone/);
+});
+
+/** A drain as registry and agent show it, one step a look. */
+function draining(lefts: readonly number[], end: 'empty' | 'gone' | 'cancelled'): OperatorData {
+  let look = -1;
+  const record = { ...p.MEDIA1, state: 'draining' as const };
+  const generation = {
+    ...p.GENERATION,
+    generation: 1843,
+    traces: [{ id: record.trace.id, generation: 1843 }],
+  };
+  const proven = (of: typeof p.DISP1) => p.applied(of, { generation: 1843 });
+  const isOver = (): boolean => look >= lefts.length + 2;
+  return p.fakeData({
+    readTopology: async (): Promise<TopologyData> => {
+      look++;
+      if (look < 1) return p.topology({ intents: p.byId([p.intent('media-1')]) });
+      const rest = [p.LB, p.DISP1, p.DISP2, p.MEDIA2];
+      const intents = p.byId(isOver() && end === 'cancelled' ? [] : [p.intent('media-1')]);
+      if (isOver() && end === 'gone') return p.topology({ nodes: rest, intents });
+      const mine = isOver() && end === 'cancelled' ? p.MEDIA1 : record;
+      const acks = look === 1 ? [proven(p.DISP1)] : [proven(p.DISP1), proven(p.DISP2)];
+      return p.topology({ nodes: [...rest, mine], generation, applied: p.byId(acks), intents });
+    },
+    readAgentHealth: async (): Promise<AgentHealth> => {
+      const left = lefts[Math.min(Math.max(look - 2, 0), lefts.length - 1)] ?? 0;
+      const step = isOver() && end === 'empty' ? 'empty' : 'emptying';
+      const drain = { step, left, endedPerSecond: 0.05, deadlineAtMs: p.NOW + 46 * 60_000 };
+      return { nodeId: 'media-1', state: 'draining', calls: left, drain };
+    },
+  });
+}
+
+test('drain --wait in a pipe: a line per step, done when no call is left', async () => {
+  const { code, out } = await p.carna('drain media-1 --wait', draining([61, 23, 0], 'empty'));
+  assert.equal(
+    out.split('\n').slice(1).join('\n'),
+    `media-1 is draining: off the list on 1/2 Kamailios. 61 calls left.
+media-1 takes no new calls: off the list on 2/2 Kamailios. 61 calls left.
+media-1 is drained: no call is left on it.
+`,
+  );
+  assert.equal(code, 0);
+});
+
+test('drain --wait on a terminal: bar, rate, estimate, deadline and how to undo', async () => {
+  const { out } = await p.carna('drain media-1 --wait', draining([61, 23, 0], 'empty'), {
+    columns: 100,
+    env: { NO_COLOR: '1' },
+  });
+  assert.match(
+    out,
+    /calls ████████████░{8} {3}23 of 61 left {3}−3\/min {3}about 7 min {3}deadline in 45 min/,
+  );
+  assert.match(out, /Ctrl-C leaves it draining\. Undo: carna undrain media-1/);
+});
+
+test('drain --wait ends when the node has left, and says no when somebody took it back', async () => {
+  const gone = await p.carna('drain media-1 --wait', draining([1], 'gone'));
+  assert.equal(gone.code, 0);
+  assert.match(gone.out, /media-1 has left the platform\.\n$/);
+  const cancelled = await p.carna('drain media-1 --wait', draining([1], 'cancelled'));
+  assert.equal(cancelled.code, 1);
+  assert.match(cancelled.out, /taken back by somebody/);
+});
+
+test('drain --wait reports a drain that goes on after its deadline', async () => {
+  const late = p.intent('media-1', { deadline: p.NOW - 31_000 });
+  const { data } = keeping({}, [late]);
+  const { code, out } = await p.carna('drain media-1 --wait', data);
+  assert.equal(code, 1);
+  assert.match(out, /still drains after its deadline\.\nNext: carna drain media-1 --now/);
+});
+
+test('Ctrl-C leaves it draining and says how to undo', async () => {
+  const { data, intents } = keeping({}, [p.intent('media-1')]);
+  const { code, out, listeners } = await p.carna('drain media-1 --wait', data, {
+    onWait: (_count, interrupt) => interrupt(),
+  });
+  assert.match(out, /media-1 goes on draining\. Undo: carna undrain media-1\n$/);
+  assert.deepEqual([code, intents.size, listeners], [1, 1, 0]);
+});
+
+test('drain --wait --json: one line per step', async () => {
+  const { out } = await p.carna('drain media-1 --wait --json', draining([5, 0], 'empty'));
+  const steps = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { step?: string; callsLeft?: number });
+  assert.deepEqual(
+    steps.slice(1).map(({ step, callsLeft }) => `${step} ${callsLeft}`),
+    ['announced 5', 'unlisted 5', 'unlisted 0', 'drained 0'],
+  );
+});

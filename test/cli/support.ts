@@ -1,0 +1,232 @@
+import { EventEmitter } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { createContext } from '../../src/cli/context.js';
+import type { Context } from '../../src/cli/context.js';
+import type { OperatorData, TopologyData } from '../../src/cli/operator-data.js';
+import { runWith } from '../../src/cli/program.js';
+import type { ProcessLike } from '../../src/cli/process-like.js';
+import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
+import { describeRow } from '../../src/topology/dispatcher-row.js';
+import type {
+  AppliedRecord,
+  GenerationRecord,
+  IntentRecord,
+  NodeRecord,
+  NodeState,
+  Role,
+} from '../../src/topology/node.js';
+import { ServerUnavailableError } from '../../src/util/errors.js';
+
+/** The moment at which all of these tests happen. */
+export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
+
+/** A node's record; media nodes are FreeSWITCH, the others Kamailio. Up since a day. */
+export function node(
+  role: Role,
+  nodeId: string,
+  ip: string,
+  more: Partial<NodeRecord> & { readonly state?: NodeState } = {},
+): NodeRecord {
+  return {
+    schema: 1,
+    nodeId,
+    instanceId: `${nodeId}-1`,
+    role,
+    kind: role === 'media' ? 'freeswitch' : 'kamailio',
+    dc: 'dc1',
+    sip: [{ transport: 'udp', host: ip, port: 5060 }],
+    state: 'up',
+    reason: 'checks succeed',
+    since: NOW - 3 * 86_400_000,
+    weight: 1,
+    maxSessions: role === 'media' ? 1000 : 0,
+    loadClass: 'normal',
+    marathon: null,
+    agent: { version: '0.1.0', http: `${ip}:9090` },
+    trace: {
+      id: `trace-${nodeId}`,
+      cause: 'started',
+      from: 'starting',
+      actor: 'agent',
+      occurredAtMs: null,
+      noticedAtMs: NOW - 1000,
+      publishedAtMs: NOW - 999,
+    },
+    ...more,
+  };
+}
+
+export function row(setid: number, nodeId: string, ip: string, flags = 8): DispatcherRow {
+  const destination = `sip:${ip}:5060`;
+  return { setid, destination, flags, priority: 0, attrs: '', description: describeRow(nodeId) };
+}
+
+export const LB = node('load-balancer', 'lb-1', '10.0.1.1');
+export const DISP1 = node('dispatcher', 'disp-1', '10.0.2.1');
+export const DISP2 = node('dispatcher', 'disp-2', '10.0.2.2');
+export const MEDIA1 = node('media', 'media-1', '10.0.3.1');
+export const MEDIA2 = node('media', 'media-2', '10.0.3.2');
+export const MEDIA10 = node('media', 'media-10', '10.0.3.10');
+
+export const GENERATION: GenerationRecord = {
+  schema: 1,
+  generation: 1842,
+  epoch: 17,
+  sets: { '10': 'aaaa', '30': 'bbbb' },
+  traces: [],
+  committedAtMs: NOW - 60_000,
+};
+
+export function applied(of: NodeRecord, more: Partial<AppliedRecord> = {}): AppliedRecord {
+  const sets: Readonly<Record<string, string>> =
+    of.role === 'load-balancer' ? { '10': 'aaaa' } : { '30': 'bbbb' };
+  const { nodeId, role } = of;
+  const proof = { generation: 1842, sets, provenAtMs: NOW - 59_000, drift: null };
+  return { schema: 1, nodeId, role, ...proof, ...more };
+}
+
+export function intent(nodeId: string, more: Partial<IntentRecord> = {}): IntentRecord {
+  return {
+    schema: 1,
+    nodeId,
+    want: 'drain',
+    by: 'ann',
+    why: 'kernel update',
+    since: NOW - 60_000,
+    deadline: NOW + 46 * 60_000,
+    now: false,
+    ...more,
+  };
+}
+
+export function byId<T extends { readonly nodeId: string }>(items: readonly T[]): Map<string, T> {
+  return new Map(items.map((item) => [item.nodeId, item]));
+}
+
+/** A healthy platform of one load-balancer, two dispatchers and three media nodes, and variations of it. */
+export function topology(
+  more: Partial<Omit<TopologyData, 'nodes'>> & { readonly nodes?: readonly NodeRecord[] } = {},
+): TopologyData {
+  const records = more.nodes ?? [LB, DISP1, DISP2, MEDIA1, MEDIA2, MEDIA10];
+  return {
+    intents: new Map(),
+    applied: byId([applied(LB), applied(DISP1), applied(DISP2)]),
+    generation: GENERATION,
+    refused: [],
+    conflicts: [],
+    leader: 'rec-2',
+    asOfMs: NOW - 300,
+    isFresh: true,
+    ...more,
+    nodes: new Map(records.map((record, i) => [record.nodeId, { record, czxid: BigInt(i + 1) }])),
+  };
+}
+
+export const TABLE: readonly DispatcherRow[] = [
+  row(10, 'disp-1', '10.0.2.1'),
+  row(10, 'disp-2', '10.0.2.2'),
+  row(30, 'media-1', '10.0.3.1'),
+  row(30, 'media-2', '10.0.3.2'),
+  row(30, 'media-10', '10.0.3.10'),
+];
+
+/** Data that never changes; tests override what they need. */
+export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
+  return {
+    readTopology: async () => topology(),
+    watchTopology: async (listener, signal) => {
+      listener(topology());
+      if (!signal.aborted) await new Promise((end) => signal.addEventListener('abort', end));
+    },
+    readTable: async () => TABLE,
+    deriveDesired: (_topology, table) => table,
+    readLive: async ({ nodeId, role }) => {
+      const mine = TABLE.filter((r) => r.setid === (role === 'load-balancer' ? 10 : 30));
+      const list = mine.map((r) => ({ ...r, letters: 'AP' }));
+      return { nodeId, role, list, readAtMs: NOW };
+    },
+    readChanges: async () => [],
+    writeIntent: async () => undefined,
+    removeIntent: async () => false,
+    readAgentHealth: async (http) => {
+      throw new ServerUnavailableError(`http://${http}/healthz: no answer`);
+    },
+    close: async () => undefined,
+    ...more,
+  };
+}
+
+export interface Terminal {
+  /** Absent: a pipe. */
+  readonly columns?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** What somebody types. */
+  readonly input?: string;
+  /** Called before each wait of the command, with the number of waits so far; `interrupt` is Ctrl-C. */
+  readonly onWait?: (count: number, interrupt: () => void) => void;
+  /** Called after each output; `interrupt` is Ctrl-C. */
+  readonly onOutput?: (text: string, interrupt: () => void) => void;
+}
+
+export interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** Signal listeners left behind. */
+  readonly listeners: number;
+}
+
+/** Runs one command line against fakes; time stands still but for its waits. */
+export async function carna(
+  line: string,
+  data: OperatorData = fakeData(),
+  terminal: Terminal = {},
+): Promise<Outcome> {
+  const signals = new EventEmitter();
+  const interrupt = (): void => void signals.emit('SIGINT');
+  const stdin = Object.assign(new PassThrough(), { isTTY: terminal.columns !== undefined });
+  stdin.end(terminal.input ?? '');
+  let out = '';
+  let err = '';
+  const isTTY = terminal.columns !== undefined;
+  const proc: ProcessLike = {
+    env: {
+      CARNA_ZOOKEEPER: 'zk:2181',
+      CARNA_CLUSTER: 'prod',
+      TZ: 'UTC',
+      USER: 'bob',
+      ...terminal.env,
+    },
+    stdin,
+    stdout: {
+      write: (text: string) => {
+        out += text;
+        terminal.onOutput?.(text, interrupt);
+      },
+      isTTY,
+      columns: terminal.columns,
+      rows: 40,
+    },
+    stderr: { write: (text: string) => (err += text), isTTY },
+    on: (event, listener) => signals.on(event, listener),
+    off: (event, listener) => signals.off(event, listener),
+  };
+  let elapsedMs = 0;
+  let waits = 0;
+  const clock = { wallMs: () => NOW + elapsedMs, monoMs: () => elapsedMs };
+  const wait: Context['wait'] = async (ms, signal) => {
+    terminal.onWait?.(++waits, interrupt);
+    if (waits > 10_000) throw new Error('the command waits for ever');
+    if (signal?.aborted !== true) elapsedMs += ms;
+  };
+  const ports = {
+    openOperatorData: async () => data,
+    endpointSource: { findLab: async () => null },
+  };
+  const code = await runWith(
+    line.split(' ').filter((word) => word !== ''),
+    createContext(proc, ports, clock, wait),
+  );
+  const listeners = signals.listenerCount('SIGINT') + signals.listenerCount('SIGTERM');
+  return { code, out, err, listeners };
+}
