@@ -97,10 +97,7 @@ function log(args: string, context: ApiContext): string {
   const space = args.indexOf(' ');
   const level = logLevelOf(args.slice(0, Math.max(space, 0)));
   if (level === null) return `-USAGE: <level> <message>\n`;
-  context.writeLog(
-    LOG_LEVELS.findIndex((l) => l === level),
-    args.slice(space + 1),
-  );
+  context.writeLog(LOG_LEVELS.indexOf(level), args.slice(space + 1));
   return '+OK\n';
 }
 

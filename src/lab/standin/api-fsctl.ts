@@ -101,10 +101,10 @@ function minIdleCpu([word]: readonly string[]): string {
   return percent > 0 ? `+OK min idle cpu: ${percent.toFixed(2)}` : '+OK min idle cpu: DISABLED\n';
 }
 
-/** A trap of the real one, kept: without a level it switches logging off. */
-function loglevel([word]: readonly string[]): string {
-  if (word === undefined) return '+OK log level: DISABLE [-1]\n';
-  const level = logLevelOf(word);
-  if (level === null) return '-ERR syntax error, log level not set!\n';
-  return `+OK log level: ${level.toUpperCase()} [${LOG_LEVELS.findIndex((l) => l === level)}]\n`;
+/** A trap of the real one, kept: without a level it switches all logging off. */
+function loglevel([word]: readonly string[], { switch: core }: ApiContext): string {
+  const level = word === undefined ? null : logLevelOf(word);
+  if (word !== undefined && level === null) return '-ERR syntax error, log level not set!\n';
+  core.logLevel = level === null ? -1 : LOG_LEVELS.indexOf(level);
+  return `+OK log level: ${level?.toUpperCase() ?? 'DISABLE'} [${core.logLevel}]\n`;
 }

@@ -94,7 +94,8 @@ export class EslServer {
   }
 
   #writeLog(level: number, text: string): void {
-    const { wallMs } = this.#context.switch;
+    const { wallMs, logLevel } = this.#context.switch;
+    if (level > logLevel) return;
     const micros = String(Math.floor(wallMs * 1000) % 1_000_000).padStart(6, '0');
     const name = (LOG_LEVELS[level] ?? 'debug').toUpperCase();
     const line = `${clockText(wallMs)}.${micros} 90.00% [${name}] mod_commands.c:7227 ${text}\n`;

@@ -20,6 +20,8 @@ export class MediaSwitch {
   readonly startedMonoMs: number;
   maxSessions: number;
   sessionsPerSecond: number;
+  /** Log lines above this level are dropped; -1 drops all. */
+  logLevel = 7;
   /** `fsctl shutdown elegant|asap` is waiting for the last call. */
   isShutdownRequested = false;
   /** The stop has begun: nothing new is taken. */

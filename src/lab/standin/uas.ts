@@ -62,7 +62,12 @@ export interface UasCounters {
   overLimit: number;
 }
 
-/** The called side of SIP over UDP: RFC 3261 for one that answers every call. It keeps no socket. */
+/**
+ * The called side of SIP over UDP: RFC 3261 for one that answers every call. It keeps no socket.
+ *
+ * Long, since every method works on the same three tables (transactions, dialogs, merged requests); what
+ * needs none of them stands in files of its own.
+ */
 export class Uas {
   readonly counters: UasCounters = { malformed: 0, keepalives: 0, strayResponses: 0, overLimit: 0 };
   callsIn = 0;

@@ -222,3 +222,17 @@ test('refuses an address outside its list: 51-rude-rejection', async () => {
     await other.stop();
   }
 });
+
+test('says goodbye as recorded: 60-shutdown-elegant-no-calls', async () => {
+  const other = await startLab({ ...RECORDED, sipPort: 15074, eslPort: 18026 });
+  const entries = readTranscript('60-shutdown-elegant-no-calls');
+  const count = await replay(entries, { ...where, port: 18026 });
+  assert.ok(count >= 10);
+  assert.equal(await other.code, 0);
+});
+
+test('goes without a word as recorded: 64-fsctl-shutdown-now-with-call', async () => {
+  const other = await startLab({ ...RECORDED, sipPort: 15075, eslPort: 18027 });
+  await replay(readTranscript('64-fsctl-shutdown-now-with-call'), { ...where, port: 18027 });
+  assert.equal(await other.code, 0);
+});
