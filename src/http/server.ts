@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import fastify from 'fastify';
-import { ServerStartError, messageOf } from '../util/errors.js';
+import { CarnaError, ServerStartError, messageOf } from '../util/errors.js';
 import { withDeadline } from '../util/wait.js';
 
 /** What a daemon tells over HTTP; called once per request, must not block. */
@@ -10,6 +10,8 @@ export interface HttpSources {
   readonly ready: () => object & { readonly isReady: boolean };
   /** Prometheus' text format. */
   readonly metrics: () => Promise<string>;
+  /** Further paths that answer GET with an object; a CarnaError becomes 503 with its code. */
+  readonly routes?: Readonly<Record<string, () => Promise<object>>>;
 }
 
 export interface HttpAddress {
@@ -60,6 +62,16 @@ export function buildHttpApp(sources: HttpSources): FastifyInstance {
   app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await sources.metrics()),
   );
+  for (const [path, answer] of Object.entries(sources.routes ?? {})) {
+    app.get(path, async (_request, reply) => {
+      try {
+        return await reply.send(await answer());
+      } catch (err) {
+        if (!(err instanceof CarnaError)) throw err;
+        return reply.code(503).send({ error: err.message, code: err.code });
+      }
+    });
+  }
   app.setNotFoundHandler(async (request, reply) =>
     reply.code(404).send({ error: 'not found', method: request.method }),
   );

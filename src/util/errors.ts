@@ -168,11 +168,6 @@ export class StoreConflictError extends CarnaError {
   readonly code = 'CARNA_STORE_CONFLICT';
 }
 
-/** The SIP server ended too often in too short a time: the agent gives up so that its task is moved. */
-export class CrashLoopError extends CarnaError {
-  readonly code = 'CARNA_CRASH_LOOP';
-}
-
 /** The message of anything thrown, for logs and screens. */
 export function messageOf(err: unknown): string {
   return err instanceof Error ? err.message : String(err);

@@ -43,7 +43,15 @@ export interface LiveDestination {
  * a AX, ap AP, i IX, ip IP, t TX, tp TP, d DX, and dp DX too (only a row's flags 12 give DP).
  * Without `p` an earlier P is taken away.
  */
-export type DispatcherState = 'a' | 'ap' | 'i' | 'ip' | 't' | 'tp' | 'd' | 'dp';
+export const DISPATCHER_STATES = ['a', 'ap', 'i', 'ip', 't', 'tp', 'd', 'dp'] as const;
+export type DispatcherState = (typeof DISPATCHER_STATES)[number];
+
+/** Narrows a text to a state. Throws RangeError for any other: Kamailio would take its first letter. */
+export function dispatcherState(text: string): DispatcherState {
+  const state = DISPATCHER_STATES.find((known) => known === text);
+  if (state === undefined) throw new RangeError(`no dispatcher state: ${text}`);
+  return state;
+}
 
 /**
  * What Kamailio said to a reload. No proof: `failed` stands for "old list kept" as well as for "new
@@ -133,6 +141,15 @@ export async function setDispatcherState(
   timeoutMs?: number,
 ): Promise<void> {
   await rpc.call('dispatcher.set_state', [state, setid, destination], timeoutMs);
+}
+
+/** Turns the module's own OPTIONS pings on or off; a start of Kamailio turns them on again. */
+export async function setDispatcherPinging(
+  rpc: RpcPort,
+  isOn: boolean,
+  timeoutMs?: number,
+): Promise<void> {
+  await rpc.call('dispatcher.ping_active', [isOn ? 1 : 0], timeoutMs);
 }
 
 /** Loads the table again. Resets every runtime state and call-load counter. */
