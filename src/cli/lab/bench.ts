@@ -1,3 +1,7 @@
 import type { Context } from '../context.js';
-export interface BenchCliOptions { readonly x?: 1 }
-export async function benchCommand(_c: Context, _o?: unknown): Promise<void> {}
+export interface BenchCliOptions {
+  readonly kills: number;
+  readonly jsonFile?: string;
+  readonly quick?: true;
+}
+export async function benchCommand(_c: Context, _o: BenchCliOptions): Promise<void> {}
