@@ -40,6 +40,8 @@ export class LeaderTerm {
   readonly #term: Term;
   readonly #memory: NodeMemory;
   readonly #freshness: Freshness;
+  /** Called at once: the pass may still fail to publish. */
+  readonly #onCommitted: (generation: number, rowsChanged: number) => void;
   /** Null: must be read. */
   #rows: ReadonlyMap<string, DispatcherRow> | null = null;
   #head: Head | null = null;
@@ -54,7 +56,9 @@ export class LeaderTerm {
     term: Term,
     epoch: number,
     state: { readonly memory: NodeMemory; readonly freshness: Freshness },
+    onCommitted: (generation: number, rowsChanged: number) => void,
   ) {
+    this.#onCommitted = onCommitted;
     this.#deps = deps;
     this.#term = term;
     this.epoch = epoch;
@@ -179,6 +183,7 @@ export class LeaderTerm {
     };
     for (const change of plan.audit) this.#known?.add(change.traceId);
     this.#head = now;
+    this.#onCommitted(now.generation, plan.changes.length);
     this.#isZnodeDue = true;
     return now;
   }

@@ -111,7 +111,10 @@ async function beginTerm(deps: ReconcilerDeps, state: State, term: Term): Promis
   const epoch = await deps.table.takeEpoch({ dc, holder, czxid: term.czxid });
   deps.log.info({ epoch }, 'leading');
   state.status = { ...state.status, epoch };
-  return new LeaderTerm(deps, term, epoch, state);
+  return new LeaderTerm(deps, term, epoch, state, (generation, rowsChanged) => {
+    const by = { commits: rowsChanged > 0 ? 1 : 0, rowsChanged };
+    state.status = counted({ ...state.status, generation }, by);
+  });
 }
 
 /** True when the pass could judge. */
@@ -138,8 +141,6 @@ async function onePass(deps: ReconcilerDeps, state: State, own: LeaderTerm): Pro
     },
     {
       passes: 1,
-      commits: result.rowsChanged > 0 ? 1 : 0,
-      rowsChanged: result.rowsChanged,
       znodeWrites: result.wroteZnode ? 1 : 0,
     },
   );

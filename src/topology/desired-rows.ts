@@ -1,16 +1,11 @@
 import type { DispatcherRow } from './dispatcher-row.js';
-import {
-  describeRow,
-  FLAGS_ACTIVE_PROBED,
-  FLAGS_DISABLED,
-  FLAGS_INACTIVE_PROBED,
-  isOurs,
-  rowKey,
-} from './dispatcher-row.js';
+import { describeRow, isOurs, rowKey } from './dispatcher-row.js';
 import type { IntentRecord, NodeRecord } from './node.js';
-import { destinationUri } from './node.js';
+import type { Verdict } from './node-verdict.js';
+import { judgeGone, judgeLeftover, judgeLive } from './node-verdict.js';
+import type { Place } from './places.js';
+import { placesOf } from './places.js';
 import type { Wiring } from './wiring.js';
-import { setsListing } from './wiring.js';
 
 /** A node as the registry shows it; the czxid of its znode (when known) tells which of two is younger. */
 export interface LiveNode {
@@ -140,34 +135,6 @@ function claimRows(work: Working, nodeId: string, record: NodeRecord): void {
   }
 }
 
-interface Place extends Pick<DispatcherRow, 'setid' | 'destination' | 'description'> {
-  readonly key: string;
-}
-
-interface Places {
-  readonly wiring: Wiring;
-  readonly places: readonly Place[];
-}
-
-/** Records never change, so neither do their places: most passes see the same records again. */
-const knownPlaces = new WeakMap<NodeRecord, Places>();
-
-function placesOf(wiring: Wiring, nodeId: string, record: NodeRecord): readonly Place[] {
-  const known = knownPlaces.get(record);
-  if (known?.wiring === wiring) return known.places;
-  const endpoint = record.sip[0];
-  const destination = endpoint === undefined ? null : destinationUri(endpoint);
-  const description = describeRow(nodeId);
-  const places =
-    destination === null
-      ? []
-      : setsListing(wiring, record.role).map((setid) => {
-          return { setid, destination, description, key: rowKey({ setid, destination }) };
-        });
-  knownPlaces.set(record, { wiring, places });
-  return places;
-}
-
 function rowFor(
   verdict: Verdict,
   own: DispatcherRow | undefined,
@@ -194,35 +161,6 @@ function setRow(
 ): DispatcherRow {
   if (own?.flags === flags && own.attrs === attrs && own.priority === 0) return own;
   return { setid, destination, flags, priority: 0, attrs, description };
-}
-
-interface Verdict {
-  /** `keep` leaves an own row as it is, `expired` ends it. */
-  readonly kind: 'set' | 'keep' | 'expired';
-  readonly flags: number;
-  /** False: only a row that the node has already is set. */
-  readonly mayInsert: boolean;
-  readonly why: RowWhy;
-}
-
-function judgeLive(input: DeriveInput, nodeId: string, record: NodeRecord): Verdict {
-  const isWanted = record.state === 'up' || record.state === 'draining';
-  if (input.intents.has(nodeId)) {
-    return { kind: 'set', flags: FLAGS_DISABLED, mayInsert: isWanted, why: 'intent' };
-  }
-  switch (record.state) {
-    case 'up':
-      return { kind: 'set', flags: FLAGS_ACTIVE_PROBED, mayInsert: true, why: 'up' };
-    case 'draining':
-      return { kind: 'set', flags: FLAGS_DISABLED, mayInsert: true, why: 'draining' };
-    case 'starting':
-      return { kind: 'keep', flags: FLAGS_DISABLED, mayInsert: false, why: 'starting' };
-    case 'down': {
-      const isExpired = input.isSettled && input.nowMs - record.since > input.limits.downKeptMs;
-      const kind = isExpired ? 'expired' : 'set';
-      return { kind, flags: FLAGS_DISABLED, mayInsert: false, why: 'down' };
-    }
-  }
 }
 
 function enterClaim(work: Working, key: string, claim: DesiredRow): void {
@@ -279,62 +217,12 @@ function judgeUnclaimed(work: Working): void {
   }
 }
 
-/** A row of a living node at an address or in a set that is not its any more, or whose time is over. */
-function judgeLeftover(
-  input: DeriveInput,
-  nodeId: string,
-  record: NodeRecord,
-  row: DispatcherRow,
-): GoneVerdict {
-  const places = placesOf(input.wiring, nodeId, record);
-  const isWired = places.length === 0 || places.some((place) => place.setid === row.setid);
-  const isHere = places.some((place) => place.key === rowKey(row));
-  if (record.state === 'starting' && isWired && !input.intents.has(nodeId)) {
-    return { row, why: 'starting' };
-  }
-  const why = isHere ? 'down' : isWired ? 'moved' : 'unwired';
-  if (input.isSettled) return { row: null, why };
-  return { row: why === 'moved' ? withFlags(row, FLAGS_DISABLED) : row, why };
-}
-
-interface GoneVerdict {
-  /** The row as it should be; null deletes it. */
-  readonly row: DispatcherRow | null;
-  readonly why: RowWhy;
-}
-
-/** What becomes of a row of ours without a znode behind it. */
-function judgeGone(input: DeriveInput, nodeId: string, row: DispatcherRow): GoneVerdict {
-  const last = input.remembered.get(nodeId);
-  const isOut = input.intents.has(nodeId);
-  const isDisabled = (row.flags & FLAGS_DISABLED) !== 0;
-  // Without memory a disabled row tells of a goodbye, unless an operator may have disabled it.
-  const saidGoodbye =
-    last === undefined ? isDisabled && !isOut : last.state === 'draining' || last.state === 'down';
-  if (saidGoodbye) {
-    return { row: input.isSettled ? null : withFlags(row, FLAGS_DISABLED), why: 'goodbye' };
-  }
-  if (isOut) return { row: withFlags(row, FLAGS_DISABLED), why: 'intent' };
-  switch (input.evidence.get(nodeId) ?? 'unknown') {
-    case 'answers':
-      return { row: withFlags(row, FLAGS_ACTIVE_PROBED), why: 'answers' };
-    case 'silent':
-      return { row: input.isSettled ? withFlags(row, FLAGS_INACTIVE_PROBED) : row, why: 'silent' };
-    case 'unknown':
-      return { row, why: 'silent' };
-  }
-}
-
 function ownersByDescription(input: DeriveInput): Map<string, string> {
   const owners = new Map<string, string>();
   for (const nodeId of input.remembered.keys()) owners.set(describeRow(nodeId), nodeId);
   for (const nodeId of input.intents.keys()) owners.set(describeRow(nodeId), nodeId);
   for (const nodeId of input.nodes.keys()) owners.set(describeRow(nodeId), nodeId);
   return owners;
-}
-
-function withFlags(row: DispatcherRow, flags: number): DispatcherRow {
-  return row.flags === flags ? row : { ...row, flags };
 }
 
 /** Nothing for the usual weight, so that the order of hashes and the column stay as simple as they can be. */

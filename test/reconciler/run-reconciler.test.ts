@@ -114,9 +114,11 @@ test('a generation znode that could not be written is written again', async () =
   const world = new World();
   world.show(record('a'));
   world.fail('writeZnode', new RegistryNotSentError('away'), new RegistryNotSentError('away'));
-  await lead(world, [nothing, nothing]);
+  const reconciler = await lead(world, [nothing, nothing]);
   assert.equal(world.commits.length, 1);
   assert.equal(world.znode?.generation, 1);
+  const { commits, failures } = reconciler.status().counters;
+  assert.deepEqual([commits, failures], [1, 2]);
 });
 
 for (const spoil of ['older', 'missing'] as const) {

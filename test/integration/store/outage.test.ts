@@ -82,6 +82,25 @@ test('a statement that takes too long is ended by the server', async () => {
   }
 });
 
+test('a backend that hangs is given up, and the next statement uses another', async () => {
+  const store = openStore({
+    url: db.url,
+    connectTimeoutMs: 3_000,
+    statementTimeoutMs: 200,
+    log: { warn: () => undefined },
+  });
+  const [backend] = await store.query<{ pid: number }>({ text: 'SELECT pg_backend_pid() AS pid' });
+  assert.ok(backend);
+  process.kill(backend.pid, 'SIGSTOP');
+  try {
+    await assert.rejects(readTable(store), StoreUnavailableError);
+    assert.equal((await readTable(store)).generation, 0);
+  } finally {
+    process.kill(backend.pid, 'SIGCONT');
+    await store.close();
+  }
+});
+
 test('backends killed while idle are replaced, and the process lives', async () => {
   const store = db.open();
   await readTable(store);

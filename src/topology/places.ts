@@ -1,0 +1,36 @@
+import type { DispatcherRow } from './dispatcher-row.js';
+import { describeRow, rowKey } from './dispatcher-row.js';
+import type { NodeRecord } from './node.js';
+import { destinationUri } from './node.js';
+import type { Wiring } from './wiring.js';
+import { setsListing } from './wiring.js';
+
+/** Where a node's row stands, or would. */
+export interface Place extends Pick<DispatcherRow, 'setid' | 'destination' | 'description'> {
+  readonly key: string;
+}
+
+interface Places {
+  readonly wiring: Wiring;
+  readonly places: readonly Place[];
+}
+
+/** Records never change, so neither do their places: most passes see the same records again. */
+const knownPlaces = new WeakMap<NodeRecord, Places>();
+
+/** The row places of a node: its first endpoint in every set that lists its role; none without an endpoint. Pure. */
+export function placesOf(wiring: Wiring, nodeId: string, record: NodeRecord): readonly Place[] {
+  const known = knownPlaces.get(record);
+  if (known?.wiring === wiring) return known.places;
+  const endpoint = record.sip[0];
+  const destination = endpoint === undefined ? null : destinationUri(endpoint);
+  const description = describeRow(nodeId);
+  const places =
+    destination === null
+      ? []
+      : setsListing(wiring, record.role).map((setid) => {
+          return { setid, destination, description, key: rowKey({ setid, destination }) };
+        });
+  knownPlaces.set(record, { wiring, places });
+  return places;
+}
