@@ -22,6 +22,9 @@ import { ctlSocket } from './state.js';
 const RPC_TIMEOUT_MS = 2_000;
 const POLL_MS = 20;
 
+/** Told while nothing is known yet. */
+export const NOT_READ = 'a full read of the registry';
+
 /** A lab seen from outside: its registry, its database and each Kamailio's live list. Close it after use. */
 export class Platform {
   readonly registry: Registry;
@@ -75,7 +78,7 @@ export class Platform {
             ),
             generation: this.view.generation().record,
           })
-        : ['a full read of the registry'];
+        : [NOT_READ];
       onWaiting(waitingFor);
       if (waitingFor.length === 0) return;
       if (signal.aborted) throw new LabError('interrupted');
@@ -146,7 +149,10 @@ export class Platform {
     const found = new Map(live.map((entry) => [rowKey(entry), entry.letters]));
     const missing = rows
       .filter((row) => !isShown(row.flags, found.get(rowKey(row))))
-      .map((row) => `${rowKey(row)}: flags ${row.flags}, shown ${found.get(rowKey(row)) ?? 'not at all'}`);
+      .map(
+        (row) =>
+          `${rowKey(row)}: flags ${row.flags}, shown ${found.get(rowKey(row)) ?? 'not at all'}`,
+      );
     const wanted = new Set(rows.map(rowKey));
     const extra = live.filter((entry) => !wanted.has(rowKey(entry)));
     return [...missing, ...extra.map((entry) => `${rowKey(entry)}: not in the table`)];

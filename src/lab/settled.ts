@@ -1,6 +1,9 @@
 import type { AppliedRecord, GenerationRecord, NodeRecord } from '../topology/node.js';
 import { DEFAULT_WIRING, setsConsumedBy } from '../topology/wiring.js';
 
+/** Told while no leader has committed anything. */
+export const NO_GENERATION = 'the first generation';
+
 /** What the registry shows at one moment. */
 export interface RegistryPicture {
   readonly nodes: ReadonlyMap<string, { readonly record: NodeRecord }>;
@@ -15,7 +18,7 @@ export interface RegistryPicture {
 export function unsettled(wanted: readonly string[], picture: RegistryPicture): string[] {
   const missing = wanted.filter((name) => picture.nodes.get(name)?.record.state !== 'up');
   const { generation } = picture;
-  if (generation === null) return [...missing, 'the first generation'];
+  if (generation === null) return [...missing, NO_GENERATION];
   const behind = [...picture.nodes.values()]
     .filter(({ record }) => record.kind === 'kamailio' && wanted.includes(record.nodeId))
     .filter(({ record }) => !isProven(record, picture.applied.get(record.nodeId), generation))

@@ -7,7 +7,7 @@ import type { LabContext } from './daemon-env.js';
 import { baseEnv, LAB_TICK_MS } from './daemon-env.js';
 import { startAgent, startReconciler } from './launch.js';
 import { initialisePlatform } from './initialise.js';
-import { openPlatform } from './platform.js';
+import { NOT_READ, openPlatform } from './platform.js';
 import type { ProcessIdentity } from './parts/daemon.js';
 import { isAlive } from './parts/daemon.js';
 import { startPostgres } from './parts/postgres.js';
@@ -17,6 +17,7 @@ import { addressesOf, planLab } from './plan.js';
 import { checkPortsFree } from './ports.js';
 import type { Progress } from './progress.js';
 import { newSecrets, writeSecretFiles } from './secrets.js';
+import { NO_GENERATION } from './settled.js';
 import type { LabState, MediaServer } from './state.js';
 import { makeRunDir, partDir, readLab, writeLab } from './state.js';
 import { tearDown } from './teardown.js';
@@ -112,14 +113,14 @@ class BringUp {
     writeSecretFiles(runDir, plan, secrets);
     writeLab(this.state()); // Already now: `carna lab down` must find a lab that is only half up.
     try {
-      await Promise.all([
+      await allSettled([
         this.#timed('zookeeper', this.#zookeeper()),
         this.#timed('postgres', this.#postgres()),
       ]);
       await initialisePlatform(this.#context, this.#options.log);
       this.#stopIfAborted();
       const starting = performance.now();
-      await Promise.all([
+      await allSettled([
         ...plan.reconcilers.map(async (r) => this.#keep(r.name, startReconciler(this.#context, r))),
         ...plan.nodes.map(async (n) =>
           this.#keep(n.name, startAgent(this.#context, n, this.#options.media)),
@@ -144,7 +145,7 @@ class BringUp {
       await platform.untilSettled(wanted, SETTLE_TIMEOUT_MS, this.#options.signal, (waitingFor) => {
         this.#failOnDeath();
         for (const name of names) {
-          if (reported.has(name) || waitingFor.some((text) => text.endsWith(name))) continue;
+          if (reported.has(name) || isAwaited(name, waitingFor)) continue;
           reported.add(name);
           this.#progress.ready(name, performance.now() - startingMs);
         }
@@ -199,4 +200,21 @@ class BringUp {
     if (this.#options.signal.aborted)
       throw new LabError('interrupted; everything was stopped again');
   }
+}
+
+/** Waits for all, then throws the first error: what is still starting when another fails must be known to be stopped. */
+async function allSettled(starts: readonly Promise<void>[]): Promise<void> {
+  const ends = await Promise.allSettled(starts);
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** Reconcilers have no record of their own: they count as ready when the first generation stands. */
+function isAwaited(name: string, waitingFor: readonly string[]): boolean {
+  return waitingFor.some(
+    (text) =>
+      text.endsWith(name) ||
+      text === NOT_READ ||
+      (text === NO_GENERATION && name.startsWith('reconciler')),
+  );
 }

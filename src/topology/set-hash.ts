@@ -20,10 +20,20 @@ export function setHash(
   return fnv1a64(lines.join('\n'));
 }
 
+/** The hash in four words of 16 bits: a set of 10,000 rows is hashed at each change, and BigInt is ten times slower. */
 function fnv1a64(text: string): string {
-  let hash = 0xcbf29ce484222325n;
+  let [w0, w1, w2, w3] = [0x2325, 0x8422, 0x9ce4, 0xcbf2];
   for (const byte of new TextEncoder().encode(text)) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+    w0 ^= byte;
+    // Times 0x100000001b3: the low factor 0x1b3, and 2^40 which moves word 0 into words 2 and 3.
+    const p0 = w0 * 0x1b3;
+    const p1 = w1 * 0x1b3 + (p0 >>> 16);
+    const p2 = w2 * 0x1b3 + w0 * 0x100 + (p1 >>> 16);
+    const p3 = w3 * 0x1b3 + w1 * 0x100 + (p2 >>> 16);
+    w0 = p0 & 0xffff;
+    w1 = p1 & 0xffff;
+    w2 = p2 & 0xffff;
+    w3 = p3 & 0xffff;
   }
-  return hash.toString(16).padStart(16, '0');
+  return [w3, w2, w1, w0].map((word) => word.toString(16).padStart(4, '0')).join('');
 }

@@ -4,13 +4,12 @@ import { loadReconcilerConfig } from '../../config/reconciler.js';
 import type { ReconcilerConfig } from '../../config/reconciler.js';
 import { createMetrics } from '../../http/metrics.js';
 import { buildHttpApp, listenHttp } from '../../http/server.js';
-import type { ReconcilerDeps, ReconcilerTable, ReconcilerView } from '../../reconciler/ports.js';
+import { generationZnode, reconcilerTable, reconcilerView } from '../../reconciler/adapters.js';
+import type { ReconcilerDeps } from '../../reconciler/ports.js';
 import type { Reconciler } from '../../reconciler/run-reconciler.js';
 import { openReconciler } from '../../reconciler/run-reconciler.js';
 import type { Registry } from '../../registry/registry.js';
 import { openRegistry } from '../../registry/registry.js';
-import { knownTraces, recordLive } from '../../store/change-log.js';
-import { commitPlan, readHead, readTable, takeEpoch } from '../../store/dispatcher-table.js';
 import type { Store } from '../../store/pool.js';
 import { openStore } from '../../store/pool.js';
 import { DEFAULT_DERIVE_LIMITS } from '../../topology/desired-rows.js';
@@ -91,44 +90,13 @@ function reconcilerDeps(
       settleMs: config.sessionTimeoutMs,
     },
     view: reconcilerView(all),
-    table: boundTable(store),
-    generation: {
-      read: () => Promise.resolve(all.generation().record),
-      write: async (record) => {
-        await registry.writeGeneration(record);
-      },
-    },
+    table: reconcilerTable(store),
+    generation: generationZnode(registry, all),
     clock: systemClock,
     random: Math.random,
     newPassId: () => randomBytes(12).toString('hex'),
     bell: new Doorbell(),
     wait,
-  };
-}
-
-/** The registry's view with the shapes that the reconciler asks for. */
-function reconcilerView(all: ReturnType<Registry['watchAll']>): ReconcilerView {
-  const recordsOf = <T>(
-    records: ReadonlyMap<string, { readonly record: T }>,
-  ): ReadonlyMap<string, T> =>
-    new Map([...records].map(([id, found]) => [id, found.record] as const));
-  return {
-    nodes: () => all.nodes().nodes,
-    intents: () => recordsOf(all.intents().records),
-    applied: () => recordsOf(all.applied().records),
-    isFresh: () => all.isFresh(),
-    subscribe: (listener, parts) => all.subscribe(listener, parts),
-  };
-}
-
-function boundTable(store: Store): ReconcilerTable {
-  return {
-    takeEpoch: (options) => takeEpoch(store, options),
-    readTable: () => readTable(store),
-    readHead: (maxTraces) => readHead(store, maxTraces),
-    knownTraces: (ids) => knownTraces(store, ids),
-    commitPlan: (options) => commitPlan(store, options),
-    recordLive: (proof) => recordLive(store, proof),
   };
 }
 

@@ -1,0 +1,43 @@
+import { freezePart, killPart, thawPart } from '../faults.js';
+import { runKillRounds } from './kill-rounds.js';
+import { CALL_MS, CALLS_PER_SECOND } from './kill-rows.js';
+import type { BenchRow } from './report.js';
+import type { BenchContext } from './run-bench.js';
+import { summarise } from './stats.js';
+
+/**
+ * The same lab healed only by Kamailio's own OPTIONS pings: the reconcilers are gone for good, so the
+ * table stays as it is, and the killed server's agent is held still until the dispatchers have noticed
+ * by themselves (or it would restart the server before the next ping).
+ */
+export async function benchBaseline(
+  context: BenchContext,
+  rounds: number,
+): Promise<readonly BenchRow[]> {
+  const { lab, platform } = context;
+  for (const { name } of lab.plan.reconcilers) killPart(lab, { name, agent: false });
+  const result = await runKillRounds(lab, platform, {
+    rounds,
+    callsPerSecond: CALLS_PER_SECOND,
+    callMs: CALL_MS,
+    name: 'bench-baseline',
+    env: context.env,
+    random: Math.random,
+    signal: context.signal,
+    before: (node) => void freezePart(lab, { name: node.name, agent: true }),
+    whenOff: (node) => void thawPart(lab, { name: node.name, agent: true }),
+    onRound: (done) =>
+      context.say(`without Carna, pings every ${lab.pingIntervalS} s: ${done}/${rounds}`),
+  });
+  const { losses, report } = result;
+  return [
+    {
+      name: `the same by Kamailio's pings alone, every ${lab.pingIntervalS} s`,
+      budget: 'baseline',
+      unit: 'ms',
+      summary: summarise(result.healedMs),
+      isWithin: null,
+      note: `${report.sent} calls: ${losses.stoodOnIt.length} stood on a killed node, ${losses.others.length} others lost, ${(losses.delayed / rounds).toFixed(1)} per kill waited more than 500 ms`,
+    },
+  ];
+}
