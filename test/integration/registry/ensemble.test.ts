@@ -31,9 +31,7 @@ async function byMode(mode: string): Promise<TestServer> {
 }
 
 /** A session attached to `server`, which comes first in its list. */
-async function attached(
-  server: TestServer,
-): Promise<Awaited<ReturnType<typeof connected>>> {
+async function attached(server: TestServer): Promise<Awaited<ReturnType<typeof connected>>> {
   const others = servers.filter((other) => other !== server).map((other) => other.address);
   const order = [0, 0.4, 0.8];
   let calls = 0;

@@ -42,7 +42,8 @@ async function candidate(name: string, dir: string, address: string): Promise<Ru
   return Object.assign(runner, { name, session, stop, done, wakes });
 }
 
-const leading = (runners: readonly Runner[]): Runner[] => runners.filter(({ term }) => term !== null);
+const leading = (runners: readonly Runner[]): Runner[] =>
+  runners.filter(({ term }) => term !== null);
 
 describe('elections', { concurrency: true }, () => {
   test('D1 of several candidates one leads, and its end wakes exactly one other', async () => {
@@ -132,11 +133,16 @@ describe('elections', { concurrency: true }, () => {
     let secondAtMs = 0;
     proxy.blackHole();
     blackAtMs = performance.now();
-    await waitUntil('the other leads', 20_000, () => {
-      if (term.mayWrite()) lastWriteMs = performance.now();
-      if (second.term !== null && secondAtMs === 0) secondAtMs = performance.now();
-      return secondAtMs > 0;
-    }, 5);
+    await waitUntil(
+      'the other leads',
+      20_000,
+      () => {
+        if (term.mayWrite()) lastWriteMs = performance.now();
+        if (second.term !== null && secondAtMs === 0) secondAtMs = performance.now();
+        return secondAtMs > 0;
+      },
+      5,
+    );
     // No write of the first is begun once the second leads, and the doubt comes before the session's end.
     assert.ok(lastWriteMs > blackAtMs && lastWriteMs < secondAtMs);
     await waitUntil('the first resigned', 10_000, () => term.signal.aborted);

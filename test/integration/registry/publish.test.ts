@@ -74,7 +74,10 @@ describe('publications', { concurrency: true }, () => {
     const youngest = both.reduce((a, b) => (a.czxid > b.czxid ? a : b));
     assert.equal(youngest.text, 'second life');
     assert.notEqual(youngest.name, former?.name);
-    assert.deepEqual(new Set(both.map(({ name }) => splitIncarnation(name)?.nodeId)), new Set(['n']));
+    assert.deepEqual(
+      new Set(both.map(({ name }) => splitIncarnation(name)?.nodeId)),
+      new Set(['n']),
+    );
     await waitUntil('the former is gone', 10_000, async () => {
       const now = await standing('/b1');
       assert.ok(now.some(({ text }) => text === 'second life'));
@@ -164,7 +167,11 @@ describe('publications', { concurrency: true }, () => {
       await own.close();
       await untilState(session, 'connected');
     }
-    await waitUntil('nothing is left', 10_000, async () => (await standing('/b4-race')).length === 0);
+    await waitUntil(
+      'nothing is left',
+      10_000,
+      async () => (await standing('/b4-race')).length === 0,
+    );
   });
 
   test('B6 the newest wish wins and overtaken ones are never written', async () => {

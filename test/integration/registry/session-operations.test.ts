@@ -6,7 +6,16 @@ import { wait, waitUntil } from '../../../src/util/wait.js';
 import type { FaultProxy } from '../../support/fault-proxy.js';
 import { freePort } from '../../support/resources.js';
 import type { TestServer } from './lab.js';
-import { HOST, LENGTH, atEnd, connected, openSession, proxyTo, untilState, zookeeper } from './lab.js';
+import {
+  HOST,
+  LENGTH,
+  atEnd,
+  connected,
+  openSession,
+  proxyTo,
+  untilState,
+  zookeeper,
+} from './lab.js';
 
 let zk: TestServer;
 let proxy: FaultProxy;
@@ -148,9 +157,15 @@ test('A8 each fault has its class', async () => {
   });
   await session.create('/a8', null);
   assert.equal(await ending(session.create('/a8', null)), 'CARNA_REGISTRY_REJECTED NODE_EXISTS');
-  assert.equal(await ending(session.setData('/no', Buffer.from('1'))), 'CARNA_REGISTRY_REJECTED NO_NODE');
+  assert.equal(
+    await ending(session.setData('/no', Buffer.from('1'))),
+    'CARNA_REGISTRY_REJECTED NO_NODE',
+  );
   assert.equal(await ending(session.exists('no slash')), 'CARNA_INVALID_INPUT');
-  assert.equal(await ending(session.create('/big', Buffer.alloc(1_000_001))), 'CARNA_INVALID_INPUT');
+  assert.equal(
+    await ending(session.create('/big', Buffer.alloc(1_000_001))),
+    'CARNA_INVALID_INPUT',
+  );
 
   loseNext(proxy, 'onClientBytes');
   assert.equal(await ending(session.create('/a8/request', null)), 'CARNA_REGISTRY_AMBIGUOUS');
@@ -175,13 +190,16 @@ test('A8 each fault has its class', async () => {
   await untilState(session, 'connected');
   await session.close();
   assert.equal(await ending(session.exists('/a8')), 'CARNA_REGISTRY_SESSION_OVER');
-  assert.deepEqual({ ...session.counters.ops, ok: 0 }, {
-    ok: 0,
-    notSent: 1,
-    rejected: 3,
-    ambiguous: 2,
-    sessionOver: 2,
-  });
+  assert.deepEqual(
+    { ...session.counters.ops, ok: 0 },
+    {
+      ok: 0,
+      notSent: 1,
+      rejected: 3,
+      ambiguous: 2,
+      sessionOver: 2,
+    },
+  );
 });
 
 test('A9 a lost reply on a sequential create leaves exactly one znode', async () => {

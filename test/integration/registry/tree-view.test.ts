@@ -45,7 +45,9 @@ async function untilEqual(view: TreeView, root: string): Promise<void> {
   const want = sorted(await truth(root));
   try {
     await waitUntil('the view equals the server', 5_000, () => {
-      return view.snapshot().isFresh && JSON.stringify(sorted(shown(view))) === JSON.stringify(want);
+      return (
+        view.snapshot().isFresh && JSON.stringify(sorted(shown(view))) === JSON.stringify(want)
+      );
     });
   } catch {
     assert.deepEqual(sorted(shown(view)), want);
