@@ -75,6 +75,8 @@ const FRESH_BACKOFF_MAX_MS = 10_000;
 /** A connection shorter than this counts as a failed attempt. */
 const STABLE_MS = 1_000;
 const SESSION_REPLY_SIZES = new Set([40, 41]);
+const PASSWORD_BYTES = 16;
+const MAX_SESSION_TIMEOUT_MS = 3_600_000;
 const MAX_XID = 0x7fff_0000;
 const MAX_IN_FLIGHT = 20_000;
 
@@ -235,7 +237,11 @@ export class ZkConnection {
   }
 
   #onSessionReply(frame: Buffer): void {
-    if (!SESSION_REPLY_SIZES.has(frame.length)) throw new Error('not the reply of a ZooKeeper');
+    const isSessionReply =
+      SESSION_REPLY_SIZES.has(frame.length) &&
+      frame.readInt32BE(8) <= MAX_SESSION_TIMEOUT_MS &&
+      frame.readInt32BE(20) === PASSWORD_BYTES;
+    if (!isSessionReply) throw new Error('not the session reply of a ZooKeeper');
     this.#manager.onSocketData(frame);
     if (this.#manager.state === SESSION_EXPIRED) {
       this.#options.counters.expired += 1;

@@ -82,7 +82,7 @@ interface Race {
 async function runOnce(race: Race): Promise<void> {
   const { session, log, stop } = race;
   if (session.state !== 'connected') {
-    if (session.state === 'closed') throw new RegistrySessionOverError('the session was closed');
+    if (isClosed(session)) throw new RegistrySessionOverError('the session was closed');
     await race.bell.wait(RECHECK_MS, stop);
     return;
   }
@@ -92,9 +92,9 @@ async function runOnce(race: Race): Promise<void> {
     candidate = await enrol(race, guid);
     if (!(await isMyTurn(race, candidate))) return;
     await leadTerm(race, candidate);
-    if (!stop.aborted) await wait(RESIGNED_PAUSE_MS * (1 + random(race)), stop);
+    if (!isClosed(session)) await wait(RESIGNED_PAUSE_MS * (1 + random(race)), stop);
   } catch (err) {
-    if (!(err instanceof CarnaError) || err instanceof LeadFailure) throw unwrapped(err);
+    if (!(err instanceof CarnaError)) throw unwrapped(err);
     log.warn({ err }, 'the election was disturbed, will retry');
     await wait(RETRY_MS * (1 + random(race)), stop);
   } finally {
@@ -103,9 +103,7 @@ async function runOnce(race: Race): Promise<void> {
 }
 
 /** Marks an error of `lead`, which is the caller's and not ours to retry. */
-class LeadFailure extends CarnaError {
-  readonly code = 'CARNA_LEAD_FAILED';
-}
+class LeadFailure extends Error {}
 
 function unwrapped(err: unknown): unknown {
   return err instanceof LeadFailure ? err.cause : err;
@@ -202,6 +200,7 @@ async function leadTerm(race: Race, candidate: Candidate): Promise<void> {
   const timer = setInterval(look, RECHECK_MS);
   stop.addEventListener('abort', onStop);
   if (stop.aborted) onStop();
+  if (!isOurs()) end('the session is lost');
   const mayWrite = (): boolean => !over.signal.aborted && isOurs() && session.state === 'connected';
   log.info({ czxid: candidate.czxid.toString(16) }, 'leading');
   try {
@@ -246,6 +245,10 @@ async function leave(race: Race, guid: string, candidate: Candidate | null): Pro
 
 function bySequence(a: string, b: string): number {
   return Number(a.slice(-10)) - Number(b.slice(-10));
+}
+
+function isClosed(session: ZkSession): boolean {
+  return session.state === 'closed';
 }
 
 function goneError(): RegistrySessionOverError {

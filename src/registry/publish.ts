@@ -132,7 +132,8 @@ export class EphemeralPublication {
   }
 
   #detachWhenDone(): void {
-    if (!this.#isClosed || !(this.#isSettled() || this.#session.state === 'closed')) return;
+    const isOver = this.#session.state === 'closed';
+    if (!isOver && !(this.#isClosed && this.#isSettled())) return;
     clearInterval(this.#verifyTimer);
     clearTimeout(this.#retryTimer);
     for (const off of this.#offs.splice(0)) off();

@@ -95,23 +95,27 @@ export class TreeMirror {
     try {
       // Asked together; the server keeps the order. After the sync, what anybody wrote before is seen.
       const synced = this.#session.sync(this.#root);
-      const watched = this.#session.addWatch(this.#root, true);
+      const watched = this.#isOneShot ? undefined : this.#session.addWatch(this.#root, true);
       await Promise.all([synced, watched]);
-      this.#isOneShot = false;
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
+      const isUnknown = isRejected(err, 'UNIMPLEMENTED');
+      if (isUnknown) this.#useOneShotWatches();
       if (round !== this.#round) return;
-      if (!isRejected(err, 'UNIMPLEMENTED')) {
+      if (!isUnknown) {
         this.#later(RETRY_MS, () => this.resync());
         return;
       }
-      if (!this.#isOneShot)
-        this.#log.warn('no recursive watches on this server, using one-shot ones');
-      this.#isOneShot = true;
     }
     if (round !== this.#round) return;
     this.#toRead.add('');
     this.#pump();
+  }
+
+  /** For good: such a server also closes the connection at each unknown request. */
+  #useOneShotWatches(): void {
+    this.#isOneShot = true;
+    this.#log.warn('this ZooKeeper has no recursive watches, one-shot ones are used');
   }
 
   #onWatch(event: WatchEvent): void {
