@@ -1,6 +1,6 @@
 import { LAB_CLUSTER, LAB_DC, LAB_LOGINS, loginUrl, secretFiles } from './secrets.js';
 import type { LabNode, LabPlan, LabReconciler } from './plan.js';
-import type { LabSecrets } from './state.js';
+import type { KamailioProbing, LabSecrets } from './state.js';
 import { ctlSocket, LAB_MARK, partDir } from './state.js';
 
 /** What the environment of every daemon of one lab is made of. */
@@ -9,7 +9,7 @@ export interface LabContext {
   readonly mark: string;
   readonly plan: LabPlan;
   readonly secrets: LabSecrets;
-  readonly pingIntervalS: number;
+  readonly probing: KamailioProbing;
   /** The environment of the command that starts them. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -90,7 +90,8 @@ export function agentEnv(
       context.secrets.kamailioPassword,
       'postgres',
     ),
-    CARNA_PING_INTERVAL: String(context.pingIntervalS),
+    CARNA_PING_INTERVAL: String(context.probing.intervalS),
+    CARNA_MARK_SILENT: context.probing.marksSilent ? '1' : '0',
     CARNA_LOG_CALLS: '1', // Tells on which node a call stood that nobody had answered yet.
   };
 }

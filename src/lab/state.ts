@@ -19,6 +19,17 @@ import type { LabNode, LabPlan } from './plan.js';
 export type MediaServer =
   { readonly kind: 'freeswitch'; readonly found: FoundFreeswitch } | { readonly kind: 'stand-in' };
 
+/** How the Kamailios of a lab look after their destinations by themselves. */
+export interface KamailioProbing {
+  /** Seconds between OPTIONS pings. */
+  readonly intervalS: number;
+  /** A destination that leaves a call unanswered is taken out at once, without waiting for a ping. */
+  readonly marksSilent: boolean;
+}
+
+/** As shipped in `kamailio/`. */
+export const DEFAULT_PROBING: KamailioProbing = { intervalS: 1, marksSilent: true };
+
 /** Everything a later command must know of a lab that is up: the content of `lab.json` (mode 0600, it holds passwords). */
 export interface LabState {
   readonly schema: 1;
@@ -28,7 +39,7 @@ export interface LabState {
   readonly startedAtMs: number;
   readonly plan: LabPlan;
   readonly media: MediaServer;
-  readonly pingIntervalS: number;
+  readonly probing: KamailioProbing;
   readonly secrets: LabSecrets;
   /** Part name (zookeeper, postgres, reconciler-N, or a node's name for its agent) -> its process. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;

@@ -18,7 +18,7 @@ import { checkPortsFree } from './ports.js';
 import type { Progress } from './progress.js';
 import { newSecrets, writeSecretFiles } from './secrets.js';
 import { NO_GENERATION } from './settled.js';
-import type { LabState, MediaServer } from './state.js';
+import type { KamailioProbing, LabState, MediaServer } from './state.js';
 import { makeRunDir, partDir, readLab, writeLab } from './state.js';
 import { tearDown } from './teardown.js';
 
@@ -27,8 +27,7 @@ export interface UpOptions {
   readonly size: LabSize;
   /** First two numbers of every address. */
   readonly net: string;
-  /** Interval of Kamailio's own OPTIONS pings in seconds. */
-  readonly pingIntervalS: number;
+  readonly probing: KamailioProbing;
   readonly media: MediaServer;
   readonly env: NodeJS.ProcessEnv;
   readonly progress: (total: number) => Progress;
@@ -87,14 +86,14 @@ class BringUp {
       mark: randomUUID(),
       plan,
       secrets: newSecrets(),
-      pingIntervalS: options.pingIntervalS,
+      probing: options.probing,
       env: options.env,
     };
     this.#progress = options.progress(2 + plan.reconcilers.length + plan.nodes.length);
   }
 
   state(): LabState {
-    const { runDir, mark, plan, secrets, pingIntervalS } = this.#context;
+    const { runDir, mark, plan, secrets, probing } = this.#context;
     return {
       schema: 1,
       runDir,
@@ -102,7 +101,7 @@ class BringUp {
       startedAtMs: Date.now(),
       plan,
       media: this.#options.media,
-      pingIntervalS,
+      probing,
       secrets,
       processes: this.#processes,
     };

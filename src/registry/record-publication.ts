@@ -9,8 +9,7 @@ type BytesPublication = Pick<EphemeralPublication, 'set' | 'newIncarnation' | 's
 export const LOAD_REWRITE_MS = 1_000;
 
 /**
- * Publishes a node's record. A change of identity (address, kind, role, life of the SIP server) makes a new
- * znode; a change of state is written at once; changes of load alone at most once a second, the last one wins.
+ * Publishes a node's record. A change of identity (address, kind, role, data centre) makes a new znode; a change of state is written at once; changes of load alone at most once a second, the last one wins.
  */
 export class NodePublication {
   readonly #bytes: BytesPublication;
@@ -78,12 +77,17 @@ export class NodePublication {
 
 /** What must not change within the life of one znode, as a comparable text. Pure. */
 export function identityOf(record: NodeRecord): string {
-  const { nodeId, instanceId, role, kind, dc, sip } = record;
+  const { nodeId, role, kind, dc, sip } = record;
   const endpoints = sip.map(({ transport, host, port }) => [transport, host, port]);
-  return JSON.stringify([nodeId, instanceId, role, kind, dc, endpoints]);
+  return JSON.stringify([nodeId, role, kind, dc, endpoints]);
 }
 
 /** True when nothing but weight, capacity, load class or agent data differs. Pure. */
 export function differsInLoadOnly(a: NodeRecord, b: NodeRecord): boolean {
-  return identityOf(a) === identityOf(b) && a.state === b.state && a.reason === b.reason;
+  return (
+    identityOf(a) === identityOf(b) &&
+    a.instanceId === b.instanceId &&
+    a.state === b.state &&
+    a.reason === b.reason
+  );
 }

@@ -5,6 +5,12 @@ import type { ZkSession } from './session.js';
 import type { ZnodeStat } from './stat.js';
 import type { WatchEvent } from './watch-event.js';
 
+/** What of a session is used here. */
+export type MirrorSession = Pick<
+  ZkSession,
+  'state' | 'exists' | 'getData' | 'getChildren' | 'sync' | 'addWatch' | 'onWatchEvent'
+>;
+
 export interface TreeMirrorEvents {
   /** Relative paths of what was made, changed or removed. */
   changed(relativePaths: readonly string[]): void;
@@ -34,7 +40,7 @@ const LIST_DEBOUNCE_MS = 100;
  * are left by every read and listing.
  */
 export class TreeMirror {
-  readonly #session: ZkSession;
+  readonly #session: MirrorSession;
   readonly #root: string;
   readonly #log: Logger;
   readonly #events: TreeMirrorEvents;
@@ -53,7 +59,7 @@ export class TreeMirror {
   #isOneShot = false;
   isChangedSinceCopy = false;
 
-  constructor(session: ZkSession, root: string, log: Logger, events: TreeMirrorEvents) {
+  constructor(session: MirrorSession, root: string, log: Logger, events: TreeMirrorEvents) {
     this.#session = session;
     this.#root = root;
     this.#log = log;
@@ -124,7 +130,10 @@ export class TreeMirror {
     switch (event.kind) {
       case 'deleted':
         if (this.#reading.has(at)) this.#deletedAt.set(at, event.arrival);
-        if ((this.#target().get(at)?.arrival ?? 0) < event.arrival) this.#forget(at);
+        // What was created before this deletion must be seen first, or a node that only changed its
+        // incarnation would be missing for a moment: then the deletion queues behind those reads.
+        if (this.#toRead.size + this.#reading.size > 0) this.#read(at);
+        else if ((this.#target().get(at)?.arrival ?? 0) < event.arrival) this.#forget(at);
         // Leaves a watch for its return.
         if (this.#isOneShot && at === '') this.#read(at);
         break;

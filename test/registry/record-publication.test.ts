@@ -88,3 +88,11 @@ test('a record that must not be published is refused at once, not later', () => 
   assert.throws(() => own.set(nodeRecord({ weight: 1_000 })), { code: 'CARNA_INVALID_INPUT' });
   assert.deepEqual(calls, ['up 50']);
 });
+
+test('B6 a restarted SIP server is written at once into the same znode', () => {
+  const { calls, bytes } = recorder();
+  const own = new NodePublication(bytes, () => 0);
+  own.set(nodeRecord({ instanceId: 'first' }));
+  own.set(nodeRecord({ instanceId: 'second' }));
+  assert.deepEqual(calls, ['up 50', 'up 50']);
+});

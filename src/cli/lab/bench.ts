@@ -7,7 +7,7 @@ import { sippBinary } from '../../lab/calls/calls.js';
 import { kamailioBinary } from '../../lab/parts/kamailio.js';
 import { readParts } from '../../lab/parts/versions.js';
 import { DEFAULT_SIZE } from '../../lab/plan.js';
-import { removeRunDir } from '../../lab/state.js';
+import { DEFAULT_PROBING, removeRunDir } from '../../lab/state.js';
 import { MissingPartError } from '../../util/errors.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
@@ -48,7 +48,7 @@ export async function benchCommand(context: Context, options: BenchCliOptions): 
           runDir,
           size: DEFAULT_SIZE,
           net: BENCH_NET,
-          pingIntervalS: 1,
+          probing: DEFAULT_PROBING,
           media: chooseMedia(context, false),
         },
         parts: Object.fromEntries(parts.map((part) => [part.name, part.version ?? ''])),

@@ -9,7 +9,7 @@ import { DEFAULT_SIZE } from '../../lab/plan.js';
 import type { Platform } from '../../lab/platform.js';
 import { openPlatform } from '../../lab/platform.js';
 import type { LabState } from '../../lab/state.js';
-import { removeRunDir } from '../../lab/state.js';
+import { DEFAULT_PROBING, removeRunDir } from '../../lab/state.js';
 import { tearDown } from '../../lab/teardown.js';
 import { labUp } from '../../lab/up.js';
 import { LabError, MissingPartError } from '../../util/errors.js';
@@ -45,7 +45,7 @@ export async function demoCommand(context: Context): Promise<void> {
   try {
     await untilInterrupted(context.proc, async (signal) => {
       title('up', 'ZooKeeper, PostgreSQL, 1 load-balancer, 2 dispatchers, 3 media, 2 reconcilers');
-      const options = { ...labOptions(context, signal), runDir, media, pingIntervalS: 1 };
+      const options = { ...labOptions(context, signal), runDir, media, probing: DEFAULT_PROBING };
       const up = await labUp({ ...options, size: DEFAULT_SIZE, net: DEMO_NET });
       lab = up.state;
       const count = Object.keys(lab.processes).length + lab.plan.nodes.length;

@@ -1,7 +1,7 @@
 import { findFreeswitch } from '../../lab/freeswitch.js';
 import { textProgress } from '../../lab/progress.js';
 import type { MediaServer } from '../../lab/state.js';
-import { defaultRunDir, readLab } from '../../lab/state.js';
+import { DEFAULT_PROBING, defaultRunDir, readLab } from '../../lab/state.js';
 import { tearDown } from '../../lab/teardown.js';
 import type { UpOptions } from '../../lab/up.js';
 import { labUp } from '../../lab/up.js';
@@ -95,12 +95,12 @@ export function mediaText(media: MediaServer): string {
 function fromCli(
   options: UpCliOptions,
   context: Context,
-): Pick<UpOptions, 'size' | 'net' | 'pingIntervalS' | 'media'> {
+): Pick<UpOptions, 'size' | 'net' | 'probing' | 'media'> {
   const { loadBalancers, dispatchers, media, reconcilers } = options;
   return {
     size: { loadBalancers, dispatchers, media, reconcilers },
     net: options.net,
-    pingIntervalS: options.pingInterval,
+    probing: { ...DEFAULT_PROBING, intervalS: options.pingInterval },
     media: chooseMedia(context, options.standIn === true),
   };
 }

@@ -1,6 +1,7 @@
 import { freezePart, killPart, thawPart } from '../faults.js';
 import { runKillRounds } from './kill-rounds.js';
 import { CALL_MS, CALLS_PER_SECOND } from './kill-rows.js';
+import type { KamailioProbing } from '../state.js';
 import type { BenchRow } from './report.js';
 import type { BenchContext } from './run-bench.js';
 import { summarise } from './stats.js';
@@ -26,13 +27,12 @@ export async function benchBaseline(
     signal: context.signal,
     before: (node) => void freezePart(lab, { name: node.name, agent: true }),
     whenOff: (node) => void thawPart(lab, { name: node.name, agent: true }),
-    onRound: (done) =>
-      context.say(`without Carna, pings every ${lab.pingIntervalS} s: ${done}/${rounds}`),
+    onRound: (done) => context.say(`without Carna, ${describe(lab.probing)}: ${done}/${rounds}`),
   });
   const { losses, report } = result;
   return [
     {
-      name: `the same by Kamailio's pings alone, every ${lab.pingIntervalS} s`,
+      name: `the same by Kamailio alone: ${describe(lab.probing)}`,
       budget: 'baseline',
       unit: 'ms',
       summary: summarise(result.healedMs),
@@ -40,4 +40,8 @@ export async function benchBaseline(
       note: `${report.sent} calls: ${losses.stoodOnIt.length} stood on a killed node, ${losses.others.length} others lost, ${(losses.delayed / rounds).toFixed(1)} per kill waited more than 500 ms`,
     },
   ];
+}
+
+function describe(probing: KamailioProbing): string {
+  return `pings every ${probing.intervalS} s${probing.marksSilent ? ', marking what leaves a call unanswered' : ''}`;
 }

@@ -43,8 +43,9 @@ export async function benchColdStart(context: BenchContext): Promise<readonly Be
   const server = openStore({ url: postgresUrl(at, 'postgres'), ...limits });
   await createDatabase(server, DATABASE).finally(() => server.close());
   const store = openStore({ url: postgresUrl(at, DATABASE), ...limits });
-  const owners = await publishAll(context);
+  const owners: ZkSession[] = [];
   try {
+    await publishAll(context, owners);
     await migrate(store, { kamailioSchemaDir: DEBIAN_KAMAILIO_SCHEMA_DIR });
     const tookMs = await timeStart(context, store);
     return [
@@ -63,15 +64,15 @@ export async function benchColdStart(context: BenchContext): Promise<readonly Be
   }
 }
 
-async function publishAll(context: BenchContext): Promise<readonly ZkSession[]> {
+/** Adds each session to `owners` as soon as it is open, so that the caller can close it whatever happens. */
+async function publishAll(context: BenchContext, owners: ZkSession[]): Promise<void> {
   const { zookeeper } = context.lab.plan;
   const paths = dcPaths(CLUSTER, DC);
-  const owners: ZkSession[] = [];
   for (let from = 0; from < context.size.nodes; from += ZNODES_PER_SESSION) {
     const owner = ZkSession.open({
       connectString: `${zookeeper.host}:${zookeeper.port}`,
       zkSessionTimeoutMs: SESSION_MS,
-      auth: null,
+      auth: labAuth(context),
       log: context.log,
     });
     owners.push(owner);
@@ -89,7 +90,6 @@ async function publishAll(context: BenchContext): Promise<readonly ZkSession[]> 
       );
     }
   }
-  return owners;
 }
 
 async function timeStart(context: BenchContext, store: Store): Promise<number> {
@@ -97,7 +97,7 @@ async function timeStart(context: BenchContext, store: Store): Promise<number> {
   const startMs = performance.now();
   const registry = openRegistry({
     connectString: `${zookeeper.host}:${zookeeper.port}`,
-    auth: null,
+    auth: labAuth(context),
     zkSessionTimeoutMs: SESSION_MS,
     cluster: CLUSTER,
     dc: DC,
@@ -140,4 +140,10 @@ async function timeStart(context: BenchContext, store: Store): Promise<number> {
     all.close();
     await registry.close();
   }
+}
+
+/** The parent of every cluster belongs to the lab's own credential. */
+function labAuth(context: BenchContext): { readonly user: string; readonly password: string } {
+  const [user = '', password = ''] = context.lab.secrets.zookeeperAuth.split(':');
+  return { user, password };
 }

@@ -168,3 +168,30 @@ test('records for another node or of no valid shape are refused by the caller', 
   });
   await node.close();
 });
+
+test('B1 a node that changes its address is never missing from the view', async () => {
+  const agent = await registry('ham1');
+  await agent.initialise();
+  const watcher = await registry('ham1', false);
+  const all = watcher.watchAll();
+  await all.whenFresh(5_000);
+  const own = agent.publishNode('media-1');
+  const at = (port: number): ReturnType<typeof nodeRecord> =>
+    nodeRecord({ dc: 'ham1', sip: [{ transport: 'udp', host: '10.0.0.1', port }] });
+  own.set(at(5_000));
+  await waitUntil('the node', 5_000, () => all.nodes().nodes.has('media-1'));
+  let missing = 0;
+  all.subscribe(() => {
+    if (!all.nodes().nodes.has('media-1')) missing += 1;
+  }, ['nodes']);
+  for (let port = 5_001; port <= 5_040; port++) {
+    own.set(at(port));
+    await waitUntil('the new address', 5_000, () => portOf(all) === port, 1);
+  }
+  assert.equal(missing, 0);
+  all.close();
+});
+
+function portOf(all: ReturnType<Registry['watchAll']>): number | undefined {
+  return all.nodes().nodes.get('media-1')?.record.sip[0]?.port;
+}
