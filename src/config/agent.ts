@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Transport } from '../topology/node.js';
 import { NODE_KINDS, ROLES, TRANSPORTS } from '../topology/node.js';
 import {
   COMMON_VARIABLES,
@@ -24,7 +23,7 @@ const milliseconds = (name: `CARNA_${string}`, fallback: string, meaning: string
 const command = z.string().transform((json, ctx) => {
   try {
     const parsed = z.array(z.string()).min(1).safeParse(JSON.parse(json));
-    if (parsed.success) return parsed.data as readonly string[];
+    if (parsed.success) return parsed.data;
   } catch {
     // Told below, like any other shape.
   }
@@ -34,7 +33,7 @@ const command = z.string().transform((json, ctx) => {
 
 const transports = z.string().transform((list, ctx) => {
   const parsed = z.array(z.enum(TRANSPORTS)).min(1).safeParse(list.split(','));
-  if (parsed.success) return parsed.data as readonly Transport[];
+  if (parsed.success) return parsed.data;
   ctx.addIssue({ code: 'custom', message: 'no transports' });
   return z.NEVER;
 });

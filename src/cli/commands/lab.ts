@@ -1,6 +1,9 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { Context } from '../context.js';
+import type { BenchCliOptions } from '../lab/bench.js';
+import type { CallCliOptions } from '../lab/call.js';
+import type { UpCliOptions } from '../lab/up.js';
 
 /** A whole number of at least one, for counts on the command line. */
 export function positive(text: string): number {
@@ -55,7 +58,7 @@ function registerUp(lab: Command, context: Context): void {
     .option('--net <127.N>', 'first half of every address', loopbackPrefix, '127.0')
     .option('--ping-interval <s>', "seconds between Kamailio's own OPTIONS pings", positive, 1)
     .option('--stand-in', 'the stand-in for media although FreeSWITCH is installed')
-    .action(async (options: import('../lab/up.js').UpCliOptions) => {
+    .action(async (options: UpCliOptions) => {
       const { upCommand } = await import('../lab/up.js');
       await upCommand(context, options);
     });
@@ -90,7 +93,7 @@ function registerCall(lab: Command, context: Context): void {
       '--json',
       'one JSON object; CallReport in src/lab/calls/report.ts, without the single calls',
     )
-    .action(async (options: import('../lab/call.js').CallCliOptions) => {
+    .action(async (options: CallCliOptions) => {
       const { callCommand } = await import('../lab/call.js');
       await callCommand(context, options);
     });
@@ -158,7 +161,7 @@ function registerStories(lab: Command, context: Context): void {
     .option('--kills <n>', 'media servers killed one after the other', positive, 50)
     .option('--json-file <path>', 'also write the report there, unrounded')
     .option('--quick', 'a tenth of everything: shows that it works, measures little')
-    .action(async (options: import('../lab/bench.js').BenchCliOptions) => {
+    .action(async (options: BenchCliOptions) => {
       const { benchCommand } = await import('../lab/bench.js');
       await benchCommand(context, options);
     });

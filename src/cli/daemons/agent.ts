@@ -147,8 +147,8 @@ function agentView(registry: Registry, nodeId: string): AgentView {
     generation: () => view.generation().record,
     intent: () => view.intent().record,
     applied: () => {
-      const records = view.applied()?.records ?? new Map();
-      return new Map([...records].map(([id, found]) => [id, found.record]));
+      const records = [...(view.applied()?.records ?? [])];
+      return new Map(records.map(([id, found]) => [id, found.record]));
     },
     isFresh: () => view.isFresh(),
     watchApplied: () => view.watchApplied(),

@@ -19,13 +19,15 @@ export interface ServerLink {
   close(): void;
 }
 
+const monoMs = (): number => systemClock.monoMs();
+
 /** Chooses by the configured kind; connects to nothing yet. */
 export function openServerLink(config: AgentConfig, log: Logger): ServerLink {
   const ping = optionsPing(config);
   if (config.kind === 'freeswitch') {
     const options = { ...DEFAULT_FREESWITCH, profile: config.sofiaProfile };
     const openEsl = (): Promise<EslPort> => openEslPort(config, log);
-    const openControl = freeswitchControl(openEsl, ping, options, systemClock.monoMs);
+    const openControl = freeswitchControl(openEsl, ping, options, monoMs);
     return { openControl, rpc: null, close: () => undefined };
   }
   const client = new BinrpcClient({
@@ -34,7 +36,7 @@ export function openServerLink(config: AgentConfig, log: Logger): ServerLink {
   });
   const rpc = kamailioRpc(client);
   return {
-    openControl: kamailioControl(rpc, ping, systemClock.monoMs),
+    openControl: kamailioControl(rpc, ping, monoMs),
     rpc,
     close: () => client.close(),
   };
@@ -47,7 +49,7 @@ function optionsPing(config: AgentConfig): OptionsPing {
       target: { transport: 'udp', host, port },
       timeoutMs,
       random: Math.random,
-      monoMs: systemClock.monoMs,
+      monoMs,
     });
 }
 

@@ -41,8 +41,7 @@ export async function callCommand(context: Context, options: CallCliOptions): Pr
   );
   if (context.isTty && options.json !== true) context.proc.stdout.write('\r\u001b[2K');
   if (options.json === true) {
-    const { calls: _calls, ...sums } = report;
-    context.print(JSON.stringify(sums));
+    context.print(JSON.stringify({ ...report, calls: undefined }));
   } else {
     context.print(...callText(report));
   }
