@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARNA := node dist/src/bin/carna.js
 SOURCES := $(shell find src test -name '*.ts' -o -name '*.sql' | sort)
 
-.PHONY: help demo test unit bench lab-up lab-down build check lint format packages clean
+.PHONY: help demo test unit bench lab-up lab-down build check format readme packages clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: build ## Format and lint
 
 format: node_modules/.package-lock.json ## Rewrite the files in the project's format
 	@npm run --silent format
+
+readme: build ## Rewrite README's tables of settings and error codes
+	@node dist/test/write-readme.js && npx --no-install prettier --write README.md >/dev/null
 
 packages: ## Install the Debian packages that are missing (as root), or name them
 	@.ci/packages

@@ -1,11 +1,6 @@
 import { z } from 'zod';
 import { NODE_KINDS, ROLES, TRANSPORTS } from '../topology/node.js';
-import {
-  COMMON_VARIABLES,
-  OPTIONAL_DATABASE_URL,
-  SHORT_NAME_EXPECTED,
-  wholeNumber,
-} from './common.js';
+import { COMMON_VARIABLES, OPTIONAL_DATABASE_URL, wholeNumber } from './common.js';
 import type { Env, ReadFile, ValuesOf } from './variables.js';
 import { compileConfig, optional, required, withDefault } from './variables.js';
 
@@ -100,7 +95,7 @@ export const AGENT_VARIABLES = {
     isSecret: true,
   }),
   sofiaProfile: withDefault('CARNA_SOFIA_PROFILE', 'carna', z.string().regex(/^[\w.-]{1,64}$/), {
-    expected: SHORT_NAME_EXPECTED,
+    expected: 'a name of letters, digits, dot, dash and underscore',
     meaning: 'FreeSWITCH’s SIP profile that takes the platform’s calls',
   }),
   weight: withDefault('CARNA_WEIGHT', '100', wholeNumber(1, 100), {

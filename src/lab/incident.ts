@@ -32,15 +32,30 @@ export async function killAndWatch(
   state: LabState,
   platform: Platform,
   node: LabNode,
+  signal: AbortSignal,
   whenOff: () => void = () => undefined,
 ): Promise<Incident> {
   const destination = labDestination(node);
   const read = platform.liveList.bind(platform);
   const { dispatchers } = platform;
   const { atMs } = killPart(state, { name: node.name, agent: false });
-  const offAtMs = await untilLive(read, dispatchers, destination, takesNoCalls, OFF_TIMEOUT_MS);
+  const offAtMs = await untilLive(
+    read,
+    dispatchers,
+    destination,
+    takesNoCalls,
+    OFF_TIMEOUT_MS,
+    signal,
+  );
   whenOff();
-  const backAtMs = await untilLive(read, dispatchers, destination, takesCalls, BACK_TIMEOUT_MS);
+  const backAtMs = await untilLive(
+    read,
+    dispatchers,
+    destination,
+    takesCalls,
+    BACK_TIMEOUT_MS,
+    signal,
+  );
   return { node, killedAtMs: atMs, offAtMs, backAtMs };
 }
 

@@ -24,7 +24,7 @@ export async function demoKill(stage: DemoStage): Promise<void> {
   try {
     await wait(CALLS_BEFORE_MS, signal);
     stage.title('kill -9', `${node.name}, with calls on it`);
-    incident = await killAndWatch(lab, platform, node);
+    incident = await killAndWatch(lab, platform, node, signal);
     await wait(CALLS_AFTER_MS, signal);
   } finally {
     calls.stop();

@@ -1,4 +1,5 @@
 import { systemClock } from '../../util/clock.js';
+import { LabError } from '../../util/errors.js';
 import { wait } from '../../util/wait.js';
 import { labDestination } from '../incident.js';
 import { takesCalls, takesNoCalls, untilLive } from '../watch-live.js';
@@ -31,12 +32,20 @@ export async function benchDrain(context: BenchContext): Promise<readonly BenchR
       deadline: null,
       now: false,
     });
-    const off = await untilLive(read, platform.dispatchers, destination, takesNoCalls, TIMEOUT_MS);
+    const off = await untilLive(
+      read,
+      platform.dispatchers,
+      destination,
+      takesNoCalls,
+      TIMEOUT_MS,
+      signal,
+    );
     samples.push(Math.max(...off.values()) - askedAtMs);
     await platform.registry.removeIntent(node.name);
-    await untilLive(read, platform.dispatchers, destination, takesCalls, TIMEOUT_MS);
+    await untilLive(read, platform.dispatchers, destination, takesCalls, TIMEOUT_MS, signal);
     context.say(`drain asked and taken back: ${round + 1}/${size.drains}`);
   }
+  if (signal.aborted) throw new LabError('interrupted');
   const summary = summarise(samples);
   return [
     {

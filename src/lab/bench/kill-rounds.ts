@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { LabError } from '../../util/errors.js';
 import { wait } from '../../util/wait.js';
 import type { CallReport } from '../calls/report.js';
 import { startCalls } from '../calls/calls.js';
@@ -64,7 +65,9 @@ export async function runKillRounds(
       const node = media[round % media.length];
       if (node === undefined || options.signal.aborted) break;
       options.before?.(node);
-      const incident = await killAndWatch(state, platform, node, () => options.whenOff?.(node));
+      const incident = await killAndWatch(state, platform, node, options.signal, () =>
+        options.whenOff?.(node),
+      );
       incidents.push(incident);
       options.onRound(incidents.length, incident);
     }
@@ -72,6 +75,7 @@ export async function runKillRounds(
     calls.stop();
   }
   const report = await calls.result;
+  if (options.signal.aborted) throw new LabError('interrupted');
   return {
     incidents,
     healedMs: incidents.map(healedAfterMs),
