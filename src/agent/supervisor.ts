@@ -56,9 +56,11 @@ export class Supervisor {
 
   /** For /healthz. */
   report(): object {
+    const last = this.#last;
     return {
+      calls: last?.kind === 'ok' ? (last.calls ?? null) : null,
       server: { pid: this.#server?.pid ?? null, starts: this.#starts, lastExit: this.#lastExit },
-      checks: { isUp: this.#health.isUp, streak: this.#health.streak, last: this.#last },
+      checks: { isUp: this.#health.isUp, streak: this.#health.streak, last },
     };
   }
 

@@ -2,11 +2,10 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { InitConfig } from '../config/init.js';
 import { loadInitConfig } from '../config/init.js';
-import { openRegistry } from '../registry/registry.js';
 import { migrate } from '../store/migrate.js';
 import { openStore } from '../store/pool.js';
+import { openConfiguredRegistry } from './configured-registry.js';
 import type { Context } from './context.js';
-import { digestAuth } from './daemons/digest-auth.js';
 import { createLogger } from './logger.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -51,14 +50,7 @@ async function initDatabase(
 }
 
 async function initRegistry(context: Context, config: InitConfig, log: Logger): Promise<void> {
-  const registry = openRegistry({
-    connectString: config.zookeeper.connectString,
-    auth: digestAuth(config.zookeeperAuth),
-    zkSessionTimeoutMs: config.sessionTimeoutMs,
-    cluster: config.cluster,
-    dc: config.dc,
-    log,
-  });
+  const registry = openConfiguredRegistry(config, log);
   try {
     await registry.whenConnected(CONNECT_TIMEOUT_MS);
     await registry.initialise();

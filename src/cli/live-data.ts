@@ -1,6 +1,6 @@
+import type { Logger } from 'pino';
 import type { CliConfig } from '../config/cli.js';
 import type { Registry } from '../registry/registry.js';
-import { openRegistry } from '../registry/registry.js';
 import type { DcView } from '../registry/views.js';
 import { readChanges } from '../store/change-log.js';
 import { readTable } from '../store/dispatcher-table.js';
@@ -15,7 +15,7 @@ import { DEFAULT_WIRING } from '../topology/wiring.js';
 import { systemClock } from '../util/clock.js';
 import { CarnaError, ConfigError, messageOf } from '../util/errors.js';
 import { readAgentHealth, readAgentLive } from './agent-http.js';
-import { digestAuth } from './daemons/digest-auth.js';
+import { openConfiguredRegistry } from './configured-registry.js';
 import { createLogger } from './logger.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
 
@@ -66,16 +66,7 @@ class Connections {
 
   /** Connected, or RegistryNotSentError with the cause after CONNECT_TIMEOUT_MS. */
   async registry(): Promise<Registry> {
-    const { zookeeper, zookeeperAuth, sessionTimeoutMs, cluster, dc, logLevel } = this.#config;
-    this.#registry ??= openRegistry({
-      connectString: zookeeper.connectString,
-      auth: digestAuth(zookeeperAuth),
-      zkSessionTimeoutMs: sessionTimeoutMs,
-      cluster,
-      dc,
-      // The screen belongs to the command's own words.
-      log: createLogger({ level: logLevel === 'info' ? 'silent' : logLevel, base: {} }),
-    });
+    this.#registry ??= openConfiguredRegistry(this.#config, this.#log());
     await this.#registry.whenConnected(CONNECT_TIMEOUT_MS);
     return this.#registry;
   }
@@ -91,7 +82,7 @@ class Connections {
   }
 
   store(): Store {
-    const { databaseUrl, logLevel } = this.#config;
+    const { databaseUrl } = this.#config;
     if (databaseUrl === null) {
       throw new ConfigError([
         'CARNA_DATABASE_URL (or CARNA_DATABASE_URL_FILE): this command needs the database, found nothing',
@@ -101,9 +92,15 @@ class Connections {
       url: databaseUrl,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-      log: createLogger({ level: logLevel === 'info' ? 'silent' : logLevel, base: {} }),
+      log: this.#log(),
     });
     return this.#store;
+  }
+
+  /** The screen belongs to the command's own words unless another level was asked for. */
+  #log(): Logger {
+    const { logLevel } = this.#config;
+    return createLogger({ level: logLevel === 'info' ? 'silent' : logLevel, base: {} });
   }
 
   /** Only a name for the headline: without the database it is not known. */

@@ -19,6 +19,9 @@ export const AGENT_ZK_SESSION_MS = 6_000;
 export const RECONCILER_ZK_SESSION_MS = 4_000;
 export const LAB_TICK_MS = 500;
 
+/** Calls that a media node of the lab admits. */
+export const MEDIA_MAX_SESSIONS = 1_000;
+
 /** Variables of ours that a daemon inherits from whoever starts the lab: which binaries to use, and marks. */
 const INHERITED = new Set([
   'CARNA_KAMAILIO',
@@ -81,6 +84,7 @@ export function agentEnv(
       CARNA_ESL_PORT: String(node.esl.port),
       CARNA_ESL_PASSWORD_FILE: files.eslPassword,
       CARNA_NODE_NAME: node.name,
+      CARNA_MAX_SESSIONS: String(MEDIA_MAX_SESSIONS),
     };
   }
   return {

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
-import { openRegistry } from '../registry/registry.js';
 import { createDatabase } from '../store/create-database.js';
 import { createLogin } from '../store/group-roles.js';
 import { DEBIAN_KAMAILIO_SCHEMA_DIR, migrate } from '../store/migrate.js';
 import { openStore } from '../store/pool.js';
 import type { LabContext } from './daemon-env.js';
+import { openLabRegistry } from './lab-registry.js';
 import { postgresUrl } from './parts/postgres.js';
-import { LAB_CLUSTER, LAB_DATABASE, LAB_DC, LAB_LOGINS } from './secrets.js';
+import { LAB_DATABASE, LAB_LOGINS } from './secrets.js';
 
 const TIMEOUT_MS = 10_000;
 
@@ -39,16 +39,7 @@ async function initialiseDatabase(context: LabContext, log: Logger): Promise<voi
 }
 
 async function initialiseRegistry(context: LabContext, log: Logger): Promise<void> {
-  const { zookeeper } = context.plan;
-  const [user = '', password = ''] = context.secrets.zookeeperAuth.split(':');
-  const registry = openRegistry({
-    connectString: `${zookeeper.host}:${zookeeper.port}`,
-    auth: { user, password },
-    zkSessionTimeoutMs: 6_000,
-    cluster: LAB_CLUSTER,
-    dc: LAB_DC,
-    log,
-  });
+  const registry = openLabRegistry(context, log);
   try {
     await registry.whenConnected(TIMEOUT_MS);
     await registry.initialise();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { LabError } from '../util/errors.js';
 import { packageRoot } from '../util/package-root.js';
 import type { LabContext } from './daemon-env.js';
-import { agentEnv, baseEnv, reconcilerEnv } from './daemon-env.js';
+import { agentEnv, baseEnv, MEDIA_MAX_SESSIONS, reconcilerEnv } from './daemon-env.js';
 import type { FoundFreeswitch } from './freeswitch.js';
 import { freeswitchCommand, prepareFreeswitchDirs } from './freeswitch.js';
 import type { ProcessIdentity } from './parts/daemon.js';
@@ -17,7 +17,6 @@ import { partDir } from './state.js';
 /** Memory of one Kamailio of the lab, in MB: 400 calls a second need 73 MB on the load-balancer. */
 const KAMAILIO_SHM_MB = 256;
 const KAMAILIO_PKG_MB = 8;
-const MEDIA_MAX_SESSIONS = 1_000;
 
 /** The script that `carna` starts; daemons of the lab run the same build. */
 export function carnaScript(): string {

@@ -3,7 +3,6 @@ import { BinrpcClient } from '../protocols/binrpc/client.js';
 import { readDispatcherList } from '../protocols/binrpc/kamailio-rpc.js';
 import type { Registry } from '../registry/registry.js';
 import type { DcView } from '../registry/views.js';
-import { openRegistry } from '../registry/registry.js';
 import { readTable } from '../store/dispatcher-table.js';
 import { readLeader } from '../store/leadership.js';
 import type { Store } from '../store/pool.js';
@@ -13,8 +12,9 @@ import type { LiveDestination } from '../topology/live-destination.js';
 import { DEFAULT_WIRING, setsConsumedBy } from '../topology/wiring.js';
 import { DeadlineError, LabError } from '../util/errors.js';
 import { wait } from '../util/wait.js';
+import { openLabRegistry } from './lab-registry.js';
 import type { LabNode } from './plan.js';
-import { LAB_CLUSTER, LAB_DC, LAB_LOGINS, loginUrl } from './secrets.js';
+import { LAB_DC, LAB_LOGINS, loginUrl } from './secrets.js';
 import { unsettled } from './settled.js';
 import type { LabState } from './state.js';
 import { ctlSocket } from './state.js';
@@ -175,16 +175,7 @@ function isShown(flags: number, letters: string | undefined): boolean {
 
 /** Connects to a lab that is up with the rights of an operator. */
 export function openPlatform(state: LabState, log: Logger): Platform {
-  const { zookeeper } = state.plan;
-  const [user = '', password = ''] = state.secrets.zookeeperAuth.split(':');
-  const registry = openRegistry({
-    connectString: `${zookeeper.host}:${zookeeper.port}`,
-    auth: { user, password },
-    zkSessionTimeoutMs: 6_000,
-    cluster: LAB_CLUSTER,
-    dc: LAB_DC,
-    log,
-  });
+  const registry = openLabRegistry(state, log);
   const store = openStore({
     url: loginUrl(state.plan, LAB_LOGINS.reader.user, state.secrets.readerPassword),
     connectTimeoutMs: 5_000,

@@ -44,7 +44,8 @@ export function freeswitchProbe(
       const answers = await withDeadline('event socket', leftMs, ask(esl, questions.profile));
       const fault = faultIn(answers, questions);
       if (fault !== null) return fail(fault, answers.isShuttingDown);
-      return { kind: 'ok', latencyMs: done(), note: null, lifeId: answers.coreUuid };
+      const { coreUuid: lifeId, active: calls } = answers;
+      return { kind: 'ok', latencyMs: done(), note: null, lifeId, calls };
     } catch (err) {
       const reason = reasonOf(err);
       // A late answer would be taken for the next one: this connection is spent.

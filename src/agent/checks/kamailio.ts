@@ -12,7 +12,7 @@ const ROUNDING_SECONDS = 2;
  * So this probe is to be combined with an OPTIONS (`allOf`). Notices a restart by the falling up-time.
  */
 export function kamailioProbe(
-  rpc: Pick<KamailioRpc, 'readUptimeSeconds'>,
+  rpc: Pick<KamailioRpc, 'readUptimeSeconds' | 'countDialogs'>,
   monoMs: () => number,
 ): Probe {
   let life = 1;
@@ -20,12 +20,14 @@ export function kamailioProbe(
   return async (deadlineMs) => {
     const beganMs = monoMs();
     try {
-      const uptime = await withDeadline('core.uptime', deadlineMs, rpc.readUptimeSeconds());
+      const asked = Promise.all([rpc.readUptimeSeconds(), rpc.countDialogs?.() ?? null]);
+      const [uptime, dialogs] = await withDeadline('core.uptime', deadlineMs, asked);
       const startedAt = monoMs() / 1_000 - uptime;
       const isLater = startedAtSeconds !== null && startedAt > startedAtSeconds + ROUNDING_SECONDS;
       if (isLater) life += 1;
       if (isLater || startedAtSeconds === null) startedAtSeconds = startedAt;
-      return { kind: 'ok', latencyMs: monoMs() - beganMs, note: null, lifeId: String(life) };
+      const answer = { kind: 'ok', latencyMs: monoMs() - beganMs, note: null } as const;
+      return { ...answer, lifeId: String(life), ...(dialogs === null ? {} : { calls: dialogs }) };
     } catch (err) {
       const note = `cannot be managed: ${reasonOf(err)}`;
       return { kind: 'ok', latencyMs: monoMs() - beganMs, note, lifeId: null };

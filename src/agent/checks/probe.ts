@@ -12,6 +12,8 @@ export type ProbeResult =
       readonly note: string | null;
       /** Changes when the server restarted behind our back; null when the probe cannot tell. */
       readonly lifeId: string | null;
+      /** Calls on the server now; absent when the probe does not learn it. */
+      readonly calls?: number;
     }
   | {
       readonly kind: 'fail';
@@ -48,12 +50,14 @@ export function allOf(probes: readonly Probe[]): Probe {
     if (unknown !== undefined) return { ...unknown, latencyMs };
     const good = results.filter((result) => result.kind === 'ok');
     const notes = good.map((result) => result.note).filter((note) => note !== null);
+    const calls = good.map((result) => result.calls).find((count) => count !== undefined);
     const lifeIds = good.map((result) => result.lifeId).filter((id) => id !== null);
     return {
       kind: 'ok',
       latencyMs,
       note: notes.length === 0 ? null : notes.join('; '),
       lifeId: lifeIds.length === 0 ? null : lifeIds.join(' '),
+      ...(calls === undefined ? {} : { calls }),
     };
   };
 }

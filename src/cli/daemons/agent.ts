@@ -17,16 +17,15 @@ import type { Metrics } from '../../http/metrics.js';
 import { createMetrics } from '../../http/metrics.js';
 import { buildHttpApp, listenHttp } from '../../http/server.js';
 import type { Registry } from '../../registry/registry.js';
-import { openRegistry } from '../../registry/registry.js';
 import { readTable } from '../../store/dispatcher-table.js';
 import type { Store } from '../../store/pool.js';
 import { openStore } from '../../store/pool.js';
 import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import { systemClock } from '../../util/clock.js';
 import { packageVersion } from '../../util/package-root.js';
+import { openConfiguredRegistry } from '../configured-registry.js';
 import { createLogger } from '../logger.js';
 import { Closers } from './closers.js';
-import { digestAuth } from './digest-auth.js';
 import { processGauges, refreshedText } from './process-metrics.js';
 import { registryGauges } from './registry-metrics.js';
 import type { ServerLink } from './server-control.js';
@@ -45,14 +44,7 @@ export async function runAgentDaemon(proc: NodeJS.Process): Promise<void> {
   const metrics = createMetrics();
   const closers = new Closers(log);
   try {
-    const registry = openRegistry({
-      connectString: config.zookeeper.connectString,
-      auth: digestAuth(config.zookeeperAuth),
-      zkSessionTimeoutMs: config.sessionTimeoutMs,
-      cluster: config.cluster,
-      dc: config.dc,
-      log,
-    });
+    const registry = openConfiguredRegistry(config, log);
     closers.add('registry', () => registry.close());
     const refreshers = [registryGauges(metrics, registry), processGauges(metrics)];
     const link = openServerLink(config, log);

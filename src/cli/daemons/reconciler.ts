@@ -9,7 +9,6 @@ import type { ReconcilerDeps } from '../../reconciler/ports.js';
 import type { Reconciler } from '../../reconciler/run-reconciler.js';
 import { openReconciler } from '../../reconciler/run-reconciler.js';
 import type { Registry } from '../../registry/registry.js';
-import { openRegistry } from '../../registry/registry.js';
 import type { Store } from '../../store/pool.js';
 import { openStore } from '../../store/pool.js';
 import { DEFAULT_DERIVE_LIMITS } from '../../topology/desired-rows.js';
@@ -19,9 +18,9 @@ import { Doorbell } from '../../util/doorbell.js';
 import { stopSignal } from '../../util/lifecycle.js';
 import { packageVersion } from '../../util/package-root.js';
 import { wait } from '../../util/wait.js';
+import { openConfiguredRegistry } from '../configured-registry.js';
 import { createLogger } from '../logger.js';
 import { Closers } from './closers.js';
-import { digestAuth } from './digest-auth.js';
 import { processGauges, refreshedText } from './process-metrics.js';
 import { reconcilerGauges } from './reconciler-metrics.js';
 import { registryGauges } from './registry-metrics.js';
@@ -48,14 +47,7 @@ export async function runReconcilerDaemon(proc: NodeJS.Process): Promise<void> {
       log,
     });
     closers.add('store', () => store.close());
-    const registry = openRegistry({
-      connectString: config.zookeeper.connectString,
-      auth: digestAuth(config.zookeeperAuth),
-      zkSessionTimeoutMs: config.sessionTimeoutMs,
-      cluster: config.cluster,
-      dc: config.dc,
-      log,
-    });
+    const registry = openConfiguredRegistry(config, log);
     closers.add('registry', () => registry.close());
     const reconciler = openReconciler({ ...reconcilerDeps(config, registry, store), log });
     closers.add('reconciler', () => Promise.resolve(reconciler.close()));

@@ -5,7 +5,9 @@ import { openPlatform } from '../../lab/platform.js';
 import { readRouted } from '../../lab/routed.js';
 import type { LabState } from '../../lab/state.js';
 import { readChanges } from '../../store/change-log.js';
+import { deriveTimeline } from '../../topology/timeline.js';
 import { wait } from '../../util/wait.js';
+import { timelineEntryText } from '../render/timeline-text.js';
 import { addressOf, CALLS_PER_SECOND, demoCalls, must, nodeOfRole } from './demo-stage.js';
 import type { DemoStage } from './demo-stage.js';
 import { labLogger } from './logger.js';
@@ -30,7 +32,7 @@ export async function demoKill(stage: DemoStage): Promise<void> {
     calls.stop();
   }
   const report = await calls.result;
-  await stage.carna('timeline', '--last', '2', '--node', node.name);
+  context.print(...(await healingText(stage, node.name, incident.killedAtMs)));
   const kill = { node: addressOf(node), atMs: incident.killedAtMs };
   const losses = judgeLosses(report, [kill], readRouted(lab));
   const back = Math.max(...incident.backAtMs.values()) - incident.killedAtMs;
@@ -40,6 +42,22 @@ export async function demoKill(stage: DemoStage): Promise<void> {
   );
   must(report.sent > 0, 'calls were made');
   must(losses.others.length === 0, 'only calls that stood on the killed node are lost');
+}
+
+/** The change log of the killed node, told from the moment of the kill, which only the killer knows. */
+async function healingText(
+  stage: DemoStage,
+  nodeId: string,
+  killedAtMs: number,
+): Promise<readonly string[]> {
+  const { context, platform } = stage;
+  const changes = await readChanges(platform.store, { last: 2, nodeId });
+  const told = changes.map((change) =>
+    change.to === 'down' ? { ...change, occurredAtMs: killedAtMs } : change,
+  );
+  return deriveTimeline(told).flatMap((entry) =>
+    timelineEntryText(entry, context.timeZone, context.paint, context.width()),
+  );
 }
 
 /** One more media node under load: when it gets its first call. */

@@ -18,11 +18,11 @@ export function timelineEntryText(
   const head = [
     formatTime(entry.startMs, timeZone),
     paint.bold(printable(entry.nodeId)),
-    `${states}${entry.isStartExact ? '' : ' (moment not known)'}`,
+    states,
     printable(`${entry.cause}${by}`),
   ];
   const stages = [
-    ...stage(entry.isStartExact ? entry.noticedMs : null, 'noticed'),
+    ...stage(entry.noticedMs, 'noticed by its agent'),
     ...stage(entry.publishedMs, 'published'),
     ...stage(entry.seenMs, 'seen by the reconciler'),
     ...stage(entry.committedMs, committed(entry)),
@@ -58,7 +58,7 @@ function liveLines(entry: TimelineEntry, paint: Painter, width: number): string[
   const [first, ...more] = entry.live;
   if (first === undefined) {
     if (entry.sets.length === 0) return [];
-    return [`${pad('', OFFSET_WIDTH)}  ${paint.warn('live nowhere yet')}`];
+    return [`${pad('', OFFSET_WIDTH)}  ${paint.dim('no Kamailio has acknowledged it')}`];
   }
   const segments = [
     `${pad(formatOffset(first.ms), OFFSET_WIDTH, 'end')}  live on ${first.kamailio}`,

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { dcPaths } from '../../registry/paths.js';
-import { openRegistry } from '../../registry/registry.js';
 import { ZkSession } from '../../registry/session.js';
 import { generationZnode, reconcilerTable, reconcilerView } from '../../reconciler/adapters.js';
 import { openReconciler } from '../../reconciler/run-reconciler.js';
@@ -15,6 +14,7 @@ import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import { systemClock } from '../../util/clock.js';
 import { Doorbell } from '../../util/doorbell.js';
 import { wait, waitUntil } from '../../util/wait.js';
+import { labAuth, labZookeeper, openLabRegistry } from '../lab-registry.js';
 import { postgresUrl } from '../parts/postgres.js';
 import type { BenchRow } from './report.js';
 import type { BenchContext } from './run-bench.js';
@@ -66,13 +66,12 @@ export async function benchColdStart(context: BenchContext): Promise<readonly Be
 
 /** Adds each session to `owners` as soon as it is open, so that the caller can close it whatever happens. */
 async function publishAll(context: BenchContext, owners: ZkSession[]): Promise<void> {
-  const { zookeeper } = context.lab.plan;
   const paths = dcPaths(CLUSTER, DC);
   for (let from = 0; from < context.size.nodes; from += ZNODES_PER_SESSION) {
     const owner = ZkSession.open({
-      connectString: `${zookeeper.host}:${zookeeper.port}`,
+      connectString: labZookeeper(context.lab),
       zkSessionTimeoutMs: SESSION_MS,
-      auth: labAuth(context),
+      auth: labAuth(context.lab),
       log: context.log,
     });
     owners.push(owner);
@@ -93,16 +92,8 @@ async function publishAll(context: BenchContext, owners: ZkSession[]): Promise<v
 }
 
 async function timeStart(context: BenchContext, store: Store): Promise<number> {
-  const { zookeeper } = context.lab.plan;
   const startMs = performance.now();
-  const registry = openRegistry({
-    connectString: `${zookeeper.host}:${zookeeper.port}`,
-    auth: labAuth(context),
-    zkSessionTimeoutMs: SESSION_MS,
-    cluster: CLUSTER,
-    dc: DC,
-    log: context.log,
-  });
+  const registry = openLabRegistry(context.lab, context.log, CLUSTER);
   const all = registry.watchAll();
   const reconciler = openReconciler({
     dc: DC,
@@ -140,10 +131,4 @@ async function timeStart(context: BenchContext, store: Store): Promise<number> {
     all.close();
     await registry.close();
   }
-}
-
-/** The parent of every cluster belongs to the lab's own credential. */
-function labAuth(context: BenchContext): { readonly user: string; readonly password: string } {
-  const [user = '', password = ''] = context.lab.secrets.zookeeperAuth.split(':');
-  return { user, password };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createConnection } from 'node:net';
-import { FreeSwitchError, FreeSwitchResponse } from 'esl';
+import { FreeSwitchError, FreeSwitchResponse, FreeSwitchTimeout } from 'esl';
 import {
   CarnaError,
   DeadlineError,
@@ -167,6 +167,18 @@ export class EslConnection implements EslSession {
   #translate(what: string, err: unknown): unknown {
     if (err instanceof CarnaError) return err;
     if (this.#ended !== undefined) return this.#endedError(this.#ended);
+    if (err instanceof FreeSwitchTimeout) {
+      // Normally our own deadline comes first; after a time in which the process stood still both are due.
+      const late = new DeadlineError(`${what} on ${this.#where}`, err.timeout);
+      this.end(late);
+      return late;
+    }
+    if (err instanceof Error && err.constructor === Error) {
+      // The package's words for "the socket went away"; a mistake in code has a class of its own.
+      const gone = new ServerUnavailableError(`${this.#where}: ${err.message}`);
+      this.end(gone);
+      return gone;
+    }
     if (!(err instanceof FreeSwitchError)) return err;
     const reply = replyOf(err);
     if (reply === undefined) {

@@ -7,6 +7,7 @@ import { MAX_WAITING_COMMANDS } from '../../../src/protocols/esl/connection.js';
 import type { EslOptions, EslSession } from '../../../src/protocols/esl/session.js';
 import { openEslSession } from '../../../src/protocols/esl/session.js';
 import {
+  CarnaError,
   DeadlineError,
   EslAuthError,
   EslReplyError,
@@ -416,4 +417,21 @@ test('close may be called again and says so on `closed`', async () => {
   assert.match(await session.closed, /the session was closed/);
   await assert.rejects(session.api('status'), ServerUnavailableError);
   await server.close();
+});
+
+test('a process that stood still beyond every limit sees an error of ours, whoever notices first', async () => {
+  for (let round = 0; round < 5; round++) {
+    const server = await answering(() => undefined);
+    await withSession(server, async (session) => {
+      const asked = ['status', 'uptime', 'version'].map((command) => session.api(command, 200));
+      const verdicts = Promise.allSettled(asked);
+      await new Promise((resolve) => setTimeout(resolve, 10 * round));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+      for (const verdict of await verdicts) {
+        assert.equal(verdict.status, 'rejected');
+        assert.ok(verdict.reason instanceof CarnaError, String(verdict.reason));
+      }
+      assert.notEqual(await session.closed, '');
+    });
+  }
 });
