@@ -312,7 +312,7 @@ test('timeline: one change with the time of every stage', async () => {
 const TIMELINE = `
 1 change until 2026-11-21, the slowest live everywhere after 22 ms
 12:00:00.000  media-2  up → down  its process was killed (SIGKILL)
-       +3 ms  noticed
+       +3 ms  noticed by its agent
        +6 ms  published
        +9 ms  seen by the reconciler
       +14 ms  committed: generation 1843, set 30, flags 8 → 4

@@ -34,6 +34,18 @@ test('readyz follows readiness, apart from health', async () => {
 
 test('metrics are text', () => check('/metrics', sources(), 200, /^carna_x 1\n$/));
 
+test('further routes answer with an object, or with the code of an expected failure', async () => {
+  const routes = {
+    '/live': () => Promise.resolve({ destinations: [] }),
+    '/away': () => Promise.reject(new ServerStartError('not there')),
+    '/bug': () => Promise.reject(new TypeError('secret detail')),
+  };
+  const given = { ...sources(), routes };
+  await check('/live', given, 200, /^\{"destinations":\[\]\}$/);
+  await check('/away', given, 503, /"code":"CARNA_SERVER_START"/);
+  await check('/bug', given, 500, /^\{"error":"internal error"\}$/);
+});
+
 test('all else is a JSON 404', () =>
   check('/etc/passwd', sources(), 404, /^\{"error":"not found"/));
 

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadAgentConfig } from '../../src/config/agent.js';
+import { loadReconcilerConfig } from '../../src/config/reconciler.js';
+import type { Env } from '../../src/config/variables.js';
+import { ConfigError } from '../../src/util/errors.js';
+
+const MEDIA: Env = {
+  CARNA_ZOOKEEPER: 'zk:2181',
+  CARNA_NODE_ID: 'media-1',
+  CARNA_ROLE: 'media',
+  CARNA_SIP_HOST: '10.0.0.1',
+  CARNA_STATE_DIR: '/run/carna',
+  CARNA_SERVER_COMMAND: '["freeswitch","-nf"]',
+  CARNA_ESL_PASSWORD: 'a secret of ours',
+};
+
+const noFile = (): string => {
+  throw new Error('no file is read');
+};
+
+function check(change: Env, faults: readonly RegExp[]): void {
+  assert.throws(
+    () => loadAgentConfig({ ...MEDIA, ...change }, noFile),
+    (err) => {
+      assert.ok(err instanceof ConfigError);
+      assert.equal(err.faults.length, faults.length, err.message);
+      faults.forEach((fault, index) => assert.match(err.faults[index] ?? '', fault));
+      return true;
+    },
+  );
+}
+
+test('a complete media configuration has its kind, command and defaults', () => {
+  const config = loadAgentConfig(MEDIA, noFile);
+  assert.equal(config.kind, 'freeswitch');
+  assert.deepEqual(config.serverCommand, ['freeswitch', '-nf']);
+  assert.deepEqual([config.sipPort, config.sipTransports], [5060, ['udp']]);
+  assert.equal(config.marathon, null);
+});
+
+test('in a Mesos task the whole task id names the node', () => {
+  const config = loadAgentConfig(
+    {
+      ...MEDIA,
+      CARNA_NODE_ID: '',
+      MESOS_TASK_ID: 'carna_media.instance-1f2e._app.3',
+      MARATHON_APP_ID: '/carna/media',
+      MARATHON_APP_VERSION: '2026-11-21T00:00:00.000Z',
+    },
+    noFile,
+  );
+  assert.equal(config.nodeId, 'carna_media.instance-1f2e._app.3');
+  assert.equal(config.marathon?.appId, '/carna/media');
+});
+
+test('what each kind needs is asked for', () => {
+  check({ CARNA_ESL_PASSWORD: '' }, [/CARNA_ESL_PASSWORD/]);
+  check({ CARNA_ROLE: 'dispatcher' }, [/CARNA_DATABASE_URL/]);
+});
+
+test('a command must be a JSON array, transports must be known, the shortest pause the shortest', () => {
+  check({ CARNA_SERVER_COMMAND: 'freeswitch -nf' }, [/CARNA_SERVER_COMMAND.*JSON array/]);
+  check({ CARNA_SERVER_COMMAND: '[]', CARNA_SIP_TRANSPORTS: 'udp,sctp' }, [
+    /CARNA_SIP_TRANSPORTS/,
+    /CARNA_SERVER_COMMAND/,
+  ]);
+  check({ CARNA_RESTART_MIN_MS: '500', CARNA_RESTART_MAX_MS: '100' }, [/CARNA_RESTART_MIN_MS/]);
+});
+
+test('a reconciler needs both servers and has a session of its own length', () => {
+  const env = { CARNA_ZOOKEEPER: 'zk:2181', CARNA_DATABASE_URL: 'postgresql://u:p@db/carna' };
+  assert.equal(loadReconcilerConfig(env, noFile).sessionTimeoutMs, 6_000);
+  assert.throws(
+    () => loadReconcilerConfig({}, noFile),
+    (err) => err instanceof ConfigError && err.faults.length === 2,
+  );
+});
