@@ -13,7 +13,13 @@ const applied = appliedRecord({
   sets: { '30': 'aa' },
   drift: null,
 });
-const generation = generationRecord({ sets: { '30': 'aa' } });
+const generation = generationRecord({
+  sets: { '30': 'aa' },
+  traces: [
+    { id: media.trace.id, generation: 7 },
+    { id: dispatcher.trace.id, generation: 7 },
+  ],
+});
 const wanted = ['media-1', 'dispatcher-1'];
 
 function check(change: Partial<RegistryPicture>, waitingFor: string[]): void {
@@ -34,6 +40,11 @@ test('everything up and proven is settled', () => check({}, []));
 test('a node that is missing or not up is waited for', () => {
   check(pictureOf([dispatcher]), ['media-1']);
   check(pictureOf([{ ...media, state: 'down' }, dispatcher]), ['media-1']);
+});
+
+test('a node whose last change is not committed yet is waited for', () => {
+  const changed = { ...media, trace: { ...media.trace, id: 'a-later-trace' } };
+  check(pictureOf([changed, dispatcher]), ['the commit of media-1']);
 });
 
 test('nothing is settled before the first generation', () =>
