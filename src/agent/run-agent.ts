@@ -58,6 +58,8 @@ export interface AgentHealth {
   readonly since: number;
   readonly instanceId: string;
   readonly registry: string;
+  /** On the server by its last good probe; null when that does not tell. */
+  readonly calls: number | null;
   readonly supervisor: object;
   /** What this Kamailio was proven to run; null for a server without destination sets. */
   readonly applied: string | null;
@@ -122,6 +124,7 @@ export function createAgent(deps: AgentDeps): Agent {
       since: status.since,
       instanceId: status.instanceId,
       registry: deps.registryState(),
+      calls: supervisor.calls,
       supervisor: supervisor.report(),
       applied: applier === null ? null : describeAcknowledged(applier.acknowledged),
       drain: drain.progress(),

@@ -54,13 +54,16 @@ export class Supervisor {
     return this.#server !== null && this.#health.isUp && isListProven;
   }
 
+  /** Calls on the server by its last good probe; null when that did not tell. */
+  get calls(): number | null {
+    return this.#last?.kind === 'ok' ? (this.#last.calls ?? null) : null;
+  }
+
   /** For /healthz. */
   report(): object {
-    const last = this.#last;
     return {
-      calls: last?.kind === 'ok' ? (last.calls ?? null) : null,
       server: { pid: this.#server?.pid ?? null, starts: this.#starts, lastExit: this.#lastExit },
-      checks: { isUp: this.#health.isUp, streak: this.#health.streak, last },
+      checks: { isUp: this.#health.isUp, streak: this.#health.streak, last: this.#last },
     };
   }
 

@@ -213,3 +213,17 @@ test('a bug in a probe is no failed check', async () => {
   const probe = allOf([kamailioProbe(rpc, () => 0), sipProbe(answers(200), () => false)]);
   await assert.rejects(probe(100), TypeError);
 });
+
+test('a good answer tells the calls on the server', async () => {
+  const esl = new FakeEsl();
+  esl.facts = { ready: true, active: 7, limit: 100 };
+  const control = freeswitchControl(
+    () => Promise.resolve(esl),
+    answers(200),
+    { profile: 'carna', gracefulMs: 0 },
+    () => 0,
+  )(() => undefined);
+  const result = await control.probe(1_000);
+  assert.equal(result.kind === 'ok' ? result.calls : 'no answer', 7);
+  await control.close();
+});

@@ -50,6 +50,10 @@ test('calls go through load-balancer, dispatcher and every media node', async ()
   );
   assert.equal(report.completed, 60);
   assert.equal(report.nodes.length, 3);
+  const { loads } = await carna.json<{ loads: Record<string, number> }>('topology');
+  for (const name of ['lb-1', 'media-1', 'media-2', 'media-3']) {
+    assert.equal(typeof loads[name], 'number', name);
+  }
 });
 
 test('with no further change nothing is written and nothing is reloaded', async () => {
