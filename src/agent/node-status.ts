@@ -82,9 +82,13 @@ export class NodeStatus {
     this.#measure();
   }
 
-  /** The server was started anew; readers learn of it with the next change. */
-  beginInstance(): void {
-    this.#instanceId = this.#deps.newId();
+  newInstanceId(): string {
+    return this.#deps.newId();
+  }
+
+  /** Another life of the server begins; readers learn of it with the next change. */
+  beginInstance(instanceId: string): void {
+    this.#instanceId = instanceId;
   }
 
   /** Moves by the state table and publishes at once. Throws RangeError on an event without entry. */

@@ -73,9 +73,10 @@ export class Supervisor {
    */
   async run(signal: AbortSignal): Promise<void> {
     const { runtime, time, log } = this.#deps;
-    await runtime.endOrphan();
+    let adopted = await runtime.adopt();
     while (!signal.aborted) {
-      const cause = await this.#liveOnce(signal);
+      const cause = await this.#liveOnce(adopted, signal);
+      adopted = null;
       if (signal.aborted) return;
       const endedMs = time.monoMs();
       const upMs = this.#fitSinceMs === null ? 0 : Math.max(1, endedMs - this.#fitSinceMs);
@@ -86,12 +87,13 @@ export class Supervisor {
   }
 
   /** One life, from start to cleared away; gives the cause of its end. */
-  async #liveOnce(signal: AbortSignal): Promise<string> {
+  async #liveOnce(adopted: RunningServer | null, signal: AbortSignal): Promise<string> {
     const { runtime, openControl, status, applier, time, metrics } = this.#deps;
     this.#fitSinceMs = null;
     let server: RunningServer;
     try {
-      server = await runtime.start();
+      server =
+        adopted ?? (await runtime.start(status.newInstanceId(), (text) => status.describe(text)));
     } catch (err) {
       if (!(err instanceof ServerStartError)) throw err;
       const cause = `it could not be started: ${messageOf(err)}`;
@@ -107,8 +109,8 @@ export class Supervisor {
       return exit;
     });
     const bell = time.newBell();
-    const control = openControl(() => bell.ring());
-    status.beginInstance();
+    const control = openControl({ ring: () => bell.ring(), isAdopted: server.isAdopted });
+    status.beginInstance(server.instanceId);
     this.#server = server;
     this.#control = control;
     applier?.serverStarted();
@@ -175,7 +177,7 @@ export class Supervisor {
   #noteOwnRestart(): void {
     const { status, applier } = this.#deps;
     this.#health = INITIAL_HEALTH;
-    status.beginInstance();
+    status.beginInstance(status.newInstanceId());
     if (status.state === 'up') status.apply('failed', { cause: 'it restarted by itself' });
     applier?.serverExited();
     applier?.serverStarted();

@@ -4,6 +4,9 @@ import { COMMON_VARIABLES, OPTIONAL_DATABASE_URL, wholeNumber } from './common.j
 import type { Env, ReadFile, ValuesOf } from './variables.js';
 import { compileConfig, optional, required, withDefault } from './variables.js';
 
+export const RUNTIMES = ['process', 'docker', 'observe'] as const;
+export type RuntimeKind = (typeof RUNTIMES)[number];
+
 const text = z.string().min(1);
 const host = z.string().regex(/^(?:\[[0-9a-fA-F:.]+\]|\w(?:[\w.-]*\w)?)$/);
 const port = wholeNumber(1, 65_535);
@@ -25,6 +28,16 @@ const command = z.string().transform((json, ctx) => {
   ctx.addIssue({ code: 'custom', message: 'no command' });
   return z.NEVER;
 });
+
+const image = z.string().regex(/^[a-z0-9][\w./:-]{0,254}(?:@sha256:[0-9a-f]{64})?$/);
+
+const mounts = z.string().transform((list, ctx) => {
+  const found = list === '' ? [] : list.split(',');
+  if (found.every((mount) => MOUNT.test(mount))) return found;
+  ctx.addIssue({ code: 'custom', message: 'no mounts' });
+  return z.NEVER;
+});
+const MOUNT = /^(?:\/[^:,\s]*|[\w][\w.-]{1,127}):\/[^:,\s]*(?::ro)?$/;
 
 const transports = z.string().transform((list, ctx) => {
   const parsed = z.array(z.enum(TRANSPORTS)).min(1).safeParse(list.split(','));
@@ -69,10 +82,46 @@ export const AGENT_VARIABLES = {
     expected: PORT_EXPECTED,
     meaning: 'its port',
   }),
-  serverCommand: required('CARNA_SERVER_COMMAND', command, {
-    expected: 'a JSON array: program and arguments',
-    meaning: 'starts the SIP server in the foreground; it inherits the agent’s environment',
+  runtime: optional('CARNA_RUNTIME', z.enum(RUNTIMES), {
+    expected: RUNTIMES.join(' | '),
+    meaning:
+      'who runs the SIP server: a child process, a container bound to the agent’s, or somebody else; unset = docker when CARNA_SERVER_IMAGE is set, else process',
   }),
+  serverCommand: optional('CARNA_SERVER_COMMAND', command, {
+    expected: 'a JSON array: program and arguments',
+    meaning:
+      'starts the SIP server in the foreground; needed by the runtime process, with docker unset = the image’s own; the server gets the agent’s environment without the agent’s own credentials',
+  }),
+  serverImage: optional('CARNA_SERVER_IMAGE', image, {
+    expected: 'an image reference: [registry/]name[:tag][@digest]',
+    meaning: 'image of the SIP server; needed by the runtime docker',
+  }),
+  dockerSocket: withDefault('CARNA_DOCKER_SOCKET', '/var/run/docker.sock', text, {
+    expected: 'path of a unix socket',
+    meaning: 'Docker’s API; whoever may use it is root on the host',
+  }),
+  dockerContainer: optional('CARNA_DOCKER_CONTAINER', z.string().regex(/^[\w.-]{1,128}$/), {
+    expected: 'id or name of a container',
+    meaning: 'the agent’s own container, to which the server’s is bound; unset = found by itself',
+  }),
+  dockerMounts: withDefault('CARNA_DOCKER_MOUNTS', '', mounts, {
+    expected: 'comma list of SOURCE:/path or SOURCE:/path:ro, absolute paths or volume names',
+    meaning:
+      'further mounts of the server’s container; the one with CARNA_STATE_DIR and the ctl socket is shared by itself',
+  }),
+  dockerPull: withDefault('CARNA_DOCKER_PULL', 'missing', z.enum(['missing', 'never']), {
+    expected: 'missing | never',
+    meaning: 'whether an image that the host does not have is pulled',
+  }),
+  observeLabel: optional(
+    'CARNA_OBSERVE_LABEL',
+    z.string().regex(/^[\w./-]{1,128}=[^,\s]{1,256}$/),
+    {
+      expected: 'name=value',
+      meaning:
+        'runtime observe: label of the container that holds the server; unset = it is known by its addresses alone',
+    },
+  ),
   stateDir: required('CARNA_STATE_DIR', text, {
     expected: 'an existing folder',
     meaning: 'where the agent remembers the server that it started',
@@ -116,6 +165,25 @@ export const AGENT_VARIABLES = {
     expected: 'a whole number from 1 to 100',
     meaning: 'failed checks in a row that make a node down',
   }),
+  flapChanges: withDefault('CARNA_FLAP_CHANGES', '5', wholeNumber(2, 100_000), {
+    expected: 'a whole number from 2 to 100000',
+    meaning:
+      'changes between up and down within CARNA_FLAP_WINDOW_MS that put a node in quarantine',
+  }),
+  flapWindowMs: milliseconds('CARNA_FLAP_WINDOW_MS', '300000', 'window for CARNA_FLAP_CHANGES'),
+  quarantineMs: milliseconds(
+    'CARNA_QUARANTINE_MS',
+    '60000',
+    'first quarantine; each further one lasts twice as long, up to 32 times',
+  ),
+  loadBusyPercent: withDefault('CARNA_LOAD_BUSY_PERCENT', '70', wholeNumber(1, 100), {
+    expected: 'a whole number from 1 to 100',
+    meaning: 'share of its sessions or memory from which a node is busy; normal again 10 below',
+  }),
+  loadFullPercent: withDefault('CARNA_LOAD_FULL_PERCENT', '95', wholeNumber(1, 100), {
+    expected: 'a whole number from 1 to 100',
+    meaning: 'share from which it is full; busy again 10 below',
+  }),
   restartMinMs: milliseconds('CARNA_RESTART_MIN_MS', '200', 'first pause before a restart'),
   restartMaxMs: milliseconds('CARNA_RESTART_MAX_MS', '30000', 'longest pause before a restart'),
   resyncMs: milliseconds(
@@ -142,14 +210,18 @@ export const AGENT_VARIABLES = {
   ),
 } as const;
 
-export type AgentConfig = Omit<ValuesOf<typeof AGENT_VARIABLES>, 'kind'> & {
+export type AgentConfig = Omit<ValuesOf<typeof AGENT_VARIABLES>, 'kind' | 'runtime'> & {
   readonly kind: (typeof NODE_KINDS)[number];
+  readonly runtime: RuntimeKind;
   readonly marathon: {
     readonly taskId: string;
     readonly appId: string;
     readonly appVersion: string;
   } | null;
 };
+
+/** Everybody knows it. */
+const STOCK_ESL_PASSWORD = 'ClueCon';
 
 /** Compiles the agent's environment. Throws one ConfigError naming every fault. */
 export function loadAgentConfig(env: Env, readFile: ReadFile): AgentConfig {
@@ -160,6 +232,7 @@ export function loadAgentConfig(env: Env, readFile: ReadFile): AgentConfig {
   return Object.freeze({
     ...values,
     kind: kindOf(values),
+    runtime: runtimeOf(values),
     marathon:
       task === ''
         ? null
@@ -177,9 +250,34 @@ function kindOf(
   return values.kind ?? (values.role === 'media' ? 'freeswitch' : 'kamailio');
 }
 
+function runtimeOf(
+  values: Pick<ValuesOf<typeof AGENT_VARIABLES>, 'runtime' | 'serverImage'>,
+): RuntimeKind {
+  return values.runtime ?? (values.serverImage === null ? 'process' : 'docker');
+}
+
 function jointFaults(values: ValuesOf<typeof AGENT_VARIABLES>): string[] {
   const kind = kindOf(values);
   const faults: string[] = [];
+  const runtime = runtimeOf(values);
+  if (runtime === 'process' && values.serverCommand === null) {
+    faults.push(
+      'CARNA_SERVER_COMMAND: expected a JSON array: program and arguments, found nothing',
+    );
+  }
+  if (runtime === 'docker' && values.serverImage === null) {
+    faults.push('CARNA_SERVER_IMAGE: expected an image reference, found nothing');
+  }
+  if (values.loadBusyPercent > values.loadFullPercent) {
+    faults.push(
+      `CARNA_LOAD_BUSY_PERCENT: expected at most CARNA_LOAD_FULL_PERCENT (${values.loadFullPercent}), found ${values.loadBusyPercent}`,
+    );
+  }
+  if (kind === 'freeswitch' && values.eslPassword === STOCK_ESL_PASSWORD) {
+    faults.push(
+      'CARNA_ESL_PASSWORD: expected a password of your own, found the one that FreeSWITCH ships with (a secret, not shown)',
+    );
+  }
   if (kind === 'freeswitch' && values.eslPassword === null) {
     faults.push(
       'CARNA_ESL_PASSWORD (or CARNA_ESL_PASSWORD_FILE): expected the password of the event socket, found nothing',

@@ -12,6 +12,8 @@ import { DeadlineError, ServerUnavailableError } from '../../src/util/errors.js'
 import { FakeKamailio } from './support/fake-kamailio.js';
 import { flush } from './support/fake-time.js';
 
+const LIFE = { ring: (): void => undefined, isAdopted: false };
+
 const answers = (status: number) => () =>
   Promise.resolve({ kind: 'answered', status, latencyMs: 1 } as const);
 const silent = () => Promise.resolve({ kind: 'silent', reason: 'timed out' } as const);
@@ -110,7 +112,7 @@ test('FreeSWITCH: the end of its connection rings, and with SIP silent it is end
     () => ping(),
     options,
     () => 0,
-  )(() => (rings += 1));
+  )({ ring: () => (rings += 1), isAdopted: false });
   assert.equal(said(await control.probe(100)), 'ok');
   canOpen = false;
   esl.end('socket closed');
@@ -131,7 +133,7 @@ test('FreeSWITCH: a connection that we dropped ourselves is no sign of an end', 
   const open = () =>
     ++opened === 1 ? Promise.resolve(esl) : Promise.reject(new ServerUnavailableError('hangs'));
   const options = { profile: 'internal', gracefulMs: 1 };
-  const control = freeswitchControl(open, silent, options, () => 0)(() => undefined);
+  const control = freeswitchControl(open, silent, options, () => 0)(LIFE);
   await control.probe(100);
   const second = await control.probe(100);
   assert.equal(opened, 2);
@@ -143,7 +145,7 @@ test('FreeSWITCH: refusing is verified, and then 503 and the pause are as they s
   const esl = new FakeEsl();
   const options = { profile: 'internal', gracefulMs: 1 };
   const open = () => Promise.resolve(esl);
-  const control = freeswitchControl(open, answers(503), options, () => 0)(() => undefined);
+  const control = freeswitchControl(open, answers(503), options, () => 0)(LIFE);
   assert.match(said(await control.probe(100)), /answered with 503/);
   esl.isDeaf = true;
   await assert.rejects(control.refuseNewWork(), ServerUnavailableError);
@@ -160,17 +162,14 @@ test('FreeSWITCH: refusing is verified, and then 503 and the pause are as they s
 
 test('Kamailio: hung RPC is a note, silent SIP is a failure whatever RPC says', async () => {
   const rpc = new FakeKamailio([]);
-  assert.equal(
-    said(await kamailioControl(rpc, answers(200), () => 0)(() => undefined).probe(9)),
-    'ok',
-  );
+  assert.equal(said(await kamailioControl(rpc, answers(200), () => 0)(LIFE).probe(9)), 'ok');
   assert.match(
-    said(await kamailioControl(rpc, silent, () => 0)(() => undefined).probe(9)),
+    said(await kamailioControl(rpc, silent, () => 0)(LIFE).probe(9)),
     /no answer to SIP OPTIONS/,
   );
   rpc.readUptimeSeconds = () => Promise.reject(new DeadlineError('core.uptime', 9));
   assert.match(
-    said(await kamailioControl(rpc, answers(200), () => 0)(() => undefined).probe(9)),
+    said(await kamailioControl(rpc, answers(200), () => 0)(LIFE).probe(9)),
     /^ok: cannot be managed/,
   );
 });
@@ -195,7 +194,7 @@ test('Kamailio: up-time that falls is another life, rounding is not', async () =
 
 test('Kamailio: refusing sets the drain variable; transactions that only wait do not count', async () => {
   const rpc = new FakeKamailio([]);
-  const control = kamailioControl(rpc, answers(503), () => 0)(() => undefined);
+  const control = kamailioControl(rpc, answers(503), () => 0)(LIFE);
   assert.match(said(await control.probe(9)), /503/);
   await control.refuseNewWork();
   assert.equal(rpc.variables.get('drain'), 1);
@@ -222,7 +221,7 @@ test('a good answer tells the calls on the server', async () => {
     answers(200),
     { profile: 'carna', gracefulMs: 0 },
     () => 0,
-  )(() => undefined);
+  )(LIFE);
   const result = await control.probe(1_000);
   assert.equal(result.kind === 'ok' ? result.calls : 'no answer', 7);
   await control.close();

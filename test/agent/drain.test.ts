@@ -21,9 +21,9 @@ test('SIGTERM: announce, wait for the consumers, refuse, wait for the calls, goo
   await bench.time.advance(0);
   assert.equal(bench.record.state, 'draining');
   assert.equal(bench.record.trace.actor, 'SIGTERM');
-  assert.equal(server.isRefusing, false, 'refused before the consumers knew');
+  assert.equal(server.refusing, false, 'refused before the consumers knew');
   await bench.listed(2);
-  assert.equal(server.isRefusing, true);
+  assert.equal(server.refusing, true);
   assert.equal(bench.agent.health().isHealthy, true);
   await bench.time.advance(60_000);
   assert.equal(bench.record.state, 'draining');
@@ -41,9 +41,9 @@ test('consumers that never acknowledge are waited for within a bound', async () 
   const bench = await busy();
   bench.term.abort();
   await bench.time.advance(9_900);
-  assert.equal(bench.runtime.server.isRefusing, false);
+  assert.equal(bench.runtime.server.refusing, false);
   await bench.time.advance(200);
-  assert.equal(bench.runtime.server.isRefusing, true);
+  assert.equal(bench.runtime.server.refusing, true);
   await bench.stop();
 });
 
@@ -54,10 +54,10 @@ test('one consumer behind the others is waited for', async () => {
   bench.term.abort();
   await bench.time.advance(0);
   await bench.listed(2);
-  assert.equal(bench.runtime.server.isRefusing, false);
+  assert.equal(bench.runtime.server.refusing, false);
   bench.view.acknowledge('d2', 'dispatcher', 2);
   await bench.time.advance(0);
-  assert.equal(bench.runtime.server.isRefusing, true, 'a load-balancer does not list media');
+  assert.equal(bench.runtime.server.refusing, true, 'a load-balancer does not list media');
   await bench.stop();
 });
 
@@ -121,7 +121,7 @@ test('an intent drains and keeps the server; taking it back brings it up again',
   await bench.time.advance(0);
   assert.equal(bench.record.state, 'up');
   assert.notEqual(bench.record.trace.id, trace);
-  assert.equal(bench.runtime.server.isRefusing, false);
+  assert.equal(bench.runtime.server.refusing, false);
   assert.equal(progress(bench), null);
   await bench.stop();
 });
@@ -133,7 +133,7 @@ test('an intent taken back before the server refused leaves no trace in it', asy
   bench.view.want(null);
   await bench.time.advance(0);
   assert.equal(bench.states(), 'starting up draining up');
-  assert.equal(bench.runtime.server.isRefusing, false);
+  assert.equal(bench.runtime.server.refusing, false);
   await bench.stop();
 });
 
@@ -182,7 +182,7 @@ test('a server that restarts during maintenance refuses again', async () => {
   bench.runtime.server.exit(1, null);
   await bench.time.advance(5_000);
   assert.equal(bench.runtime.servers.length, 2);
-  assert.equal(bench.runtime.server.isRefusing, true);
+  assert.equal(bench.runtime.server.refusing, true);
   assert.equal(bench.record.state, 'draining');
   await bench.stop();
 });

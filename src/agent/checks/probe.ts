@@ -1,6 +1,29 @@
 import type { Verdict } from '../../topology/health.js';
 import { CarnaError } from '../../util/errors.js';
 
+/** What one of a probe's questions showed: the evidence behind the judgement. */
+export interface CheckResult {
+  /** Stable, a label of metrics: "esl", "rpc", "sip", "memory", ... */
+  readonly check: string;
+  readonly verdict: 'ok' | 'fail' | 'unknown';
+  readonly latencyMs: number;
+  /** For people, one line: "200 OK", "no answer within 800 ms". */
+  readonly text: string;
+}
+
+/** How full the server is, as far as it says; null = it does not say. */
+export interface LoadSample {
+  /** Sessions (legs), dialogs or transactions now. */
+  readonly sessions: number | null;
+  /** The server's own limit for them. */
+  readonly limit: number | null;
+  /** New sessions in the last full second. */
+  readonly ratePerSecond: number | null;
+  readonly idleCpuPercent: number | null;
+  /** Of the memory that it may use: 0 to 1. */
+  readonly memoryUsedShare: number | null;
+}
+
 /** One question to the SIP server with a deadline. Never rejects with a CarnaError. */
 export type Probe = (deadlineMs: number) => Promise<ProbeResult>;
 
@@ -14,6 +37,9 @@ export type ProbeResult =
       readonly lifeId: string | null;
       /** Calls on the server now; absent when the probe does not learn it. */
       readonly calls?: number;
+      readonly load?: LoadSample;
+      /** One entry per question that was asked. */
+      readonly evidence?: readonly CheckResult[];
     }
   | {
       readonly kind: 'fail';
@@ -21,8 +47,15 @@ export type ProbeResult =
       readonly reason: string;
       /** The server itself said or showed that it ends. */
       readonly isEnding: boolean;
+      readonly load?: LoadSample;
+      readonly evidence?: readonly CheckResult[];
     }
-  | { readonly kind: 'unknown'; readonly latencyMs: number; readonly reason: string };
+  | {
+      readonly kind: 'unknown';
+      readonly latencyMs: number;
+      readonly reason: string;
+      readonly evidence?: readonly CheckResult[];
+    };
 
 /** What a result means for the health (topology/health.ts). */
 export function verdictOf(result: ProbeResult): Verdict {

@@ -39,13 +39,18 @@ export function processRuntime(
   time: Timekeeper,
 ): ServerRuntime {
   return {
-    endOrphan: () => endOrphan(options.stateDir, log, time),
-    start: () => startServer(options, log, time),
+    isObserver: false,
+    adopt: async () => {
+      await endOrphan(options.stateDir, log, time);
+      return null;
+    },
+    start: (instanceId) => startServer(options, instanceId, log, time),
   };
 }
 
 async function startServer(
   options: ProcessRuntimeOptions,
+  instanceId: string,
   log: Logger,
   time: Timekeeper,
 ): Promise<RunningServer> {
@@ -78,11 +83,11 @@ async function startServer(
   child.on('error', (err) => log.warn({ err }, 'signal to the server failed'));
   logOutput(child, log);
   rememberServer(options.stateDir, pid, time);
-  return superviseChild(pid, exited, options.stateDir, log, time);
+  return superviseChild({ pid, instanceId }, exited, options.stateDir, log, time);
 }
 
 function superviseChild(
-  pid: number,
+  { pid, instanceId }: { readonly pid: number; readonly instanceId: string },
   exited: Promise<ServerExit>,
   stateDir: string,
   log: Logger,
@@ -98,7 +103,8 @@ function superviseChild(
     stopping ??= stopInSteps(pid, exited, cleared, steps, log, time);
     return stopping;
   };
-  return { pid, exited, cleared, stop };
+  const name = `process ${pid}`;
+  return { name, pid, instanceId, isAdopted: false, note: null, exited, cleared, stop };
 }
 
 async function stopInSteps(

@@ -1,25 +1,41 @@
 /**
- * Who starts and stops the SIP server. `process.ts` runs it as a child; a driver for Docker and one that
- * only observes have room here: they differ in how a start, an exit and a stop happen, not in what they mean.
+ * Who starts and stops the SIP server. `process.ts` runs it as a child, `docker.ts` as a container bound
+ * to the agent's own, `observe.ts` finds one that somebody else runs and never touches it: they differ in
+ * how a start, an exit and a stop happen, not in what they mean.
  */
 export interface ServerRuntime {
+  /** Somebody else owns the server: its absence is no reason to give up, and `start` only looks for it. */
+  readonly isObserver: boolean;
   /**
-   * Ends what an earlier agent of this node left running. True when there was something.
-   * Throws ServerStartError when it cannot be ended.
+   * Called once before the first `start`. Clears away what dead agents of this node left, and gives the
+   * server that still runs for this node so that its calls go on; null when there is none.
+   * Throws ServerStartError, or MissingPartError for what no retry can mend.
    */
-  endOrphan(): Promise<boolean>;
-  /** Starts the server once; does not wait until it serves. Throws ServerStartError. */
-  start(): Promise<RunningServer>;
+  adopt(): Promise<RunningServer | null>;
+  /**
+   * Starts the server once; does not wait until it serves. `instanceId` names this life and is kept with it,
+   * so that a later agent that adopts it publishes the same one. `onProgress` hears of long steps ("pulling
+   * image x: 34 %"). Throws ServerStartError, or MissingPartError for what no retry can mend.
+   */
+  start(instanceId: string, onProgress: (text: string) => void): Promise<RunningServer>;
 }
 
 /** One life of the SIP server. */
 export interface RunningServer {
-  readonly pid: number;
+  /** For people: "process 812", "container carna-kamailio-3fa2c1", "the server at 10.0.3.11:5060". */
+  readonly name: string;
+  /** Null where the main process cannot be seen. */
+  readonly pid: number | null;
+  readonly instanceId: string;
+  /** True when it ran already as this agent started. */
+  readonly isAdopted: boolean;
+  /** What is amiss without harming calls ("it runs an older command until its next start"); null = nothing. */
+  readonly note: string | null;
   /** Resolves in the tick in which the end of the main process is noticed. Never rejects. */
   readonly exited: Promise<ServerExit>;
-  /** Resolves when nothing of it is left (workers, ports): only then may it be started again. Rejects with ServerStartError. */
+  /** Resolves when nothing of it is left (workers, ports, container): only then may it be started again. Rejects with ServerStartError. */
   readonly cleared: Promise<void>;
-  /** Ends it step by step, each with its limit; the second call joins the first. Resolves when cleared. */
+  /** Ends it step by step, each with its limit; the second call joins the first. Resolves when cleared. An observer only stops looking. */
   stop(steps: StopSteps): Promise<ServerExit>;
 }
 

@@ -23,7 +23,7 @@ export function freeswitchControl(
   options: FreeswitchOptions,
   monoMs: () => number,
 ): OpenControl {
-  return (ring): ServerControl => {
+  return ({ ring }): ServerControl => {
     const link = eslLink(openEsl, ring);
     let isRefusing = false;
     const esl = (): Promise<EslPort> => link.connect(CONNECT_LIMIT_MS);
@@ -46,6 +46,7 @@ export function freeswitchControl(
         await setPaused(await esl(), false);
         isRefusing = false;
       },
+      isRefusing: () => isRefusing,
       countLeft: async () => countCalls(await esl()),
       shutDown: async () => (await esl()).shutdownAsap(),
       gracefulMs: options.gracefulMs,

@@ -24,6 +24,7 @@ export function kamailioControl(
       probe: allOf([kamailioProbe(rpc, monoMs), sipProbe(ping, () => isRefusing)]),
       refuseNewWork: () => setRefusing(true),
       acceptNewWork: () => setRefusing(false),
+      isRefusing: () => isRefusing,
       countLeft: () => countTransactions(rpc),
       shutDown: () => Promise.resolve(),
       gracefulMs: 0,

@@ -8,6 +8,8 @@ export interface ServerControl {
   refuseNewWork(): Promise<void>;
   /** Takes that back; safe to repeat. Throws a CarnaError. */
   acceptNewWork(): Promise<void>;
+  /** This agent, or the one whose server it took over, made it refuse new work. */
+  readonly isRefusing: () => boolean;
   /** Throws a CarnaError when the server does not say. */
   countLeft(): Promise<WorkLeft>;
   /** The server's own way to end once no call is left (`gracefulMs` 0 = it has none). Throws a CarnaError. */
@@ -24,5 +26,22 @@ export interface WorkLeft {
   readonly text: string;
 }
 
-/** Gives the control of a server that was just started; `ring` asks for a probe at once. */
-export type OpenControl = (ring: () => void) => ServerControl;
+/** The life that a control is for. */
+export interface ServerLife {
+  /** Asks for a probe at once. */
+  readonly ring: () => void;
+  /** It ran already as this agent started: an earlier agent may have made it refuse new work. */
+  readonly isAdopted: boolean;
+}
+
+/** Gives the control of a server that was just started or taken over. */
+export type OpenControl = (life: ServerLife) => ServerControl;
+
+/**
+ * Remembers across agents that we made the server refuse new work: a later agent must know whose doing it
+ * was. Never throws: what cannot be read counts as false.
+ */
+export interface RefusalMark {
+  read(): boolean;
+  write(isRefusing: boolean): void;
+}

@@ -83,7 +83,7 @@ interface AgentParts {
 
 function agentDeps(parts: AgentParts): AgentDeps {
   const { config, log, registry, link, store } = parts;
-  const [command = '', ...args] = config.serverCommand;
+  const [command = '', ...args] = config.serverCommand ?? [];
   const runtime = processRuntime(
     { command, args, env: parts.proc.env, cwd: config.stateDir, stateDir: config.stateDir },
     log,

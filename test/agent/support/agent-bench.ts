@@ -40,7 +40,7 @@ export class AgentBench {
       },
       wiring: DEFAULT_WIRING,
       runtime,
-      openControl: (ring) => {
+      openControl: ({ ring }) => {
         runtime.server.ring = ring;
         return runtime.server;
       },

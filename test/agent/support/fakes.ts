@@ -101,10 +101,15 @@ export class FakeView implements AgentView {
 
 /** A server whose process, checks and calls a test holds in its hands. */
 export class FakeServer implements ServerControl, RunningServer {
+  readonly name = 'fake';
+  readonly instanceId: string;
+  isAdopted = false;
+  readonly note = null;
   pid: number;
   result: ProbeResult = { kind: 'ok', latencyMs: 1, note: null, lifeId: null };
   left: WorkLeft | null = { count: 0, text: '0 calls' };
-  isRefusing = false;
+  refusing = false;
+  readonly isRefusing = (): boolean => this.refusing;
   canRefuse = true;
   isClosed = false;
   probes = 0;
@@ -115,8 +120,9 @@ export class FakeServer implements ServerControl, RunningServer {
   readonly cleared: Promise<void>;
   exit: (code: number | null, signal: string | null) => void = nothing;
 
-  constructor(pid: number) {
+  constructor(pid: number, instanceId = `instance-${pid}`) {
     this.pid = pid;
+    this.instanceId = instanceId;
     this.exited = new Promise((resolve) => {
       this.exit = (code, signal) =>
         resolve({ cause: describeExit(code, signal), code, signal, noticedAtMs: 1 });
@@ -130,11 +136,11 @@ export class FakeServer implements ServerControl, RunningServer {
   };
   refuseNewWork(): Promise<void> {
     if (!this.canRefuse) return Promise.reject(new ServerUnavailableError('no'));
-    this.isRefusing = true;
+    this.refusing = true;
     return Promise.resolve();
   }
   acceptNewWork(): Promise<void> {
-    this.isRefusing = false;
+    this.refusing = false;
     return Promise.resolve();
   }
   countLeft(): Promise<WorkLeft> {
@@ -167,12 +173,17 @@ export class FakeRuntime implements ServerRuntime {
     return last;
   }
 
-  endOrphan(): Promise<boolean> {
-    return Promise.resolve(false);
+  readonly isObserver: boolean = false;
+  /** The server that `adopt` finds. */
+  running: FakeServer | null = null;
+
+  adopt(): Promise<RunningServer | null> {
+    if (this.running !== null) this.servers.push(this.running);
+    return Promise.resolve(this.running);
   }
-  start(): Promise<RunningServer> {
+  start(instanceId: string): Promise<RunningServer> {
     if (!this.canStart) return Promise.reject(new ServerStartError('no such file'));
-    const server = new FakeServer(100 + this.servers.length);
+    const server = new FakeServer(100 + this.servers.length, instanceId);
     this.prepare(server);
     this.servers.push(server);
     return Promise.resolve(server);

@@ -19,6 +19,11 @@ const LIMIT_MS = 15_000;
 const KILL_AT_ONCE = { graceful: () => Promise.resolve(), gracefulMs: 0, termMs: 5_000 };
 let hosts = 10;
 
+function pidOf(server: RunningServer): number {
+  assert.notEqual(server.pid, null);
+  return server.pid ?? 0;
+}
+
 function fixture(): KamailioFixture {
   hosts += 1;
   return kamailioFixture(testDir('runtime'), `${loopbackNet()}.${hosts}`, 5060);
@@ -53,24 +58,24 @@ async function said(dir: string, file: string): Promise<void> {
 test('Kamailio: its main process killed, the workers that would go on serving are gone before a restart', async () => {
   const kamailio = fixture();
   const runtime = kamailioRuntime(kamailio);
-  const server = await runtime.start();
+  const server = await runtime.start('life-1', () => undefined);
   await serving(kamailio);
-  const members = livingMembers(server.pid);
+  const members = livingMembers(pidOf(server));
   assert.ok(members.length > 3, 'Kamailio has workers');
-  process.kill(server.pid, 'SIGKILL');
+  process.kill(pidOf(server), 'SIGKILL');
   const exit = await server.exited;
   assert.equal(exit.cause, 'its process was killed (SIGKILL)');
   await server.cleared;
-  assert.deepEqual(livingMembers(server.pid), []);
+  assert.deepEqual(livingMembers(pidOf(server)), []);
   for (const member of members) {
     assert.notEqual(readProcess(member.pid)?.startTicks, member.startTicks);
   }
   assert.equal(await answersOptions(kamailio.host, kamailio.port, 300), false);
-  const again = await runtime.start();
+  const again = await runtime.start('life-1', () => undefined);
   await serving(kamailio);
   const end = await again.stop(KILL_AT_ONCE);
   assert.equal(end.code, 0);
-  assert.deepEqual(livingMembers(again.pid), []);
+  assert.deepEqual(livingMembers(pidOf(again)), []);
 });
 
 test('Kamailio: the killed main process really leaves workers that serve (why the group is killed)', async () => {
@@ -93,7 +98,7 @@ test('a lost SIGTERM is sent again', async () => {
      require('fs').writeFileSync('ready', '');
      setInterval(() => 0, 1000);`,
   );
-  const server = await runtime.start();
+  const server = await runtime.start('life-1', () => undefined);
   await said(dir, 'ready');
   const exit = await server.stop({ ...KILL_AT_ONCE, termMs: 30_000 });
   assert.deepEqual([exit.code, exit.signal], [0, null]);
@@ -106,11 +111,11 @@ test('a server deaf to SIGTERM is killed, with its children', async () => {
      require('fs').writeFileSync('ready', '');
      setInterval(() => 0, 1000);`,
   );
-  const server = await runtime.start();
+  const server = await runtime.start('life-1', () => undefined);
   await said(dir, 'ready');
   const exit = await server.stop({ ...KILL_AT_ONCE, termMs: 300 });
   assert.equal(exit.signal, 'SIGKILL');
-  assert.deepEqual(livingMembers(server.pid), []);
+  assert.deepEqual(livingMembers(pidOf(server)), []);
 });
 
 test('its own way comes first, and a second stop joins the first', async () => {
@@ -118,7 +123,7 @@ test('its own way comes first, and a second stop joins the first', async () => {
     `require('fs').writeFileSync('ready', '');
      setInterval(() => require('fs').existsSync('leave') && process.exit(7), 10);`,
   );
-  const server = await runtime.start();
+  const server = await runtime.start('life-1', () => undefined);
   await said(dir, 'ready');
   let asked = 0;
   const steps = {
@@ -137,7 +142,7 @@ test('its own way comes first, and a second stop joins the first', async () => {
 
 test('its own way that fails is followed by SIGTERM', async () => {
   const { runtime } = program('setInterval(() => 0, 1000)');
-  const server = await runtime.start();
+  const server = await runtime.start('life-1', () => undefined);
   const graceful = () => Promise.reject(new Error('no control port'));
   const exit = await server.stop({ graceful, gracefulMs: 20_000, termMs: 5_000 });
   assert.equal(exit.signal, 'SIGTERM');
@@ -145,20 +150,23 @@ test('its own way that fails is followed by SIGTERM', async () => {
 
 test('a program that is missing is named', async () => {
   const dir = testDir('runtime');
-  await assert.rejects(runtimeOf(dir, '/nowhere/kamailio', []).start(), (err) => {
-    assert.ok(err instanceof ServerStartError);
-    assert.match(err.message, /\/nowhere\/kamailio/);
-    return true;
-  });
+  await assert.rejects(
+    runtimeOf(dir, '/nowhere/kamailio', []).start('life-1', () => undefined),
+    (err) => {
+      assert.ok(err instanceof ServerStartError);
+      assert.match(err.message, /\/nowhere\/kamailio/);
+      return true;
+    },
+  );
   assert.equal(readServerFile(dir), null);
 });
 
 async function orphanOf(dir: string): Promise<RunningServer> {
-  const server = await runtimeOf(dir, process.execPath, [
-    '-e',
-    'setInterval(() => 0, 999)',
-  ]).start();
-  assert.equal(readServerFile(dir)?.pid, server.pid);
+  const server = await runtimeOf(dir, process.execPath, ['-e', 'setInterval(() => 0, 999)']).start(
+    'life-1',
+    () => undefined,
+  );
+  assert.equal(readServerFile(dir)?.pid, pidOf(server));
   return server;
 }
 
@@ -167,19 +175,18 @@ test('the server of a dead agent is found and ended', async () => {
   const orphan = await orphanOf(dir);
   // Another runtime on the same folder knows only what the file says, as a new agent would.
   const successor = runtimeOf(dir, process.execPath, []);
-  assert.equal(await successor.endOrphan(), true);
+  assert.equal(await successor.adopt(), null);
   await orphan.exited;
-  assert.deepEqual(livingMembers(orphan.pid), []);
-  assert.equal(await successor.endOrphan(), false);
+  assert.deepEqual(livingMembers(pidOf(orphan)), []);
 });
 
 test('a stranger under the remembered pid is left alone', async () => {
   const dir = testDir('runtime');
   const stranger = await orphanOf(testDir('runtime'));
-  const file = { pid: stranger.pid, startTicks: 1, startedAt: 0, bootId: readBootId() };
+  const file = { pid: pidOf(stranger), startTicks: 1, startedAt: 0, bootId: readBootId() };
   writeFileSync(join(dir, 'server.json'), JSON.stringify(file));
-  assert.equal(await runtimeOf(dir, process.execPath, []).endOrphan(), false);
-  assert.notEqual(readProcess(stranger.pid), null);
+  assert.equal(await runtimeOf(dir, process.execPath, []).adopt(), null);
+  assert.notEqual(readProcess(pidOf(stranger)), null);
   await stranger.stop(KILL_AT_ONCE);
 });
 
@@ -187,6 +194,6 @@ for (const content of ['', 'null', '[1]', '{"pid":1}', '{"pid":-1,"startTicks":1
   test(`a state file that says ${content || 'nothing'} is no state`, async () => {
     const dir = testDir('runtime');
     writeFileSync(join(dir, 'server.json'), content);
-    assert.equal(await runtimeOf(dir, process.execPath, []).endOrphan(), false);
+    assert.equal(await runtimeOf(dir, process.execPath, []).adopt(), null);
   });
 }
