@@ -1,12 +1,15 @@
 import type { Logger } from 'pino';
 import type { Role } from '../topology/node.js';
 import { CarnaError } from '../util/errors.js';
+import type { DrainOrder } from './drain-order.js';
+import { drainOrder } from './drain-order.js';
 import { isAcknowledged } from './listing.js';
 import type { AgentMetrics } from './metrics.js';
 import type { NodeStatus } from './node-status.js';
 import type { AgentView, Bell, Timekeeper } from './ports.js';
 import type { ServerControl, WorkLeft } from './servers/server.js';
 import type { DrainTiming } from './timing.js';
+import { WorkCount } from './work-count.js';
 
 export interface DrainDeps {
   readonly status: NodeStatus;
@@ -23,22 +26,12 @@ export interface DrainDeps {
   readonly log: Logger;
 }
 
-/** What is wanted now: by an operator's intent, by SIGTERM (final: the agent ends with it), or by both. */
-interface Order {
-  readonly actor: string;
-  readonly why: string;
-  readonly isFinal: boolean;
-  readonly isNow: boolean;
-  /** Wall clock in ms. */
-  readonly deadlineAtMs: number;
-}
-
 /** announced: consumers are to take note; emptying: new work is refused; empty: nothing is waited for any more. */
 type Step =
   | { readonly kind: 'idle' }
   | { readonly kind: 'announced'; readonly untilMs: number }
   | { readonly kind: 'emptying'; readonly zeros: number }
-  | { readonly kind: 'empty'; readonly how: string };
+  | { readonly kind: 'empty'; readonly how: string; readonly cut: number | null };
 
 /** Two looks in a row: either counter of a server may lag for a moment. */
 const ZEROS_NEEDED = 2;
@@ -54,6 +47,15 @@ export interface DrainProgress {
   readonly endedPerSecond: number | null;
   /** Wall clock in ms. */
   readonly deadlineAtMs: number;
+  /** Calls that nobody waits for any more (deadline, --now); 0 when all ended by themselves; null before, or unknown. */
+  readonly cut: number | null;
+}
+
+/** How a drain for SIGTERM ended. */
+export interface DrainEnd {
+  readonly how: string;
+  /** False when calls are left: the server's own way to end would wait for them. */
+  readonly isEmpty: boolean;
 }
 
 /**
@@ -62,22 +64,20 @@ export interface DrainProgress {
  *
  * Level-triggered: every look asks what is wanted now, so a repeated SIGTERM changes nothing, a removed
  * intent takes the drain back at any point before the end, and a server that restarts meanwhile refuses
- * again. A drain by intent alone keeps the server, drained, until it is taken back or SIGTERM comes.
+ * again. A drain by intent alone keeps the server, drained, until it is taken back or SIGTERM comes. A
+ * server that an earlier agent made refuse is made to accept again when nobody wants a drain.
  */
 export class Drain {
   readonly #deps: DrainDeps;
   readonly #bell: Bell;
+  readonly #work = new WorkCount();
   #step: Step = { kind: 'idle' };
-  #order: Order | null = null;
+  #order: DrainOrder | null = null;
   /** Wall clock in ms of the first SIGTERM. */
   #terminatedAtMs: number | null = null;
   #beganAtMs = 0;
-  /** Was asked to refuse new work, and did. */
-  #refusedBy: ServerControl | null = null;
-  /** Was asked, whatever came of it. */
-  #asked: ServerControl | null = null;
-  #left: WorkLeft | null = null;
-  #firstCount: { readonly atMs: number; readonly count: number } | null = null;
+  /** The life of the server that was asked to refuse new work, and did. */
+  #refusedBy: { readonly control: ServerControl; readonly instanceId: string } | null = null;
   #nextCountMs = 0;
 
   constructor(deps: DrainDeps) {
@@ -91,29 +91,31 @@ export class Drain {
     this.#bell.ring();
   }
 
+  /** Looks again now: another server stands. */
+  wake(): void {
+    this.#bell.ring();
+  }
+
   /** Null when no drain is under way. */
   progress(): DrainProgress | null {
     if (this.#step.kind === 'idle' || this.#order === null) return null;
     const { actor, why, deadlineAtMs } = this.#order;
-    return {
-      step: this.#step.kind,
-      actor,
-      why,
-      left: this.#left,
-      endedPerSecond: this.#rate(),
-      deadlineAtMs,
-    };
+    const cut = this.#step.kind === 'empty' ? this.#step.cut : null;
+    const { left, endedPerSecond } = this.#work;
+    return { step: this.#step.kind, actor, why, left, endedPerSecond, deadlineAtMs, cut };
   }
 
   /** Resolves when a drain for SIGTERM is complete, with how it ended; or with null when `signal` aborts. */
-  async run(signal: AbortSignal): Promise<string | null> {
+  async run(signal: AbortSignal): Promise<DrainEnd | null> {
     const unsubscribe = this.#deps.view.subscribe(() => this.#bell.ring());
     try {
       while (!signal.aborted) {
         const order = this.#want();
         if (order !== null) this.#order = order;
         const waitMs = order === null ? await this.#takeBack() : await this.#advance(order);
-        if (this.#step.kind === 'empty' && this.#want()?.isFinal === true) return this.#step.how;
+        if (this.#step.kind === 'empty' && this.#want()?.isFinal === true) {
+          return { how: this.#step.how, isEmpty: this.#step.cut === 0 };
+        }
         await this.#bell.wait(waitMs, signal);
       }
       return null;
@@ -122,43 +124,40 @@ export class Drain {
     }
   }
 
-  #want(): Order | null {
+  #want(): DrainOrder | null {
     const { view, time, timing } = this.#deps;
-    const intent = view.intent();
-    const isNow = intent?.now === true;
-    if (this.#terminatedAtMs !== null) {
-      const deadlineAtMs = this.#terminatedAtMs + timing.deadlineMs;
-      return { actor: 'SIGTERM', why: 'asked to end', isFinal: true, isNow, deadlineAtMs };
-    }
-    if (intent === null) return null;
-    const beganAtMs = this.#step.kind === 'idle' ? time.wallMs() : this.#beganAtMs;
-    const deadlineAtMs = intent.deadline ?? beganAtMs + timing.deadlineMs;
-    return { actor: intent.by, why: intent.why, isFinal: false, isNow, deadlineAtMs };
+    return drainOrder({
+      intent: view.intent(),
+      terminatedAtMs: this.#terminatedAtMs,
+      beganAtMs: this.#step.kind === 'idle' ? time.wallMs() : this.#beganAtMs,
+      deadlineMs: timing.deadlineMs,
+    });
   }
 
   /** One look; gives how long to wait for the next. */
-  async #advance(order: Order): Promise<number> {
+  async #advance(order: DrainOrder): Promise<number> {
     const { time, timing } = this.#deps;
+    const untilDeadlineMs = Math.max(0, order.deadlineAtMs - time.wallMs());
     if (this.#step.kind === 'idle') this.#begin(order);
     if (this.#step.kind === 'announced') {
-      const leftMs = this.#step.untilMs - time.monoMs();
+      const leftMs = Math.min(this.#step.untilMs - time.monoMs(), untilDeadlineMs);
       if (leftMs > 0 && !order.isNow && !this.#isUnlisted()) return leftMs;
       this.#to({ kind: 'emptying', zeros: 0 });
     }
     await this.#refuse();
     // An intent's deadline may have passed with calls left; those get the time that SIGTERM grants.
-    if (this.#step.kind === 'empty' && order.isFinal && this.#left?.count !== 0) {
+    if (this.#step.kind === 'empty' && order.isFinal && this.#work.left?.count !== 0) {
       this.#to({ kind: 'emptying', zeros: 0 });
     }
     await this.#count(order);
-    return timing.pollMs;
+    return untilDeadlineMs > 0 ? Math.min(timing.pollMs, untilDeadlineMs) : timing.pollMs;
   }
 
-  #begin(order: Order): void {
+  #begin(order: DrainOrder): void {
     const { status, view, time, timing } = this.#deps;
     const wasUp = status.state === 'up';
     this.#beganAtMs = time.wallMs();
-    this.#firstCount = null;
+    this.#work.reset();
     view.watchApplied();
     const cause = order.isFinal ? 'the agent was asked to end' : `drain: ${order.why}`;
     status.apply('drain', { cause, actor: order.actor, reason: cause });
@@ -171,95 +170,86 @@ export class Drain {
     return status.traceId !== null && isAcknowledged(view, status.traceId, consumers);
   }
 
+  /** Once for each life of the server: a FreeSWITCH that restarted by itself has forgotten it. */
   async #refuse(): Promise<void> {
     const control = this.#deps.control();
-    if (control === null || control === this.#refusedBy) return;
-    this.#asked = control;
+    if (control === null || this.#isRefused(control)) return;
+    const { instanceId } = this.#deps.status;
     try {
       await control.refuseNewWork();
-      this.#refusedBy = control;
+      this.#refusedBy = { control, instanceId };
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
       this.#deps.log.warn({ err }, 'the server does not refuse new work yet, will retry');
     }
   }
 
-  async #count(order: Order): Promise<void> {
-    const { time, timing, metrics, control } = this.#deps;
-    const server = control();
-    if (time.monoMs() >= this.#nextCountMs || server === null) {
+  #isRefused(control: ServerControl): boolean {
+    const { status } = this.#deps;
+    return this.#refusedBy?.control === control && this.#refusedBy.instanceId === status.instanceId;
+  }
+
+  async #count(order: DrainOrder): Promise<void> {
+    const { time, timing, metrics } = this.#deps;
+    const server = this.#deps.control();
+    const isDue = time.monoMs() >= this.#nextCountMs || time.wallMs() >= order.deadlineAtMs;
+    if (isDue || server === null) {
       this.#nextCountMs = time.monoMs() + timing.pollMs;
-      this.#left = await readLeft(server);
-      if (this.#left !== null) {
-        metrics.callsLeft.set(this.#left.count);
-        this.#firstCount ??= { atMs: time.monoMs(), count: this.#left.count };
-      }
+      const left = await this.#work.look(server, time.monoMs());
+      if (left !== null) metrics.callsLeft.set(left.count);
       if (this.#step.kind === 'emptying') {
-        const isZero = this.#left?.count === 0 && (server === null || server === this.#refusedBy);
+        const isZero = left?.count === 0 && (server === null || this.#isRefused(server));
         this.#step = { kind: 'emptying', zeros: isZero ? this.#step.zeros + 1 : 0 };
       }
     }
     this.#settle(order);
   }
 
-  #settle(order: Order): void {
+  #settle(order: DrainOrder): void {
     const { time, status } = this.#deps;
-    const left = this.#left?.text ?? 'an unknown number of calls';
+    const { left } = this.#work;
     if (this.#step.kind === 'emptying') {
       const isOver = time.wallMs() >= order.deadlineAtMs;
-      if (this.#step.zeros >= ZEROS_NEEDED) this.#to({ kind: 'empty', how: 'drained' });
-      else if (order.isNow) this.#to({ kind: 'empty', how: `cut short with ${left} left` });
-      else if (isOver) this.#to({ kind: 'empty', how: `deadline reached with ${left} left` });
+      const fate = `${left?.text ?? 'an unknown number of calls'} ${order.isFinal ? 'cut' : 'left'}`;
+      const cut = left?.count ?? null;
+      if (this.#step.zeros >= ZEROS_NEEDED) this.#to({ kind: 'empty', how: 'drained', cut: 0 });
+      else if (order.isNow) this.#to({ kind: 'empty', how: `told to end now, ${fate}`, cut });
+      else if (isOver) this.#to({ kind: 'empty', how: `the deadline passed, ${fate}`, cut });
     }
     if (this.#step.kind === 'empty' && !order.isFinal) {
       const { how } = this.#step;
-      status.describe(this.#left?.count === 0 ? 'drained, 0 calls left' : how);
+      status.describe(left?.count === 0 ? 'drained, 0 calls left' : how);
     }
   }
 
-  /** Nobody wants the drain any more: takes back what was done so far. */
+  /** Nobody wants the drain any more: takes back what was done so far, also by an earlier agent. */
   async #takeBack(): Promise<number> {
-    if (this.#step.kind === 'idle') return IDLE_LOOK_MS;
     const { status, control, isFit, log, timing, view } = this.#deps;
     const server = control();
-    try {
-      if (server !== null && server === this.#asked) await server.acceptNewWork();
-    } catch (err) {
-      if (!(err instanceof CarnaError)) throw err;
-      log.warn({ err }, 'the server does not accept new work again yet, will retry');
-      return timing.pollMs;
+    const isKnown = view.isFresh() || this.#step.kind !== 'idle'; // Else an intent may stand unseen.
+    if (server?.isRefusing() === true && isKnown) {
+      try {
+        await server.acceptNewWork();
+        log.info('the server accepts new work again');
+      } catch (err) {
+        if (!(err instanceof CarnaError)) throw err;
+        log.warn({ err }, 'the server does not accept new work again yet, will retry');
+        return timing.pollMs;
+      }
     }
+    if (this.#step.kind === 'idle') return IDLE_LOOK_MS;
     this.#refusedBy = null;
-    this.#asked = null;
-    if (this.#terminatedAtMs !== null || view.intent() !== null) return 0; // Wanted again meanwhile.
+    if (this.#want() !== null) return 0; // Wanted again meanwhile.
     const why = { cause: 'the drain was taken back', actor: this.#order?.actor ?? 'agent' };
     if (isFit()) status.apply('undrain', { ...why, reason: 'up' });
     else status.apply('undrainUnfit', why);
-    this.#left = null;
+    this.#work.reset();
     this.#to({ kind: 'idle' });
     return IDLE_LOOK_MS;
   }
 
-  #rate(): number | null {
-    if (this.#firstCount === null || this.#left === null) return null;
-    const seconds = (this.#deps.time.monoMs() - this.#firstCount.atMs) / 1_000;
-    if (seconds <= 0) return null;
-    return Math.max(0, (this.#firstCount.count - this.#left.count) / seconds);
-  }
-
   #to(step: Step): void {
     this.#step = step;
-    this.#deps.log.info({ step, left: this.#left?.text ?? null }, 'drain step');
-  }
-}
-
-/** Nothing is left on a server that does not run; null when a running one does not say. */
-async function readLeft(server: ServerControl | null): Promise<WorkLeft | null> {
-  if (server === null) return { count: 0, text: 'no server' };
-  try {
-    return await server.countLeft();
-  } catch (err) {
-    if (err instanceof CarnaError) return null;
-    throw err;
+    this.#deps.log.info({ step, left: this.#work.left?.text ?? null }, 'drain step');
   }
 }

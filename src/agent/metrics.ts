@@ -16,6 +16,10 @@ export interface AgentMetrics {
   readonly appliedGeneration: GaugeHandle;
   readonly drift: GaugeHandle;
   readonly callsLeft: GaugeHandle;
+  readonly checkSeconds: HistogramHandle;
+  readonly checkOk: GaugeHandle;
+  readonly load: GaugeHandle;
+  readonly quarantined: GaugeHandle;
 }
 
 /** Registers them; call once per registry. */
@@ -51,6 +55,26 @@ export function agentMetrics(metrics: Metrics): AgentMetrics {
       'Generation proven by read-back.',
     ),
     drift: metrics.gauge('carna_agent_drift', '1 while the live list differs from the table.'),
+    checkSeconds: metrics.histogram(
+      'carna_agent_check_seconds',
+      'How long the answer to one question took.',
+      LATENCY_BUCKETS,
+      ['check'],
+    ),
+    checkOk: metrics.gauge(
+      'carna_agent_check_ok',
+      '1 when the last answer to the question was good, 0 when it was not.',
+      ['check'],
+    ),
+    load: metrics.gauge(
+      'carna_agent_load',
+      'What the SIP server says of its load: sessions, limit, ratePerSecond, idleCpuPercent, memoryUsedShare.',
+      ['figure'],
+    ),
+    quarantined: metrics.gauge(
+      'carna_agent_quarantined',
+      '1 while the node is kept down because it flaps.',
+    ),
     callsLeft: metrics.gauge('carna_agent_drain_calls_left', 'Calls left while draining.'),
   };
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { LifecycleEvent, LifecycleState } from '../topology/lifecycle.js';
 import { nextState } from '../topology/lifecycle.js';
-import type { ChangeTrace, NodeRecord } from '../topology/node.js';
+import type { ChangeTrace, LoadClass, NodeRecord } from '../topology/node.js';
 import { NODE_STATES } from '../topology/node.js';
 import type { AgentMetrics } from './metrics.js';
 import type { NodePublication, Timekeeper } from './ports.js';
@@ -9,7 +9,7 @@ import type { NodePublication, Timekeeper } from './ports.js';
 /** What of a node's record does not change while its agent lives. */
 export type NodeIdentity = Omit<
   NodeRecord,
-  'schema' | 'instanceId' | 'state' | 'reason' | 'since' | 'trace'
+  'schema' | 'instanceId' | 'state' | 'reason' | 'since' | 'loadClass' | 'trace'
 >;
 
 /** Why a state changes; becomes the record's reason and its trace. */
@@ -43,6 +43,8 @@ export class NodeStatus {
   readonly #deps: NodeStatusDeps;
   #state: LifecycleState = 'starting';
   #instanceId: string;
+  #loadClass: LoadClass = 'normal';
+  #maxSessions: number;
   #reason = 'starting';
   #since: number;
   #trace: ChangeTrace | null = null;
@@ -51,6 +53,7 @@ export class NodeStatus {
     this.#identity = identity;
     this.#deps = deps;
     this.#instanceId = deps.newId();
+    this.#maxSessions = identity.maxSessions;
     this.#since = deps.time.wallMs();
   }
 
@@ -76,9 +79,14 @@ export class NodeStatus {
     return this.#trace?.id ?? null;
   }
 
-  /** Says that the node is starting: a record of an earlier agent is history from here on. */
-  announce(): void {
-    this.#publish('gone', { cause: 'the agent started', reason: 'starting' });
+  /**
+   * Says that the node is starting: a record of an earlier agent is history from here on. `instanceId` is
+   * that of a server which was taken over, null when there is none.
+   */
+  announce(instanceId: string | null): void {
+    if (instanceId !== null) this.#instanceId = instanceId;
+    const cause = instanceId === null ? 'the agent started' : 'the agent started, its server runs';
+    if (this.#state === 'starting') this.#publish('gone', { cause, reason: 'starting' });
     this.#measure();
   }
 
@@ -112,6 +120,17 @@ export class NodeStatus {
     this.#send(this.#trace);
   }
 
+  /**
+   * Publishes another load class or capacity (in calls, 0 = unknown); the same ones cost nothing. A node that
+   * takes no calls tells them with its next change.
+   */
+  setLoad(loadClass: LoadClass, maxSessions: number): void {
+    if (loadClass === this.#loadClass && maxSessions === this.#maxSessions) return;
+    this.#loadClass = loadClass;
+    this.#maxSessions = maxSessions;
+    if (this.#trace !== null && this.#state === 'up') this.#send(this.#trace);
+  }
+
   #measure(): void {
     for (const state of [...NODE_STATES, 'gone']) {
       this.#deps.metrics.state.set(state === this.#state ? 1 : 0, { state });
@@ -139,6 +158,8 @@ export class NodeStatus {
       schema: 1,
       ...this.#identity,
       instanceId: this.#instanceId,
+      loadClass: this.#loadClass,
+      maxSessions: this.#maxSessions,
       state: this.#state,
       reason: this.#reason,
       since: this.#since,

@@ -2,11 +2,12 @@ import type { Logger } from 'pino';
 import type { NodeRecord } from '../topology/node.js';
 import type { Wiring } from '../topology/wiring.js';
 import { setsConsumedBy } from '../topology/wiring.js';
+import { CarnaError, messageOf } from '../util/errors.js';
 import { runGroup } from '../util/lifecycle.js';
 import { describeAcknowledged } from './acknowledgement.js';
 import type { ApplierTiming } from './applier.js';
 import { Applier } from './applier.js';
-import type { DrainProgress } from './drain.js';
+import type { DrainEnd, DrainProgress } from './drain.js';
 import { Drain } from './drain.js';
 import { isAcknowledged, rolesListing } from './listing.js';
 import type { AgentMetrics } from './metrics.js';
@@ -21,6 +22,7 @@ import type {
   Timekeeper,
 } from './ports.js';
 import type { ServerRuntime } from './runtime/runtime.js';
+import type { ServerReport } from './server-report.js';
 import type { OpenControl } from './servers/server.js';
 import { Supervisor } from './supervisor.js';
 import type { AgentTiming } from './timing.js';
@@ -49,7 +51,7 @@ export interface AgentDeps {
 }
 
 /** Body of /healthz: about the pair agent + server; stays healthy while draining. */
-export interface AgentHealth {
+export interface AgentHealth extends ServerReport {
   readonly isHealthy: boolean;
   readonly nodeId: string;
   readonly state: NodeRecord['state'] | 'gone';
@@ -60,7 +62,6 @@ export interface AgentHealth {
   readonly registry: string;
   /** On the server by its last good probe; null when that does not tell. */
   readonly calls: number | null;
-  readonly supervisor: object;
   /** What this Kamailio was proven to run; null for a server without destination sets. */
   readonly applied: string | null;
   readonly drain: DrainProgress | null;
@@ -96,6 +97,7 @@ export function createAgent(deps: AgentDeps): Agent {
     openControl: deps.openControl,
     status,
     applier,
+    maxSessions: deps.identity.maxSessions,
     time,
     timing: deps.timing,
     metrics,
@@ -112,6 +114,7 @@ export function createAgent(deps: AgentDeps): Agent {
     metrics,
     log,
   });
+  supervisor.onControl(() => drain.wake());
   let readyTrace: string | null = null;
   return {
     run: (term) => runAgent({ ...deps, log }, { status, applier, supervisor, drain }, term),
@@ -125,7 +128,7 @@ export function createAgent(deps: AgentDeps): Agent {
       instanceId: status.instanceId,
       registry: deps.registryState(),
       calls: supervisor.calls,
-      supervisor: supervisor.report(),
+      ...supervisor.report(),
       applied: applier === null ? null : describeAcknowledged(applier.acknowledged),
       drain: drain.progress(),
     }),
@@ -152,7 +155,6 @@ async function runAgent(deps: AgentDeps, parts: Parts, term: AbortSignal): Promi
   term.addEventListener('abort', onTerm);
   if (term.aborted) onTerm();
   deps.view.watchApplied();
-  status.announce();
   const never = new AbortController();
   try {
     await runGroup(
@@ -160,23 +162,40 @@ async function runAgent(deps: AgentDeps, parts: Parts, term: AbortSignal): Promi
         (signal) => supervisor.run(signal),
         ...(applier === null ? [] : [(signal: AbortSignal) => applier.run(signal)]),
         async (signal) => {
-          const how = await drain.run(signal);
-          if (how !== null) await sayGoodbye(deps, status, how);
+          const end = await drain.run(signal);
+          if (end === null) return;
+          await sayGoodbye(deps, status, end);
+          supervisor.stopServer(end.isEmpty ? 'in its own way' : 'at once');
+          await untilAborted(signal); // The group ends with the supervisor, when the server has stopped.
         },
       ],
       never.signal,
     );
+    await withdraw(deps, status, 'the agent ends');
+  } catch (err) {
+    // After a failure that nobody expected the server goes on, and the next agent takes it over: no goodbye.
+    if (isExpected(err)) await withdraw(deps, status, messageOf(err));
+    throw err;
   } finally {
     term.removeEventListener('abort', onTerm);
-    await withdraw(deps, status, 'the agent ends');
   }
 }
 
+function isExpected(err: unknown): boolean {
+  if (err instanceof AggregateError) return err.errors.every(isExpected);
+  return err instanceof CarnaError;
+}
+
 /** `down` first: a reader that sees the znode vanish without it would have to suspect a crash. */
-async function sayGoodbye(deps: AgentDeps, status: NodeStatus, how: string): Promise<void> {
+async function sayGoodbye(deps: AgentDeps, status: NodeStatus, { how }: DrainEnd): Promise<void> {
   status.apply('drained', { cause: how, actor: 'SIGTERM' });
   await settle(deps);
   await withdraw(deps, status, how);
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 
 async function withdraw(deps: AgentDeps, status: NodeStatus, cause: string): Promise<void> {

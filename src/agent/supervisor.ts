@@ -1,16 +1,15 @@
 import type { Logger } from 'pino';
-import type { Health } from '../topology/health.js';
-import { INITIAL_HEALTH, judge } from '../topology/health.js';
 import { messageOf, ServerStartError } from '../util/errors.js';
 import type { Applier } from './applier.js';
-import type { ProbeResult } from './checks/probe.js';
-import { verdictOf } from './checks/probe.js';
+import { Comeback } from './comeback.js';
+import { FlapGuard } from './flap-guard.js';
+import { HealthWatch } from './health-watch.js';
 import type { AgentMetrics } from './metrics.js';
 import type { NodeStatus } from './node-status.js';
-import type { Bell, Timekeeper } from './ports.js';
-import { RestartPace } from './restart-pace.js';
+import type { Timekeeper } from './ports.js';
 import type { RunningServer, ServerExit, ServerRuntime } from './runtime/runtime.js';
 import type { OpenControl, ServerControl } from './servers/server.js';
+import type { ServerReport } from './server-report.js';
 import type { AgentTiming } from './timing.js';
 
 export interface SupervisorDeps {
@@ -19,27 +18,52 @@ export interface SupervisorDeps {
   readonly status: NodeStatus;
   /** null for a server that consumes no destination set. */
   readonly applier: Applier | null;
+  /** The node's own setting; 0 = unknown. */
+  readonly maxSessions: number;
   readonly time: Timekeeper;
   readonly timing: AgentTiming;
   readonly metrics: AgentMetrics;
   readonly log: Logger;
 }
 
-/** Keeps the server running: start, watch, judge, tell its state, start again. */
+/** How the server is to be stopped: with calls left its own way would wait for them. */
+export type StopManner = 'in its own way' | 'at once';
+
+/**
+ * Keeps the server running: take over or start, watch, judge, tell its state, start again.
+ *
+ * It stops the server only when told to (`stopServer`): an agent that ends for any other reason leaves it
+ * to its successor, with every call on it.
+ */
 export class Supervisor {
   readonly #deps: SupervisorDeps;
-  readonly #pace: RestartPace;
+  readonly #comeback: Comeback;
+  readonly #watch: HealthWatch;
+  readonly #flaps: FlapGuard;
   #server: RunningServer | null = null;
   #control: ServerControl | null = null;
-  #health: Health = INITIAL_HEALTH;
-  #last: ProbeResult | null = null;
   #lastExit: string | null = null;
   #starts = 0;
   #fitSinceMs: number | null = null;
+  #onControl: () => void = () => undefined;
+  readonly #stopping = new AbortController();
+  #manner: StopManner = 'in its own way';
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps;
-    this.#pace = new RestartPace(deps.timing.restart, deps.time.random);
+    const { time, timing, metrics, maxSessions, status } = deps;
+    this.#comeback = new Comeback(deps);
+    this.#flaps = new FlapGuard(timing.flap, status, time, metrics, deps.log);
+    this.#watch = new HealthWatch({
+      time,
+      probe: timing.probe,
+      load: timing.load,
+      maxSessions,
+      metrics,
+      onAnswer: () => deps.applier?.wake(),
+      onOwnRestart: () => this.#noteOwnRestart(),
+      onJudged: () => this.#tell(),
+    });
     deps.applier?.onProven(() => this.#tell());
   }
 
@@ -48,63 +72,90 @@ export class Supervisor {
     return this.#control;
   }
 
-  /** True when it may take calls: checks succeed and, beside a Kamailio, its list is proven. */
+  /** Called whenever another control stands. */
+  onControl(listener: () => void): void {
+    this.#onControl = listener;
+  }
+
+  /** True when it may take calls: checks succeed, it refuses none and, beside a Kamailio, its list is proven. */
   get isFit(): boolean {
     const isListProven = this.#deps.applier === null || this.#deps.applier.isProven;
-    return this.#server !== null && this.#health.isUp && isListProven;
+    const isRefusing = this.#control === null || this.#control.isRefusing();
+    return this.#watch.health.isUp && isListProven && !isRefusing;
   }
 
   /** Calls on the server by its last good probe; null when that did not tell. */
   get calls(): number | null {
-    return this.#last?.kind === 'ok' ? (this.#last.calls ?? null) : null;
+    const { last } = this.#watch;
+    return last?.kind === 'ok' ? (last.calls ?? null) : null;
   }
 
   /** For /healthz. */
-  report(): object {
+  report(): ServerReport {
+    const server = this.#server;
+    const { health, last, evidence, sample, loadClass } = this.#watch;
+    const notes = [server?.note ?? null, last?.kind === 'ok' ? last.note : null];
     return {
-      server: { pid: this.#server?.pid ?? null, starts: this.#starts, lastExit: this.#lastExit },
-      checks: { isUp: this.#health.isUp, streak: this.#health.streak, last: this.#last },
+      server: {
+        name: server?.name ?? null,
+        pid: server?.pid ?? null,
+        isAdopted: server?.isAdopted ?? false,
+        starts: this.#starts,
+        lastExit: this.#lastExit,
+      },
+      health: { ...health, last: last?.kind ?? null },
+      notes: notes.filter((note) => note !== null),
+      checks: evidence,
+      load: { class: loadClass, ...sample },
+      quarantine: this.#flaps.report(),
     };
   }
 
+  /** Stops the server, and with it `run`. The first call counts. */
+  stopServer(manner: StopManner): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#manner = manner;
+    this.#stopping.abort();
+  }
+
   /**
-   * Runs until `signal` aborts, then stops the server and resolves when nothing of it is left.
-   * Throws CrashLoopError; ServerStartError when the last server cannot be cleared away.
+   * Runs until `stopServer`, then resolves when nothing of the server is left; or until `signal` aborts,
+   * leaving it as it is. Throws CrashLoopError, MissingPartError; ServerStartError when the last server
+   * cannot be cleared away.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { runtime, time, log } = this.#deps;
-    let adopted = await runtime.adopt();
-    while (!signal.aborted) {
-      const cause = await this.#liveOnce(adopted, signal);
-      adopted = null;
-      if (signal.aborted) return;
-      const endedMs = time.monoMs();
-      const upMs = this.#fitSinceMs === null ? 0 : Math.max(1, endedMs - this.#fitSinceMs);
-      const pauseMs = this.#pace.pauseAfter({ endedMs, upMs, cause });
-      log.warn({ cause, pauseMs: Math.round(pauseMs) }, 'the server ended, starting it again');
-      await time.wait(pauseMs, signal);
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    const both = [signal, this.#stopping.signal];
+    for (const one of both) one.addEventListener('abort', end);
+    if (both.some((one) => one.aborted)) end();
+    try {
+      await this.#keepRunning(over.signal, signal);
+    } finally {
+      for (const one of both) one.removeEventListener('abort', end);
     }
   }
 
-  /** One life, from start to cleared away; gives the cause of its end. */
-  async #liveOnce(adopted: RunningServer | null, signal: AbortSignal): Promise<string> {
-    const { runtime, openControl, status, applier, time, metrics } = this.#deps;
-    this.#fitSinceMs = null;
-    let server: RunningServer;
-    try {
-      server =
-        adopted ?? (await runtime.start(status.newInstanceId(), (text) => status.describe(text)));
-    } catch (err) {
-      if (!(err instanceof ServerStartError)) throw err;
-      const cause = `it could not be started: ${messageOf(err)}`;
-      if (status.state !== 'gone') status.apply('exited', { cause });
-      return messageOf(err);
+  async #keepRunning(over: AbortSignal, left: AbortSignal): Promise<void> {
+    let adopted = await this.#comeback.adopt(over);
+    this.#deps.status.announce(adopted?.instanceId ?? null);
+    while (!over.aborted || adopted !== null) {
+      const cause = await this.#liveOnce(adopted, left);
+      adopted = null;
+      if (over.aborted) return;
+      await this.#comeback.pauseAfter(cause, this.#fitSinceMs, over);
     }
-    this.#starts += 1;
-    metrics.serverStarts.inc();
+  }
+
+  /** One life, from start to cleared away; gives the cause of its end. `left` leaves the server running. */
+  async #liveOnce(adopted: RunningServer | null, left: AbortSignal): Promise<string> {
+    const { openControl, status, applier, time } = this.#deps;
+    this.#fitSinceMs = null;
+    const server = adopted ?? (await this.#start());
+    if (typeof server === 'string') return server;
     const over = new AbortController();
     const exited = server.exited.then((exit) => {
-      this.#noteExit(exit, signal.aborted);
+      this.#noteExit(exit);
       over.abort();
       return exit;
     });
@@ -114,91 +165,106 @@ export class Supervisor {
     this.#server = server;
     this.#control = control;
     applier?.serverStarted();
+    this.#onControl();
     const stopIt = (): void => void this.#stop(server, control);
-    signal.addEventListener('abort', stopIt);
-    if (signal.aborted) stopIt();
+    const leave = (): void => over.abort();
+    const stopping = this.#stopping.signal;
+    stopping.addEventListener('abort', stopIt);
+    left.addEventListener('abort', leave);
+    if (stopping.aborted) stopIt();
+    if (left.aborted) leave();
     try {
-      await this.#watch(control, bell, over.signal);
+      await this.#watch.run(control, bell, over.signal);
+      if (left.aborted && !stopping.aborted) return 'it was left running';
       return (await exited).cause;
     } finally {
-      signal.removeEventListener('abort', stopIt);
+      stopping.removeEventListener('abort', stopIt);
+      left.removeEventListener('abort', leave);
       await control.close();
-      await server.cleared;
+      if (stopping.aborted || !left.aborted) await server.cleared;
+    }
+  }
+
+  /** The server, or why there is none. */
+  async #start(): Promise<RunningServer | string> {
+    const { runtime, status, metrics } = this.#deps;
+    try {
+      const server = await runtime.start(status.newInstanceId(), (text) => status.describe(text));
+      this.#starts += 1;
+      metrics.serverStarts.inc();
+      return server;
+    } catch (err) {
+      if (!(err instanceof ServerStartError)) throw err;
+      const cause = runtime.isObserver
+        ? messageOf(err)
+        : `it could not be started: ${messageOf(err)}`;
+      if (status.state === 'down') status.describe(cause);
+      else if (status.state !== 'gone') status.apply('exited', { cause });
+      return messageOf(err);
     }
   }
 
   /** First of all the news goes out; everything else can wait. */
-  #noteExit(exit: ServerExit, wasWanted: boolean): void {
+  #noteExit(exit: ServerExit): void {
     this.#server = null;
     this.#control = null;
-    this.#health = INITIAL_HEALTH;
-    this.#last = null;
     this.#lastExit = exit.cause;
-    if (wasWanted) return;
+    const wasWanted = this.#stopping.signal.aborted;
     const { status, applier, metrics } = this.#deps;
-    if (status.state !== 'gone') {
+    if (!wasWanted && status.state !== 'gone') {
+      const wasUp = status.state === 'up';
       status.apply('exited', { cause: exit.cause, noticedAtMs: exit.noticedAtMs });
+      if (wasUp) this.#flaps.noteChange();
     }
+    this.#watch.reset();
+    if (wasWanted) return;
     applier?.serverExited();
     metrics.serverExits.inc();
-  }
-
-  async #watch(control: ServerControl, bell: Bell, over: AbortSignal): Promise<void> {
-    const { time, metrics } = this.#deps;
-    const probe = this.#deps.timing.probe;
-    let lifeId: string | null = null;
-    let notUpSinceMs = time.monoMs();
-    let hasAnswered = false;
-    let isSoon = true;
-    while (!over.aborted) {
-      const result = await control.probe(isSoon ? probe.fastDeadlineMs : probe.deadlineMs);
-      if (over.aborted) return;
-      metrics.probes.inc({ result: result.kind });
-      metrics.probeSeconds.observe(result.latencyMs / 1_000);
-      if (result.kind === 'ok' && result.lifeId !== null) {
-        if (lifeId !== null && lifeId !== result.lifeId) this.#noteOwnRestart();
-        lifeId = result.lifeId;
-      }
-      if (result.kind === 'ok' && !hasAnswered) {
-        hasAnswered = true;
-        this.#deps.applier?.wake();
-      }
-      this.#last = result;
-      this.#health = judge(this.#health, verdictOf(result), probe.limits);
-      this.#tell();
-      if (this.#health.isUp) notUpSinceMs = time.monoMs();
-      isSoon = !this.#health.isUp && time.monoMs() - notUpSinceMs < probe.fastForMs;
-      const pauseMs = probe.intervalMs * (0.9 + 0.2 * time.random());
-      await bell.wait(isSoon ? probe.fastMs : pauseMs, over);
-    }
   }
 
   /** Same process or address, another life: nothing known of the former one holds. */
   #noteOwnRestart(): void {
     const { status, applier } = this.#deps;
-    this.#health = INITIAL_HEALTH;
     status.beginInstance(status.newInstanceId());
-    if (status.state === 'up') status.apply('failed', { cause: 'it restarted by itself' });
+    if (status.state === 'up') {
+      status.apply('failed', { cause: 'it restarted by itself' });
+      this.#flaps.noteChange();
+    }
     applier?.serverExited();
     applier?.serverStarted();
+    this.#onControl();
   }
 
   /** Says what changed, if anything did. A draining node stays draining whatever the checks say. */
   #tell(): void {
     const { status, time } = this.#deps;
+    if (this.#server === null) return;
+    status.setLoad(this.#watch.loadClass, this.#watch.capacity);
     if (this.isFit) this.#fitSinceMs ??= time.monoMs();
     if (this.isFit && (status.state === 'starting' || status.state === 'down')) {
-      status.apply('healthy', { cause: 'its checks succeed', reason: 'up' });
-    } else if (!this.#health.isUp && this.#server !== null && status.state === 'up') {
-      const reason = this.#last?.kind === 'fail' ? this.#last.reason : 'its checks fail';
+      if (this.#flaps.mayRise()) this.#rise();
+    } else if (!this.#watch.health.isUp && status.state === 'up') {
+      const { last } = this.#watch;
+      const reason = last?.kind === 'fail' ? last.reason : 'its checks fail';
       status.apply('failed', { cause: reason });
+      this.#flaps.noteChange();
     }
+  }
+
+  #rise(): void {
+    const { status } = this.#deps;
+    const wasDown = status.state === 'down';
+    const isTakenOver = !wasDown && this.#server?.isAdopted === true;
+    const cause = isTakenOver ? 'another agent took it over' : 'its checks succeed';
+    status.apply('healthy', { cause, reason: 'up' });
+    if (wasDown) this.#flaps.noteChange();
   }
 
   async #stop(server: RunningServer, control: ServerControl): Promise<void> {
     const { termMs } = this.#deps.timing.stop;
+    const gracefulMs = this.#manner === 'at once' ? 0 : control.gracefulMs;
     await server
-      .stop({ graceful: () => control.shutDown(), gracefulMs: control.gracefulMs, termMs })
+      .stop({ graceful: () => control.shutDown(), gracefulMs, termMs })
       .catch((err: unknown) => this.#deps.log.error({ err }, 'the server did not stop cleanly'));
   }
 }

@@ -1,11 +1,15 @@
 import type { HealthLimits } from '../topology/health.js';
 import { DEFAULT_HEALTH_LIMITS } from '../topology/health.js';
+import type { LoadLimits } from '../topology/load.js';
+import { DEFAULT_LOAD_LIMITS } from '../topology/load.js';
+import type { QuarantineLimits } from '../topology/quarantine.js';
+import { DEFAULT_QUARANTINE_LIMITS } from '../topology/quarantine.js';
 import type { BackoffLimits } from '../util/backoff.js';
 
 export interface ProbeTiming {
   /** One probe of all signals. */
   readonly deadlineMs: number;
-  /** Between probes of a node that is up; a tenth more or less by chance. */
+  /** From one probe to the next of a node that is up; up to a tenth less by chance. */
   readonly intervalMs: number;
   /** Between probes of one that is to come up soon. */
   readonly fastMs: number;
@@ -43,6 +47,8 @@ export interface StopTiming {
 
 export interface AgentTiming {
   readonly probe: ProbeTiming;
+  readonly load: LoadLimits;
+  readonly flap: QuarantineLimits;
   readonly restart: RestartTiming;
   readonly drain: DrainTiming;
   readonly stop: StopTiming;
@@ -50,13 +56,16 @@ export interface AgentTiming {
 
 export const DEFAULT_AGENT_TIMING: AgentTiming = {
   probe: {
-    deadlineMs: 1_000,
+    // Below the interval: three failures in a row are found within three intervals and a second.
+    deadlineMs: 800,
     intervalMs: 1_000,
     fastMs: 50,
     fastDeadlineMs: 200,
     fastForMs: 30_000,
     limits: DEFAULT_HEALTH_LIMITS,
   },
+  load: DEFAULT_LOAD_LIMITS,
+  flap: DEFAULT_QUARANTINE_LIMITS,
   restart: {
     backoff: { minMs: 100, maxMs: 10_000 },
     stableMs: 10_000,

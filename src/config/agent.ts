@@ -155,8 +155,16 @@ export const AGENT_VARIABLES = {
     expected: 'a whole number from 0 to 1000000',
     meaning: 'calls that the node can carry; 0 = unknown',
   }),
-  checkIntervalMs: milliseconds('CARNA_CHECK_INTERVAL_MS', '1000', 'pause between health checks'),
-  checkTimeoutMs: milliseconds('CARNA_CHECK_TIMEOUT_MS', '1000', 'deadline of each check'),
+  checkIntervalMs: milliseconds(
+    'CARNA_CHECK_INTERVAL_MS',
+    '1000',
+    'from the begin of one health check to the next',
+  ),
+  checkTimeoutMs: milliseconds(
+    'CARNA_CHECK_TIMEOUT_MS',
+    '800',
+    'deadline of each check; below the interval, a server that hangs is found in interval × fall + 1 s',
+  ),
   rise: withDefault('CARNA_RISE', '2', wholeNumber(1, 100), {
     expected: 'a whole number from 1 to 100',
     meaning: 'good checks in a row that make a node up',
@@ -176,13 +184,13 @@ export const AGENT_VARIABLES = {
     '60000',
     'first quarantine; each further one lasts twice as long, up to 32 times',
   ),
-  loadBusyPercent: withDefault('CARNA_LOAD_BUSY_PERCENT', '70', wholeNumber(1, 100), {
+  loadBusyPercent: withDefault('CARNA_LOAD_BUSY_PERCENT', '80', wholeNumber(1, 100), {
     expected: 'a whole number from 1 to 100',
-    meaning: 'share of its sessions or memory from which a node is busy; normal again 10 below',
+    meaning: 'share of its sessions or memory from which a node is busy; normal again 5 below',
   }),
   loadFullPercent: withDefault('CARNA_LOAD_FULL_PERCENT', '95', wholeNumber(1, 100), {
     expected: 'a whole number from 1 to 100',
-    meaning: 'share from which it is full; busy again 10 below',
+    meaning: 'share from which it is full; busy again 5 below',
   }),
   restartMinMs: milliseconds('CARNA_RESTART_MIN_MS', '200', 'first pause before a restart'),
   restartMaxMs: milliseconds('CARNA_RESTART_MAX_MS', '30000', 'longest pause before a restart'),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DrainProgress } from '../../src/agent/drain.js';
 import { AgentBench } from './support/agent-bench.js';
+import { FakeServer } from './support/fakes.js';
 
 function progress(bench: AgentBench): DrainProgress | null {
   return bench.agent.health().drain;
@@ -80,7 +81,7 @@ test('the deadline ends it with calls left, and says so', async () => {
   assert.equal(bench.isOver, false);
   await bench.time.advance(3_000);
   assert.equal(bench.isOver, true);
-  assert.equal(bench.nodes.history.at(-2)?.reason, 'deadline reached with 2 calls left');
+  assert.equal(bench.nodes.history.at(-2)?.reason, 'the deadline passed, 2 calls cut');
 });
 
 test('a server that does not say how many calls it has is given the whole time', async () => {
@@ -158,14 +159,14 @@ test('now = true cuts it short', async () => {
   bench.view.want({ now: true });
   await bench.time.advance(1_000);
   assert.equal(bench.isOver, true);
-  assert.equal(bench.nodes.history.at(-2)?.reason, 'cut short with 5 calls left');
+  assert.equal(bench.nodes.history.at(-2)?.reason, 'told to end now, 5 calls cut');
 });
 
 test('SIGTERM after an intent whose deadline passed gives the calls left their time', async () => {
   const bench = await busy(2);
   bench.view.want({ deadline: bench.time.wallMs() + 5_000 });
   await bench.time.advance(30_000);
-  assert.equal(bench.record.reason, 'deadline reached with 2 calls left');
+  assert.equal(bench.record.reason, 'the deadline passed, 2 calls left');
   bench.term.abort();
   await bench.time.advance(30_000);
   assert.equal(bench.isOver, false);
@@ -218,4 +219,67 @@ test('without ZooKeeper nothing restarts and the drain still ends', async () => 
   bench.term.abort();
   await bench.time.advance(15_000);
   assert.equal(bench.isOver, true);
+});
+
+test('calls that outlive the deadline are counted, and the server is not asked to wait for them', async () => {
+  const bench = await busy(3);
+  bench.runtime.server.gracefulMs = 8_000;
+  bench.term.abort();
+  await bench.time.advance(0);
+  await bench.listed(2);
+  await bench.time.advance(599_990);
+  assert.equal(progress(bench)?.cut, null);
+  await bench.time.advance(20);
+  assert.equal(bench.nodes.history[3]?.reason, 'the deadline passed, 3 calls cut');
+  assert.equal(bench.runtime.server.stopped?.gracefulMs, 0);
+  assert.equal(bench.isOver, true);
+});
+
+test('a deadline that passes while consumers are still waited for ends the waiting', async () => {
+  const bench = await busy(3);
+  bench.view.want({ deadline: bench.time.wallMs() + 2_000 });
+  await bench.time.advance(1_900);
+  assert.equal(progress(bench)?.step, 'announced');
+  await bench.time.advance(200);
+  assert.equal(progress(bench)?.step, 'empty');
+  assert.equal(progress(bench)?.cut, 3);
+  assert.equal(bench.record.reason, 'the deadline passed, 3 calls left');
+  await bench.stop();
+});
+
+test('a server that restarts by itself during a drain is made to refuse again', async () => {
+  const bench = await busy(1);
+  const { server } = bench.runtime;
+  server.result = { kind: 'ok', latencyMs: 1, note: null, lifeId: 'one' };
+  await bench.time.advance(1_000);
+  bench.view.want({});
+  await bench.time.advance(0);
+  await bench.listed(2);
+  assert.equal(server.refusing, true);
+  server.refusing = false;
+  server.result = { kind: 'ok', latencyMs: 1, note: null, lifeId: 'two' };
+  await bench.time.advance(2_000);
+  assert.equal(server.refusing, true);
+  assert.equal(bench.record.state, 'draining');
+  await bench.stop();
+});
+
+test('a server that an earlier agent made refuse accepts again when nobody wants a drain, and only then is up', async () => {
+  const server = new FakeServer(812, 'life-one');
+  server.isAdopted = true;
+  server.refusing = true;
+  const bench = new AgentBench('media', null, {}, ({ runtime, view }) => {
+    runtime.running = server;
+    view.fresh = false;
+  });
+  await bench.time.advance(5_000);
+  assert.equal(bench.states(), 'starting');
+  assert.equal(server.refusing, true, 'an intent may stand that is not seen yet');
+  bench.view.fresh = true;
+  bench.view.changed();
+  await bench.time.advance(100);
+  assert.equal(server.refusing, false);
+  await bench.time.advance(2_000);
+  assert.equal(bench.states(), 'starting up');
+  await bench.stop();
 });

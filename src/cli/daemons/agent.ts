@@ -126,7 +126,6 @@ function identityOf(config: AgentConfig): NodeIdentity {
     })),
     weight: config.weight,
     maxSessions: config.maxSessions,
-    loadClass: 'normal',
     marathon: config.marathon,
     agent: { version: packageVersion(), http: `${config.httpHost}:${config.httpPort}` },
   };
@@ -157,6 +156,17 @@ function timingOf(config: AgentConfig): AgentDeps['timing'] {
       deadlineMs: config.checkTimeoutMs,
       intervalMs: config.checkIntervalMs,
       limits: { rise: config.rise, fall: config.fall },
+    },
+    load: {
+      ...defaults.load,
+      busyShare: config.loadBusyPercent / 100,
+      fullShare: config.loadFullPercent / 100,
+    },
+    flap: {
+      changes: config.flapChanges,
+      windowMs: config.flapWindowMs,
+      holdMs: config.quarantineMs,
+      maxHoldMs: 32 * config.quarantineMs,
     },
     restart: {
       ...defaults.restart,

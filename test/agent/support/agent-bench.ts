@@ -2,6 +2,7 @@ import { agentMetrics } from '../../../src/agent/metrics.js';
 import { DEFAULT_APPLIER_TIMING } from '../../../src/agent/applier.js';
 import type { Agent } from '../../../src/agent/run-agent.js';
 import { createAgent } from '../../../src/agent/run-agent.js';
+import type { AgentTiming } from '../../../src/agent/timing.js';
 import { DEFAULT_AGENT_TIMING } from '../../../src/agent/timing.js';
 import { createMetrics } from '../../../src/http/metrics.js';
 import type { AppliedRecord, NodeRecord, Role } from '../../../src/topology/node.js';
@@ -22,8 +23,15 @@ export class AgentBench {
   readonly end: Promise<unknown>;
   isOver = false;
 
-  constructor(role: Role = 'media', kamailio: FakeKamailio | null = null) {
+  /** `prepare` sees the bench before its agent runs. */
+  constructor(
+    role: Role = 'media',
+    kamailio: FakeKamailio | null = null,
+    timing: Partial<AgentTiming> = {},
+    prepare: (bench: AgentBench) => void = () => undefined,
+  ) {
     let ids = 0;
+    prepare(this);
     const { runtime, view, nodes: publication, time } = this;
     this.agent = createAgent({
       identity: {
@@ -34,7 +42,6 @@ export class AgentBench {
         sip: [{ transport: 'udp', host: '127.0.0.1', port: 5060 }],
         weight: 50,
         maxSessions: 0,
-        loadClass: 'normal',
         marathon: null,
         agent: { version: '0', http: null },
       },
@@ -50,7 +57,7 @@ export class AgentBench {
       view,
       registryState: () => 'connected',
       time,
-      timing: { ...DEFAULT_AGENT_TIMING, applier: DEFAULT_APPLIER_TIMING },
+      timing: { ...DEFAULT_AGENT_TIMING, ...timing, applier: DEFAULT_APPLIER_TIMING },
       newId: () => `id-${String(++ids).padStart(6, '0')}`,
       metrics: agentMetrics(createMetrics()),
       log: silentLog,

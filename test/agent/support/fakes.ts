@@ -55,8 +55,9 @@ export class FakeView implements AgentView {
   applied(): ReadonlyMap<string, AppliedRecord> {
     return this.acks;
   }
+  fresh = true;
   isFresh(): boolean {
-    return true;
+    return this.fresh;
   }
   watchApplied(): void {
     this.isWatching = true;
@@ -173,11 +174,14 @@ export class FakeRuntime implements ServerRuntime {
     return last;
   }
 
-  readonly isObserver: boolean = false;
+  isObserver = false;
+  /** So often `adopt` cannot tell. */
+  adoptFails = 0;
   /** The server that `adopt` finds. */
   running: FakeServer | null = null;
 
   adopt(): Promise<RunningServer | null> {
+    if (this.adoptFails-- > 0) return Promise.reject(new ServerStartError('no engine'));
     if (this.running !== null) this.servers.push(this.running);
     return Promise.resolve(this.running);
   }

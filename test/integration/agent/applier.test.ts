@@ -100,7 +100,6 @@ function startAgent(dir: string, args: readonly string[], host: string, port: nu
       sip: [{ transport: 'udp', host, port }],
       weight: 50,
       maxSessions: 0,
-      loadClass: 'normal',
       marathon: null,
       agent: { version: '0', http: null },
     },
