@@ -3,7 +3,13 @@ import type { DcView } from '../registry/views.js';
 import { knownTraces, recordLive } from '../store/change-log.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../store/dispatcher-table.js';
 import type { Store } from '../store/pool.js';
+import type { Evidence } from '../topology/desired-rows.js';
+import { pingOptions } from '../protocols/sip/options-ping.js';
+import type { Clock } from '../util/clock.js';
+import { Doorbell } from '../util/doorbell.js';
 import type { GenerationZnode, ReconcilerTable, ReconcilerView } from './ports.js';
+import type { WitnessPort } from './witness.js';
+import { DEFAULT_WITNESS_TIMING } from './witness.js';
 
 /** The registry's view of a data centre with the shapes that the reconciler asks for. */
 export function reconcilerView(all: DcView): ReconcilerView {
@@ -40,4 +46,23 @@ export function reconcilerTable(store: Store): ReconcilerTable {
     commitPlan: (options) => commitPlan(store, options),
     recordLive: (proof) => recordLive(store, proof),
   };
+}
+
+/** Host and port of the destinations that we write ourselves (topology/node.ts, destinationUri). */
+const OWN_DESTINATION = /^sip:(\[[0-9A-Fa-f:.]+\]|[^:;[\]]+):(\d{1,5})$/;
+const WITNESS_TIMEOUT_MS = 1_000;
+
+/** The second witness over UDP. A destination of another transport cannot be asked: "unknown". */
+export function optionsWitness(clock: Clock): WitnessPort {
+  const ping = async (destination: string): Promise<Evidence> => {
+    const match = OWN_DESTINATION.exec(destination);
+    const [, host, port] = match ?? [];
+    if (host === undefined) return 'unknown';
+    const target = { transport: 'udp', host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+    const monoMs = (): number => clock.monoMs();
+    const timeoutMs = WITNESS_TIMEOUT_MS;
+    const result = await pingOptions({ target, timeoutMs, random: Math.random, monoMs });
+    return result.kind === 'answered' ? 'answers' : 'silent';
+  };
+  return { ping, timing: DEFAULT_WITNESS_TIMING, bell: new Doorbell() };
 }

@@ -11,6 +11,7 @@ import { StoreConflictError } from '../util/errors.js';
 import type { Freshness } from './freshness.js';
 import type { NodeMemory } from './node-memory.js';
 import type { ReconcilerDeps, Term } from './ports.js';
+import type { Witness } from './witness.js';
 
 /** What a pass did. */
 export interface PassResult {
@@ -40,6 +41,7 @@ export class LeaderTerm {
   readonly #term: Term;
   readonly #memory: NodeMemory;
   readonly #freshness: Freshness;
+  readonly #witness: Witness;
   /** Called at once: the pass may still fail to publish. */
   readonly #onCommitted: (generation: number, rowsChanged: number) => void;
   /** Null: must be read. */
@@ -55,7 +57,11 @@ export class LeaderTerm {
     deps: ReconcilerDeps,
     term: Term,
     epoch: number,
-    state: { readonly memory: NodeMemory; readonly freshness: Freshness },
+    state: {
+      readonly memory: NodeMemory;
+      readonly freshness: Freshness;
+      readonly witness: Witness;
+    },
     onCommitted: (generation: number, rowsChanged: number) => void,
   ) {
     this.#onCommitted = onCommitted;
@@ -64,6 +70,7 @@ export class LeaderTerm {
     this.epoch = epoch;
     this.#memory = state.memory;
     this.#freshness = state.freshness;
+    this.#witness = state.witness;
   }
 
   /** After a failure nothing is taken for granted: table, head and znode are looked at again. */
@@ -90,6 +97,7 @@ export class LeaderTerm {
     }
     this.#heldSince = new Map(plan.held.map((held) => [held.setid, held.sinceMs] as const));
     this.#forgetGone();
+    this.#witness.watch(this.#destinationsOf(plan.silent));
     const wroteZnode = await this.#publish();
     const rowsChanged = plan.changes.length;
     return { plan, generation: after.generation, rowsChanged, wroteZnode };
@@ -145,7 +153,8 @@ export class LeaderTerm {
       wiring,
       previous: rows,
       remembered: this.#memory.vanished(),
-      evidence: new Map(),
+      evidence: this.#witness.evidence(),
+      silentSinceMs: this.#witness.silentSinceMs(),
       isSettled: this.#freshness.isSettled(),
       nowMs: clock.wallMs(),
       limits,
@@ -186,6 +195,18 @@ export class LeaderTerm {
     this.#onCommitted(now.generation, plan.changes.length);
     this.#isZnodeDue = true;
     return now;
+  }
+
+  /** Where the rows of these nodes point; a node with several rows is asked at one of them. */
+  #destinationsOf(nodeIds: readonly string[]): ReadonlyMap<string, string> {
+    const found = new Map<string, string>();
+    if (nodeIds.length === 0) return found;
+    const byDescription = new Map(nodeIds.map((nodeId) => [describeRow(nodeId), nodeId]));
+    for (const row of this.#rows?.values() ?? []) {
+      const nodeId = byDescription.get(row.description);
+      if (nodeId !== undefined && !found.has(nodeId)) found.set(nodeId, row.destination);
+    }
+    return found;
   }
 
   async #publish(): Promise<boolean> {

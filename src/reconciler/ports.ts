@@ -12,6 +12,7 @@ import type { AppliedRecord, GenerationRecord, IntentRecord } from '../topology/
 import type { Wiring } from '../topology/wiring.js';
 import type { BackoffLimits } from '../util/backoff.js';
 import type { Clock } from '../util/clock.js';
+import type { WitnessPort } from './witness.js';
 
 export type ViewPart = 'nodes' | 'intents' | 'applied';
 
@@ -70,6 +71,8 @@ export interface ReconcilerDeps {
   /** A new id of at most 28 characters each time. */
   readonly newPassId: () => string;
   readonly bell: Bell;
+  /** How the second witness asks nodes that vanished. */
+  readonly witness: WitnessPort;
   /** Resolves after `ms` or when the signal aborts. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;

@@ -10,6 +10,7 @@ import { NodeMemory } from './node-memory.js';
 import type { ReconcilerDeps, Term } from './ports.js';
 import type { ReconcilerStatus } from './status.js';
 import { counted, IDLE_STATUS } from './status.js';
+import { Witness } from './witness.js';
 
 /** A reconciler: warm from its opening to its closing, writing only while it leads. */
 export interface Reconciler {
@@ -42,12 +43,16 @@ export function openReconciler(deps: ReconcilerDeps): Reconciler {
 class State {
   readonly memory = new NodeMemory();
   readonly freshness: Freshness;
+  readonly witness: Witness;
   status: ReconcilerStatus = IDLE_STATUS;
   readonly #deps: ReconcilerDeps;
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
     this.freshness = new Freshness(deps.clock, deps.timing.settleMs);
+    const { clock, log } = deps;
+    const onChange = (): void => deps.bell.ring();
+    this.witness = new Witness({ ...deps.witness, clock, onChange, log });
   }
 
   /** A stale view is not remembered: what it lacks may still be there. */
@@ -74,6 +79,7 @@ async function lead(deps: ReconcilerDeps, state: State, term: Term): Promise<voi
         (signal) =>
           reconcile(deps, state, { signal, mayWrite: () => term.mayWrite(), czxid: term.czxid }),
         (signal) => recordLiveProofs(deps, noteLive, signal),
+        (signal) => state.witness.run(signal),
       ],
       term.signal,
     );
@@ -150,9 +156,19 @@ async function onePass(deps: ReconcilerDeps, state: State, own: LeaderTerm): Pro
 /** A pass that could not judge is repeated soon; a view that is about to settle gets a pass of its own. */
 function nextPassMs(deps: ReconcilerDeps, state: State, isDone: boolean): number {
   if (!isDone) return deps.timing.retry.maxMs;
+  const { resyncMs } = deps.timing;
+  const limboMs = Math.min(resyncMs, ...limboEndsInMs(deps, state));
   const settlesInMs = state.freshness.settlesInMs();
-  if (settlesInMs === null || settlesInMs === 0) return deps.timing.resyncMs;
-  return Math.min(deps.timing.resyncMs, settlesInMs + 1);
+  if (settlesInMs === null || settlesInMs === 0) return limboMs;
+  return Math.min(limboMs, settlesInMs + 1);
+}
+
+/** When rows of silent nodes are due to go; those that a guard holds wait for the resync. */
+function limboEndsInMs(deps: ReconcilerDeps, state: State): number[] {
+  const nowMs = deps.clock.wallMs();
+  return [...state.witness.silentSinceMs().values()]
+    .map((sinceMs) => sinceMs + deps.limits.limboMs - nowMs + 1)
+    .filter((ms) => ms > 0);
 }
 
 function resign(deps: ReconcilerDeps, state: State, err: DeposedError): void {

@@ -32,9 +32,11 @@ export type RowWhy =
 export interface DeriveLimits {
   /** A row of a node that is down by its agent's word is deleted after this time. */
   readonly downKeptMs: number;
+  /** So does that of a vanished node which has not answered the witness for so long. */
+  readonly limboMs: number;
 }
 
-export const DEFAULT_DERIVE_LIMITS: DeriveLimits = { downKeptMs: 10 * 60_000 };
+export const DEFAULT_DERIVE_LIMITS: DeriveLimits = { downKeptMs: 10 * 60_000, limboMs: 40_000 };
 
 export interface DeriveInput {
   readonly nodes: ReadonlyMap<string, LiveNode>;
@@ -45,6 +47,8 @@ export interface DeriveInput {
   /** The last record of nodes whose znode vanished, by nodeId. */
   readonly remembered: ReadonlyMap<string, NodeRecord>;
   readonly evidence: ReadonlyMap<string, Evidence>;
+  /** Wall clock in ms since when a silent node has not answered, by nodeId. */
+  readonly silentSinceMs?: ReadonlyMap<string, number>;
   /** False until the registry's view was fresh for a settle time: nothing is removed before. */
   readonly isSettled: boolean;
   /** Wall clock in ms. */

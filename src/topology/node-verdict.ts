@@ -81,10 +81,18 @@ export function judgeGone(input: DeriveInput, nodeId: string, row: DispatcherRow
     case 'answers':
       return { row: withFlags(row, FLAGS_ACTIVE_PROBED), why: 'answers' };
     case 'silent':
-      return { row: input.isSettled ? withFlags(row, FLAGS_INACTIVE_PROBED) : row, why: 'silent' };
+      return { row: silentRow(input, nodeId, row), why: 'silent' };
     case 'unknown':
       return { row, why: 'silent' };
   }
+}
+
+/** Inactive until Kamailio's own OPTIONS succeed; deleted after the limbo. Nothing changes before the view has settled. */
+function silentRow(input: DeriveInput, nodeId: string, row: DispatcherRow): DispatcherRow | null {
+  if (!input.isSettled) return row;
+  const sinceMs = input.silentSinceMs?.get(nodeId) ?? input.nowMs;
+  if (input.nowMs - sinceMs > input.limits.limboMs) return null;
+  return withFlags(row, FLAGS_INACTIVE_PROBED);
 }
 
 function withFlags(row: DispatcherRow, flags: number): DispatcherRow {

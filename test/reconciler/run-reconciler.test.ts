@@ -381,3 +381,42 @@ test('a refused commit is told, counted and tried again', async () => {
   assert.equal(reconciler.status().counters.failures, 1);
   assert.ok(world.logged.includes('reconcile failed, will retry'));
 });
+
+const vanish =
+  (world: World, ...left: readonly string[]): Step =>
+  () =>
+    world.show(...left.map((name) => record(name)));
+
+test('a vanished node that does not answer the witness is inactive, and gone after the limbo', async () => {
+  const world = new World();
+  world.show(record('a'), record('b'));
+  world.answers = () => 'silent';
+  const ask: Step = () => world.askAgain();
+  await lead(world, [...settle, vanish(world, 'b'), nothing, ask, nothing]);
+  assert.deepEqual(flags(world), ['a 9', 'b 8']);
+  assert.ok(world.logged.includes('a vanished node does not answer SIP'));
+  await lead(world, [...settle, ask, ask, ...Array.from({ length: 45 }, () => ask)]);
+  assert.deepEqual(flags(world), ['b 8']);
+});
+
+test('a vanished node that answers the witness keeps its row for ever', async () => {
+  const world = new World();
+  world.show(record('a'), record('b'));
+  world.answers = () => 'answers';
+  const ask: Step = () => world.askAgain();
+  const steps = Array.from({ length: 60 }, () => ask);
+  const reconciler = await lead(world, [...settle, vanish(world, 'b'), ...steps]);
+  assert.deepEqual(flags(world), ['a 8', 'b 8']);
+  assert.deepEqual(reconciler.status().silent, ['a']);
+});
+
+test('all vanished and none answers: the last row that can take calls is held', async () => {
+  const world = new World();
+  world.show(record('a'), record('b'));
+  world.answers = () => 'silent';
+  const ask: Step = () => world.askAgain();
+  const steps = Array.from({ length: 60 }, () => ask);
+  const reconciler = await lead(world, [...settle, vanish(world), ...steps]);
+  assert.deepEqual(flags(world), ['a 8', 'b 8']);
+  assert.equal(reconciler.status().held[0]?.setid, 30);
+});

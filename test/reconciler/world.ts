@@ -1,8 +1,9 @@
 import type { Bell, ReconcilerDeps, Term } from '../../src/reconciler/ports.js';
 import type { CommitOptions } from '../../src/store/dispatcher-table.js';
 import type { LiveProof } from '../../src/store/change-log.js';
+import { DEFAULT_WITNESS_TIMING } from '../../src/reconciler/witness.js';
 import { DEFAULT_DERIVE_LIMITS } from '../../src/topology/desired-rows.js';
-import type { LiveNode } from '../../src/topology/desired-rows.js';
+import type { Evidence, LiveNode } from '../../src/topology/desired-rows.js';
 import { applyChanges } from '../../src/topology/diff-rows.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import { rowKey } from '../../src/topology/dispatcher-row.js';
@@ -44,6 +45,8 @@ export class World {
   readonly proofs: LiveProof[] = [];
   readonly znodes: GenerationRecord[] = [];
   readonly logged: string[] = [];
+  /** What the witness's pings show. */
+  answers: (destination: string) => Evidence = () => 'unknown';
   /** What the loop waited for after each pass. */
   readonly waits: number[] = [];
   readonly #listeners = new Set<() => void>();
@@ -121,6 +124,11 @@ export class World {
       random: () => 0,
       newPassId: () => `pass-${this.#passes++}`,
       bell,
+      witness: {
+        ping: (destination) => Promise.resolve(this.answers(destination)),
+        timing: DEFAULT_WITNESS_TIMING,
+        bell: { ring: () => this.askAgain(), wait: (_, signal) => this.#untilAsked(signal) },
+      },
       wait: async () => undefined,
       log: {
         info: (_: unknown, text?: string) => this.logged.push(text ?? ''),
@@ -128,6 +136,17 @@ export class World {
         error: (_: unknown, text?: string) => this.logged.push(text ?? ''),
       },
     };
+  }
+
+  /** The witness asks everybody who is due. */
+  askAgain: () => void = () => undefined;
+
+  async #untilAsked(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.askAgain = resolve;
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
   }
 
   #tablePort(): ReconcilerDeps['table'] {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { DeriveInput, LiveNode } from '../../src/topology/desired-rows.js';
-import { deriveRows, tableByKey } from '../../src/topology/desired-rows.js';
+import { DEFAULT_DERIVE_LIMITS, deriveRows, tableByKey } from '../../src/topology/desired-rows.js';
 import { applyChanges } from '../../src/topology/diff-rows.js';
 import { isOurs, isSelectable, rowKey } from '../../src/topology/dispatcher-row.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
@@ -94,10 +94,24 @@ test('goodbye before the view is settled disables and waits', () =>
 test('silence keeps the row as it is', () =>
   check({ remembered: known(up), previous: [rowOf('a')] }, ['30 sip:a.test:5060 8 silent a']));
 
-test('silence that does not answer the witness is inactive, never deleted', () =>
+test('silence that does not answer the witness is inactive', () =>
   check({ remembered: known(up), previous: [rowOf('a')], evidence: new Map([['a', 'silent']]) }, [
     '30 sip:a.test:5060 9 silent a',
   ]));
+
+const limbo = DEFAULT_DERIVE_LIMITS.limboMs;
+const unanswered = (ms: number) => ({
+  remembered: known(up),
+  previous: [rowOf('a', 9)],
+  evidence: new Map([['a', 'silent']] as const),
+  silentSinceMs: new Map([['a', NOW_MS - ms]]),
+});
+
+test('silence that has not answered for the whole limbo goes', () => {
+  check(unanswered(limbo), ['30 sip:a.test:5060 9 silent a']);
+  check(unanswered(limbo + 1), ['-30 sip:a.test:5060 silent']);
+  check({ ...unanswered(limbo + 1), isSettled: false }, ['30 sip:a.test:5060 9 silent a']);
+});
 
 test('a witness counts for nothing before the view is settled', () =>
   check(

@@ -4,7 +4,12 @@ import { loadReconcilerConfig } from '../../config/reconciler.js';
 import type { ReconcilerConfig } from '../../config/reconciler.js';
 import { createMetrics } from '../../http/metrics.js';
 import { buildHttpApp, listenHttp } from '../../http/server.js';
-import { generationZnode, reconcilerTable, reconcilerView } from '../../reconciler/adapters.js';
+import {
+  generationZnode,
+  optionsWitness,
+  reconcilerTable,
+  reconcilerView,
+} from '../../reconciler/adapters.js';
 import type { ReconcilerDeps } from '../../reconciler/ports.js';
 import type { Reconciler } from '../../reconciler/run-reconciler.js';
 import { openReconciler } from '../../reconciler/run-reconciler.js';
@@ -88,6 +93,7 @@ function reconcilerDeps(
     random: Math.random,
     newPassId: () => randomBytes(12).toString('hex'),
     bell: new Doorbell(),
+    witness: optionsWitness(systemClock),
     wait,
   };
 }

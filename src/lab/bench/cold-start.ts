@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { dcPaths } from '../../registry/paths.js';
 import { ZkSession } from '../../registry/session.js';
-import { generationZnode, reconcilerTable, reconcilerView } from '../../reconciler/adapters.js';
+import {
+  generationZnode,
+  optionsWitness,
+  reconcilerTable,
+  reconcilerView,
+} from '../../reconciler/adapters.js';
 import { openReconciler } from '../../reconciler/run-reconciler.js';
 import { createDatabase } from '../../store/create-database.js';
 import { readTable } from '../../store/dispatcher-table.js';
@@ -113,6 +118,7 @@ async function timeStart(context: BenchContext, store: Store): Promise<number> {
     random: Math.random,
     newPassId: () => randomBytes(12).toString('hex'),
     bell: new Doorbell(),
+    witness: optionsWitness(systemClock),
     wait,
     log: context.log,
   });
