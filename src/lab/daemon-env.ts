@@ -73,9 +73,10 @@ export function agentEnv(
     CARNA_HTTP_PORT: String(node.http.port),
     CARNA_STATE_DIR: partDir(context.runDir, node.name),
     CARNA_SERVER_COMMAND: JSON.stringify(serverCommand),
-    // Servers are killed here for practice, again and again: half a minute of back-off teaches nothing.
+    // Servers are killed here for practice, again and again: half a minute of back-off or a quarantine teaches nothing.
     CARNA_RESTART_MIN_MS: '100',
     CARNA_RESTART_MAX_MS: '1000',
+    CARNA_FLAP_CHANGES: '1000',
   };
   if (node.esl !== null) {
     return {

@@ -23,7 +23,9 @@ interface Standin {
 }
 
 const started: ChildProcess[] = [];
+const sockets = new Set<Socket>();
 after(() => {
+  for (const socket of sockets) socket.close();
   for (const child of started) if (child.exitCode === null) child.kill('SIGKILL');
 });
 
@@ -64,6 +66,7 @@ class Caller {
 
   static async open(): Promise<Caller> {
     const socket = createSocket('udp4');
+    sockets.add(socket);
     await new Promise<void>((resolve) => socket.bind(0, HOST, resolve));
     return new Caller(socket);
   }
@@ -103,6 +106,7 @@ class Caller {
   }
 
   close(): void {
+    sockets.delete(this.#socket);
     this.#socket.close();
   }
 }
