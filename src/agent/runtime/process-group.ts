@@ -1,12 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** A living process as /proc/PID/stat tells it; zombies do not count as living. */
-export interface LivingProcess {
+/** Tells a process from a later one with the same pid. */
+export interface ProcessIdentity {
   readonly pid: number;
+  /** Kernel time of its start. */
+  readonly startTicks: number;
+}
+
+/** A living process as /proc/PID/stat tells it; zombies do not count as living. */
+export interface LivingProcess extends ProcessIdentity {
   readonly group: number;
   readonly session: number;
-  /** Kernel time of its start: tells a process from a later one with the same pid. */
-  readonly startTicks: number;
 }
 
 /** Null when nobody lives under this pid. */
@@ -26,14 +30,23 @@ export function readProcess(pid: number): LivingProcess | null {
   }
 }
 
-/** The living members of the group or session that process `leader` opened, itself included. */
-export function livingMembers(leader: number): LivingProcess[] {
+/** False when it ended, is a zombie, or another process has its pid. */
+export function isLiving(identity: ProcessIdentity): boolean {
+  return readProcess(identity.pid)?.startTicks === identity.startTicks;
+}
+
+/** All that can be seen; without init. */
+export function livingProcesses(): LivingProcess[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => Number.isInteger(pid) && pid > 1)
     .map(readProcess)
-    .filter((found) => found !== null)
-    .filter((found) => found.group === leader || found.session === leader);
+    .filter((found) => found !== null);
+}
+
+/** The living members of the group or session that process `leader` opened, itself included. */
+export function livingMembers(leader: number): LivingProcess[] {
+  return livingProcesses().filter((found) => found.group === leader || found.session === leader);
 }
 
 /** Sends a signal to every member of the group; false when there is none. */

@@ -1,198 +1,196 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { messageOf, ServerStartError } from '../../util/errors.js';
-import { withDeadline } from '../../util/wait.js';
 import type { Timekeeper } from '../ports.js';
-import { lineSplitter } from './line-splitter.js';
-import { livingMembers, readProcess, signalGroup, trySignal } from './process-group.js';
-import type { RunningServer, ServerExit, ServerRuntime, StopSteps } from './runtime.js';
+import type { ProcessIdentity } from './process-group.js';
+import { isLiving, readProcess, signalGroup } from './process-group.js';
+import { superviseProcess } from './process-life.js';
+import { markedEnv } from './process-mark.js';
+import { findOrphan } from './process-orphan.js';
+import { followOutput, logLastWords, openOutput } from './process-output.js';
+import { watchedExit } from './process-watch.js';
+import type { RunningServer, ServerExit, ServerRuntime } from './runtime.js';
 import { describeExit } from './runtime.js';
-import { readBootId, readServerFile, removeServerFile, writeServerFile } from './server-file.js';
+import type { KeptServer, ServerFile } from './server-file.js';
+import { readServerFile, writeServerFile } from './server-file.js';
 
 export interface ProcessRuntimeOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** The whole environment of the server. */
+  /** The whole environment of the server; the mark of its life is added. */
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  /** Folder of our own, for `server.json`. */
+  /** Folder of our own, for `server.json`, `server.log` and `server.log.offset`. */
   readonly stateDir: string;
 }
 
-/** A SIGTERM can be lost when it coincides with another signal, so it is sent again. */
-const TERM_AGAIN_MS = 1_000;
-/** How long the kernel may need to end a killed group. */
-const CLEAR_LIMIT_MS = 10_000;
-const CLEAR_POLL_MS = 5;
+interface Deps {
+  readonly options: ProcessRuntimeOptions;
+  readonly log: Logger;
+  readonly time: Timekeeper;
+}
 
 /**
- * Runs the SIP server as a child in a session and process group of its own. The end of the main process
- * is noticed by the 'exit' event; then the whole group is killed before anything may start again, since
- * the workers of a Kamailio go on serving without their main process, with its ports open.
- *
- * An agent that finds the group of a dead agent ends it first; taking it over with its calls up is to come.
+ * Runs the SIP server as a process in a session and group of its own, which outlives the agent: nothing
+ * ties it to us but its parent's pid. The end of the main process is noticed by the 'exit' event, or by
+ * asking for it when an earlier agent started it; then the whole group is killed before anything may start
+ * again, since the workers of a Kamailio go on serving without their main process, with its ports open.
  */
 export function processRuntime(
   options: ProcessRuntimeOptions,
   log: Logger,
   time: Timekeeper,
 ): ServerRuntime {
+  const deps: Deps = { options, log, time };
   return {
     isObserver: false,
-    adopt: async () => {
-      await endOrphan(options.stateDir, log, time);
-      return null;
-    },
-    start: (instanceId) => startServer(options, instanceId, log, time),
+    adopt: () => adoptServer(deps),
+    start: (instanceId) => startServer(deps, instanceId),
   };
 }
 
-async function startServer(
+async function adoptServer(deps: Deps): Promise<RunningServer | null> {
+  const { options, log, time } = deps;
+  const file = readServerFile(options.stateDir);
+  refuseIfHeld(file);
+  const kept = file?.server ?? null;
+  const found = kept === null ? null : await findOrphan(kept, log, time);
+  if (kept === null || found === null) {
+    await logLastWords(options.stateDir, log, time);
+    keep(deps, null);
+    return null;
+  }
+  try {
+    keep(deps, { ...kept, process: found });
+  } catch (err) {
+    log.warn({ err }, 'the server is taken over, but that cannot be written down');
+  }
+  const isOther = kept.commandHash !== hashOf(options);
+  return superviseProcess(
+    {
+      pid: found.pid,
+      instanceId: kept.instanceId,
+      isAdopted: true,
+      note: isOther ? 'it runs another command until its next start' : null,
+      exited: watchedExit(found, time),
+      output: followOutput(options.stateDir, 'kept', log, time),
+      forget: () => forget(deps),
+    },
+    log,
+    time,
+  );
+}
+
+async function startServer(deps: Deps, instanceId: string): Promise<RunningServer> {
+  const { options, log, time } = deps;
+  const commandHash = hashOf(options);
+  const intended = { instanceId, commandHash, startedAt: time.wallMs(), process: null };
+  keep(deps, intended); // Should we die before the pid is written, the mark tells whose server it is.
+  const { child, pid } = await spawnServer(options, instanceId).catch((err: unknown) => {
+    forget(deps);
+    throw err;
+  });
+  const exited = exitOf(child, time);
+  child.on('error', (err) => log.warn({ err }, 'signal to the server failed'));
+  const startTicks = readProcess(pid)?.startTicks;
+  // Without ticks it ended already; the exit event follows.
+  if (startTicks !== undefined) keepOrKill(deps, { ...intended, process: { pid, startTicks } });
+  const output = followOutput(options.stateDir, 'start', log, time);
+  const life = { pid, instanceId, isAdopted: false, note: null, exited, output };
+  return superviseProcess({ ...life, forget: () => forget(deps) }, log, time);
+}
+
+/** Resolves with the pid once the program was executed. Throws ServerStartError. */
+async function spawnServer(
   options: ProcessRuntimeOptions,
   instanceId: string,
-  log: Logger,
-  time: Timekeeper,
-): Promise<RunningServer> {
-  const child = spawn(options.command, [...options.args], {
-    cwd: options.cwd,
-    env: options.env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', (err) =>
-      reject(
-        new ServerStartError(`cannot execute ${options.command}: ${err.message}`, { cause: err }),
-      ),
-    );
-  });
-  const pid = child.pid;
-  if (pid === undefined) throw new ServerStartError(`${options.command} started without a pid`);
-  const exited = new Promise<ServerExit>((resolve) => {
-    child.once('exit', (code, signal) =>
-      resolve({
-        cause: describeExit(code, signal),
-        code,
-        signal,
-        noticedAtMs: time.wallMs(),
+): Promise<{ readonly child: ChildProcess; readonly pid: number }> {
+  const output = attempt(`cannot write to ${options.stateDir}`, () => openOutput(options.stateDir));
+  const failed = `cannot execute ${options.command}`;
+  try {
+    const child = attempt(failed, () =>
+      spawn(options.command, [...options.args], {
+        cwd: options.cwd,
+        env: markedEnv(options.env, instanceId),
+        detached: true,
+        stdio: ['ignore', output, output],
       }),
     );
-  });
-  child.on('error', (err) => log.warn({ err }, 'signal to the server failed'));
-  logOutput(child, log);
-  rememberServer(options.stateDir, pid, time);
-  return superviseChild({ pid, instanceId }, exited, options.stateDir, log, time);
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', (err) => reject(startError(failed, err)));
+    });
+    if (child.pid === undefined) throw new ServerStartError(`${failed}: it has no pid`);
+    return { child, pid: child.pid };
+  } finally {
+    closeSync(output);
+  }
 }
 
-function superviseChild(
-  { pid, instanceId }: { readonly pid: number; readonly instanceId: string },
-  exited: Promise<ServerExit>,
-  stateDir: string,
-  log: Logger,
-  time: Timekeeper,
-): RunningServer {
-  const cleared = exited.then(async () => {
-    await clearGroup(pid, log, time);
-    removeServerFile(stateDir);
+function exitOf(child: ChildProcess, time: Timekeeper): Promise<ServerExit> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) =>
+      resolve({ cause: describeExit(code, signal), code, signal, noticedAtMs: time.wallMs() }),
+    );
   });
-  cleared.catch(() => undefined); // Whoever waits for it gets the error.
-  let stopping: Promise<ServerExit> | null = null;
-  const stop = (steps: StopSteps): Promise<ServerExit> => {
-    stopping ??= stopInSteps(pid, exited, cleared, steps, log, time);
-    return stopping;
+}
+
+/** Throws ServerStartError when an agent lives that holds the state folder. */
+function refuseIfHeld(file: ServerFile | null): void {
+  if (file === null || file.agent.pid === process.pid || !isLiving(file.agent)) return;
+  throw new ServerStartError(
+    `another agent (pid ${file.agent.pid}) supervises this server; ` +
+      'stop it, or give this one a CARNA_STATE_DIR of its own',
+  );
+}
+
+/** Writes down that this agent holds the folder, and which server it runs. Throws ServerStartError. */
+function keep({ options }: Deps, server: KeptServer | null): void {
+  const agent: ProcessIdentity = {
+    pid: process.pid,
+    startTicks: readProcess(process.pid)?.startTicks ?? 0,
   };
-  const name = `process ${pid}`;
-  return { name, pid, instanceId, isAdopted: false, note: null, exited, cleared, stop };
+  attempt(`cannot write to ${options.stateDir}`, () =>
+    writeServerFile(options.stateDir, { agent, server }),
+  );
 }
 
-async function stopInSteps(
-  pid: number,
-  exited: Promise<ServerExit>,
-  cleared: Promise<void>,
-  steps: StopSteps,
-  log: Logger,
-  time: Timekeeper,
-): Promise<ServerExit> {
-  const over = new AbortController();
-  void exited.then(() => over.abort());
-  if (steps.gracefulMs > 0) {
-    const endMs = time.monoMs() + steps.gracefulMs;
-    try {
-      await withDeadline('the server asked to end', steps.gracefulMs, steps.graceful());
-      await time.wait(Math.max(0, endMs - time.monoMs()), over.signal);
-    } catch (err) {
-      log.warn({ err }, 'the server did not take its own way to end');
-    }
-  }
-  const killMs = time.monoMs() + steps.termMs;
-  while (!over.signal.aborted && time.monoMs() < killMs) {
-    trySignal(pid, 'SIGTERM');
-    await time.wait(Math.min(TERM_AGAIN_MS, Math.max(1, killMs - time.monoMs())), over.signal);
-  }
-  if (!over.signal.aborted) {
-    log.warn({ pid, termMs: steps.termMs }, 'the server did not end on SIGTERM, killing its group');
-    signalGroup(pid, 'SIGKILL');
-  }
-  const exit = await exited;
-  await cleared;
-  return exit;
-}
-
-/** Kills what is left of the group until nothing lives. Throws ServerStartError after CLEAR_LIMIT_MS. */
-async function clearGroup(leader: number, log: Logger, time: Timekeeper): Promise<void> {
-  const isAnyLeft = signalGroup(leader, 'SIGKILL');
-  const endMs = time.monoMs() + CLEAR_LIMIT_MS;
-  let left = livingMembers(leader);
-  if (isAnyLeft && left.length > 0) {
-    log.info({ leader, members: left.length }, 'killed the workers that the server left behind');
-  }
-  while (left.length > 0) {
-    for (const member of left) trySignal(member.pid, 'SIGKILL');
-    if (time.monoMs() > endMs) {
-      const pids = left.map((member) => member.pid).join(', ');
-      throw new ServerStartError(`processes ${pids} of the last server cannot be killed`);
-    }
-    await time.wait(CLEAR_POLL_MS);
-    left = livingMembers(leader);
-  }
-}
-
-async function endOrphan(stateDir: string, log: Logger, time: Timekeeper): Promise<boolean> {
-  const file = readServerFile(stateDir);
-  if (file === null) return false;
-  const leader = readProcess(file.pid);
-  // Another process under the pid: ours, group and all, is gone, or the kernel had not given the pid again.
-  const isOurs = leader === null || leader.startTicks === file.startTicks;
-  const members = isOurs ? livingMembers(file.pid) : [];
-  if (members.length > 0) {
-    log.warn({ pid: file.pid, members: members.length }, 'ending the server of a dead agent');
-    await clearGroup(file.pid, log, time);
-  }
-  removeServerFile(stateDir);
-  return members.length > 0;
-}
-
-function rememberServer(stateDir: string, pid: number, time: Timekeeper): void {
-  const startTicks = readProcess(pid)?.startTicks;
-  if (startTicks === undefined) return; // Ended already; the exit event follows.
+function keepOrKill(deps: Deps, server: KeptServer & { readonly process: ProcessIdentity }): void {
   try {
-    writeServerFile(stateDir, { pid, startTicks, startedAt: time.wallMs(), bootId: readBootId() });
+    keep(deps, server);
   } catch (err) {
-    signalGroup(pid, 'SIGKILL');
-    throw new ServerStartError(`cannot write to ${stateDir}: ${messageOf(err)}`, { cause: err });
+    signalGroup(server.process.pid, 'SIGKILL');
+    throw err;
   }
 }
 
-function logOutput(child: ChildProcess, log: Logger): void {
-  for (const name of ['stdout', 'stderr'] as const) {
-    const stream = child[name];
-    if (stream === null) continue;
-    const lines = lineSplitter((line) => log.info({ stream: name, line }, 'server output'));
-    stream.setEncoding('utf8');
-    stream.on('data', (text: string) => lines.push(text));
-    stream.on('end', () => lines.end());
-    stream.on('error', (err) => log.warn({ err, stream: name }, 'server output broke'));
+/** Writes down that no server is left. Never throws: the next start fails on the same folder and tells. */
+function forget(deps: Deps): void {
+  try {
+    keep(deps, null);
+  } catch (err) {
+    deps.log.warn({ err }, 'the end of the server cannot be written down');
   }
+}
+
+function attempt<T>(failed: string, work: () => T): T {
+  try {
+    return work();
+  } catch (err) {
+    throw startError(failed, err);
+  }
+}
+
+function startError(failed: string, err: unknown): ServerStartError {
+  return new ServerStartError(`${failed}: ${messageOf(err)}`, { cause: err });
+}
+
+/** Another command or other arguments give another hash; the environment does not count. */
+function hashOf({ command, args }: ProcessRuntimeOptions): string {
+  return createHash('sha256')
+    .update(JSON.stringify([command, ...args]))
+    .digest('hex');
 }

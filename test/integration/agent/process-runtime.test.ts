@@ -158,7 +158,7 @@ test('a program that is missing is named', async () => {
       return true;
     },
   );
-  assert.equal(readServerFile(dir), null);
+  assert.equal(readServerFile(dir)?.server, null);
 });
 
 async function orphanOf(dir: string): Promise<RunningServer> {
@@ -166,7 +166,7 @@ async function orphanOf(dir: string): Promise<RunningServer> {
     'life-1',
     () => undefined,
   );
-  assert.equal(readServerFile(dir)?.pid, pidOf(server));
+  assert.equal(readServerFile(dir)?.server?.process?.pid, pidOf(server));
   return server;
 }
 
