@@ -21,8 +21,17 @@ export interface KamailioRpc {
   setSharedVariable(name: string, value: number): Promise<void>;
   /** Dialogs in progress; null where Kamailio does not track them. */
   countDialogs?(): Promise<number | null>;
+  /** `core.shmmem`. */
+  readMemory?(): Promise<KamailioMemory>;
   /** `dispatcher.ping_active`: its own pings are transactions too and would hide that no call is left. */
   setDispatcherPinging?(isOn: boolean): Promise<void>;
+}
+
+/** Kamailio's shared memory. */
+export interface KamailioMemory {
+  /** 0 to 1. */
+  readonly usedShare: number;
+  readonly freeMib: number;
 }
 
 export type ReloadAnswer =
@@ -43,6 +52,8 @@ export interface EslPort {
   resumeInbound(): Promise<void>;
   /** Asks it to end as soon as no call is left; resolves when asked. */
   shutdownAsap(): Promise<void>;
+  /** Subscribes to HEARTBEAT, to be asked for once; resolves when FreeSWITCH agreed. */
+  onHeartbeat(listener: (news: HeartbeatNews) => void): Promise<void>;
   /** Ends the connection; `closed` resolves. Never throws, also when called twice. */
   close(): Promise<void>;
   /** Resolves, with the reason, when the connection is over. Never rejects. */
@@ -54,6 +65,16 @@ export interface EslStatus {
   readonly active: number;
   readonly limit: number;
 }
+
+/** A HEARTBEAT event: what it says, or why it was refused. */
+export type HeartbeatNews =
+  | {
+      readonly kind: 'beat';
+      /** New sessions in the last full second. */
+      readonly ratePerSecond: number;
+      readonly idleCpuPercent: number;
+    }
+  | { readonly kind: 'refused'; readonly why: string };
 
 /** Sends one SIP OPTIONS and waits for its final reply. Never rejects. */
 export type OptionsPing = (timeoutMs: number) => Promise<OptionsResult>;

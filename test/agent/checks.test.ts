@@ -5,10 +5,11 @@ import { kamailioProbe } from '../../src/agent/checks/kamailio.js';
 import type { ProbeResult } from '../../src/agent/checks/probe.js';
 import { allOf } from '../../src/agent/checks/probe.js';
 import { sipProbe } from '../../src/agent/checks/sip.js';
-import type { EslPort } from '../../src/agent/ports.js';
+import { newPulse } from '../../src/agent/checks/pulse.js';
 import { freeswitchControl } from '../../src/agent/servers/freeswitch.js';
 import { kamailioControl } from '../../src/agent/servers/kamailio.js';
 import { DeadlineError, ServerUnavailableError } from '../../src/util/errors.js';
+import { FakeEsl } from './support/fake-esl.js';
 import { FakeKamailio } from './support/fake-kamailio.js';
 import { flush } from './support/fake-time.js';
 
@@ -21,53 +22,6 @@ const silent = () => Promise.resolve({ kind: 'silent', reason: 'timed out' } as 
 const said = (result: ProbeResult): string =>
   result.kind === 'ok' ? `ok${result.note === null ? '' : `: ${result.note}`}` : result.reason;
 
-class FakeEsl implements EslPort {
-  facts = { ready: true, active: 1, limit: 100 };
-  isRunning = true;
-  isPaused = false;
-  isEnding = false;
-  isDeaf = false;
-  channels = 1;
-  uuid = 'u1';
-  end: (why: string) => void = () => undefined;
-  closed = new Promise<string>((resolve) => (this.end = resolve));
-
-  status(): Promise<typeof this.facts> {
-    return Promise.resolve(this.facts);
-  }
-  isProfileRunning(): Promise<boolean> {
-    return Promise.resolve(this.isRunning);
-  }
-  isInboundPaused(): Promise<boolean> {
-    return Promise.resolve(this.isPaused);
-  }
-  isShuttingDown(): Promise<boolean> {
-    return Promise.resolve(this.isEnding);
-  }
-  countChannels(): Promise<number> {
-    return Promise.resolve(this.channels);
-  }
-  coreUuid(): Promise<string> {
-    return Promise.resolve(this.uuid);
-  }
-  pauseInbound(): Promise<void> {
-    if (!this.isDeaf) this.isPaused = true;
-    return Promise.resolve();
-  }
-  resumeInbound(): Promise<void> {
-    this.isPaused = false;
-    return Promise.resolve();
-  }
-  shutdownAsap(): Promise<void> {
-    this.isEnding = true;
-    return Promise.resolve();
-  }
-  close(): Promise<void> {
-    this.end('closed by us');
-    return Promise.resolve();
-  }
-}
-
 function checkFreeswitch(name: string, change: (esl: FakeEsl) => void, expected: RegExp): void {
   test(`FreeSWITCH: ${name}`, async () => {
     const esl = new FakeEsl();
@@ -75,6 +29,8 @@ function checkFreeswitch(name: string, change: (esl: FakeEsl) => void, expected:
     const questions = {
       profile: 'internal',
       isRefusing: () => false,
+      noteLife: () => null,
+      pulse: newPulse,
       hasLostConnection: () => false,
       drop: () => esl.close(),
     };
@@ -92,11 +48,11 @@ checkFreeswitch('the core is not ready', (e) => (e.facts = { ...e.facts, ready: 
 checkFreeswitch('the profile is stopped', (e) => (e.isRunning = false), /internal does not run/);
 checkFreeswitch('paused by somebody', (e) => (e.isPaused = true), /paused, not by us/);
 checkFreeswitch('shutting down', (e) => (e.isEnding = true), /shutting down/);
-checkFreeswitch('full', (e) => (e.facts = { ...e.facts, active: 100 }), /100 of 100/);
+checkFreeswitch('full is no illness', (e) => (e.facts = { ...e.facts, active: 100 }), /^ok$/);
 checkFreeswitch(
   'a late answer ends the connection',
   (e) => (e.coreUuid = () => Promise.reject(new DeadlineError('core_uuid', 100))),
-  /no answer within/,
+  /^event socket: no answer within 100 ms$/,
 );
 
 test('FreeSWITCH: the end of its connection rings, and with SIP silent it is ending', async () => {
@@ -146,7 +102,10 @@ test('FreeSWITCH: refusing is verified, and then 503 and the pause are as they s
   const options = { profile: 'internal', gracefulMs: 1 };
   const open = () => Promise.resolve(esl);
   const control = freeswitchControl(open, answers(503), options, () => 0)(LIFE);
-  assert.match(said(await control.probe(100)), /answered with 503/);
+  assert.equal(
+    said(await control.probe(100)),
+    'event socket says yes, SIP says no: SIP OPTIONS answered with 503',
+  );
   esl.isDeaf = true;
   await assert.rejects(control.refuseNewWork(), ServerUnavailableError);
   esl.isDeaf = false;
@@ -165,12 +124,16 @@ test('Kamailio: hung RPC is a note, silent SIP is a failure whatever RPC says', 
   assert.equal(said(await kamailioControl(rpc, answers(200), () => 0)(LIFE).probe(9)), 'ok');
   assert.match(
     said(await kamailioControl(rpc, silent, () => 0)(LIFE).probe(9)),
-    /no answer to SIP OPTIONS/,
+    /^RPC says yes, SIP says no: no answer to SIP OPTIONS: timed out$/,
   );
   rpc.readUptimeSeconds = () => Promise.reject(new DeadlineError('core.uptime', 9));
   assert.match(
     said(await kamailioControl(rpc, answers(200), () => 0)(LIFE).probe(9)),
-    /^ok: cannot be managed/,
+    /^ok: cannot be managed: no answer within 9 ms$/,
+  );
+  assert.equal(
+    said(await kamailioControl(rpc, silent, () => 0)(LIFE).probe(9)),
+    'cannot be managed: no answer within 9 ms; no answer to SIP OPTIONS: timed out',
   );
 });
 
@@ -209,7 +172,14 @@ test('Kamailio: refusing sets the drain variable; transactions that only wait do
 
 test('a bug in a probe is no failed check', async () => {
   const rpc = { readUptimeSeconds: () => Promise.reject(new TypeError('bug')) };
-  const probe = allOf([kamailioProbe(rpc, () => 0), sipProbe(answers(200), () => false)]);
+  const probe = allOf([
+    kamailioProbe(rpc, () => 0),
+    sipProbe(
+      answers(200),
+      () => false,
+      () => 0,
+    ),
+  ]);
   await assert.rejects(probe(100), TypeError);
 });
 

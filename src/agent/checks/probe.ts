@@ -64,35 +64,71 @@ export function verdictOf(result: ProbeResult): Verdict {
 
 /**
  * Asks all at once: one failure fails, else one unknown leaves it unknown. "Ending" counts only when no
- * part is fine, since a server whose control port went away may well go on serving.
+ * part is fine, since a server whose control port went away may well go on serving. Evidence and notes
+ * are those of all, the load is that of the first that tells it.
  */
 export function allOf(probes: readonly Probe[]): Probe {
+  return async (deadlineMs) => merged(await Promise.all(probes.map((probe) => probe(deadlineMs))));
+}
+
+/**
+ * What the application says of itself (`appName` for people: "event socket") and what SIP shows, asked at
+ * once. A server that talks well and does not serve gets a reason of its own; when both are amiss, both
+ * are named.
+ */
+export function applicationAndSip(appName: string, application: Probe, sip: Probe): Probe {
   return async (deadlineMs) => {
-    const results = await Promise.all(probes.map((probe) => probe(deadlineMs)));
-    const latencyMs = Math.max(0, ...results.map((result) => result.latencyMs));
-    const failed = results.filter((result) => result.kind === 'fail');
-    if (failed.length > 0) {
-      return {
-        kind: 'fail',
-        latencyMs,
-        reason: failed.map((result) => result.reason).join('; '),
-        isEnding: failed.some((result) => result.isEnding) && !results.some((r) => r.kind === 'ok'),
-      };
+    const [said, shown] = await Promise.all([application(deadlineMs), sip(deadlineMs)]);
+    const result = merged([said, shown]);
+    if (result.kind !== 'fail' || shown.kind !== 'fail' || said.kind !== 'ok') return result;
+    const doubt = said.evidence?.find((check) => check.verdict !== 'ok');
+    if (doubt === undefined) {
+      return { ...result, reason: `${appName} says yes, SIP says no: ${shown.reason}` };
     }
-    const unknown = results.find((result) => result.kind === 'unknown');
-    if (unknown !== undefined) return { ...unknown, latencyMs };
-    const good = results.filter((result) => result.kind === 'ok');
-    const notes = good.map((result) => result.note).filter((note) => note !== null);
-    const calls = good.map((result) => result.calls).find((count) => count !== undefined);
-    const lifeIds = good.map((result) => result.lifeId).filter((id) => id !== null);
-    return {
-      kind: 'ok',
-      latencyMs,
-      note: notes.length === 0 ? null : notes.join('; '),
-      lifeId: lifeIds.length === 0 ? null : lifeIds.join(' '),
-      ...(calls === undefined ? {} : { calls }),
-    };
+    return { ...result, reason: `${said.note ?? doubt.text}; ${shown.reason}` };
   };
+}
+
+function merged(results: readonly ProbeResult[]): ProbeResult {
+  const common = {
+    latencyMs: Math.max(0, ...results.map((result) => result.latencyMs)),
+    evidence: results.flatMap((result) => result.evidence ?? []),
+  };
+  const load = results.map((r) => (r.kind === 'unknown' ? undefined : r.load)).find(isKnown);
+  const withLoad = load === undefined ? common : { ...common, load };
+  const failed = results.filter((result) => result.kind === 'fail');
+  if (failed.length > 0) {
+    const reason = failed.map((result) => result.reason).join('; ');
+    const isEnding = failed.some((r) => r.isEnding) && !results.some((r) => r.kind === 'ok');
+    return { kind: 'fail', ...withLoad, reason, isEnding };
+  }
+  const unknown = results.find((result) => result.kind === 'unknown');
+  if (unknown !== undefined) return { kind: 'unknown', ...common, reason: unknown.reason };
+  const good = results.filter((result) => result.kind === 'ok');
+  const calls = good.map((result) => result.calls).find(isKnown);
+  return {
+    kind: 'ok',
+    ...withLoad,
+    note: joined(
+      '; ',
+      good.map((result) => result.note),
+    ),
+    lifeId: joined(
+      ' ',
+      good.map((result) => result.lifeId),
+    ),
+    ...(calls === undefined ? {} : { calls }),
+  };
+}
+
+/** The texts that there are, in one line; null when there is none. */
+export function joined(between: string, texts: readonly (string | null)[]): string | null {
+  const known = texts.filter((text) => text !== null);
+  return known.length === 0 ? null : known.join(between);
+}
+
+function isKnown<T>(value: T | undefined): value is T {
+  return value !== undefined;
 }
 
 /** The message of an expected failure; throws whatever else was thrown, which is a bug. */

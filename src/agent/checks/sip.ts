@@ -1,26 +1,39 @@
 import type { OptionsPing } from '../ports.js';
 import type { Probe } from './probe.js';
+import { judged, shortMs } from './question.js';
 
 const FIRST_REFUSAL = 500;
 const BUSY = 503;
 
 /**
- * SIP OPTIONS: any final reply below 500 shows that SIP is served. While the node refuses new work on our
- * behalf (`isRefusing`) 503 is what it should answer. Silence or a local error is a failure: only SIP
+ * SIP OPTIONS: any final reply below 500 shows that SIP is served. 503 is what a server should answer
+ * that is full or refuses new work on our behalf (`isBusyFine`, asked only then; it may wait for what
+ * the application says, within the same deadline). Silence or a local error is a failure: only SIP
  * itself can tell that all SIP workers hang.
+ *
+ * Only UDP is asked, whatever else the node publishes: it shows that the server's SIP side lives. A
+ * TCP or TLS port that alone went deaf is not noticed.
  */
-export function sipProbe(ping: OptionsPing, isRefusing: () => boolean): Probe {
+export function sipProbe(
+  ping: OptionsPing,
+  isBusyFine: () => boolean | Promise<boolean>,
+  monoMs: () => number,
+): Probe {
   return async (deadlineMs) => {
+    const beganMs = monoMs();
     const result = await ping(deadlineMs);
     if (result.kind === 'silent') {
+      const latencyMs = monoMs() - beganMs;
       const reason = `no answer to SIP OPTIONS: ${result.reason}`;
-      return { kind: 'fail', latencyMs: deadlineMs, reason, isEnding: false };
+      const evidence = [judged('sip', latencyMs, '', result.reason)];
+      return { kind: 'fail', latencyMs, reason, isEnding: false, evidence };
     }
     const { status, latencyMs } = result;
-    if (status < FIRST_REFUSAL || (status === BUSY && isRefusing())) {
-      return { kind: 'ok', latencyMs, note: null, lifeId: null };
-    }
-    const reason = `SIP OPTIONS answered with ${status}`;
-    return { kind: 'fail', latencyMs, reason, isEnding: false };
+    const text = `${status} in ${shortMs(latencyMs)}`;
+    const isFine = status < FIRST_REFUSAL || (status === BUSY && (await isBusyFine()));
+    const reason = isFine ? null : `SIP OPTIONS answered with ${status}`;
+    const evidence = [judged('sip', latencyMs, text, reason === null ? null : text)];
+    if (reason === null) return { kind: 'ok', latencyMs, note: null, lifeId: null, evidence };
+    return { kind: 'fail', latencyMs, reason, isEnding: false, evidence };
   };
 }

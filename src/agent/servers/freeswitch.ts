@@ -1,10 +1,14 @@
-import { CarnaError, ServerUnavailableError } from '../../util/errors.js';
-import { withDeadline } from '../../util/wait.js';
-import { freeswitchProbe } from '../checks/freeswitch.js';
-import { allOf } from '../checks/probe.js';
+import { ServerUnavailableError } from '../../util/errors.js';
+import type { FreeswitchQuestions } from '../checks/freeswitch.js';
+import { freeswitchProbe, isFull } from '../checks/freeswitch.js';
+import type { Probe, ProbeResult } from '../checks/probe.js';
+import { applicationAndSip } from '../checks/probe.js';
 import { sipProbe } from '../checks/sip.js';
 import type { EslPort, OptionsPing } from '../ports.js';
-import type { OpenControl, ServerControl, WorkLeft } from './server.js';
+import { eslLink } from './esl-link.js';
+import type { Refusal } from './refusal.js';
+import { FORGETFUL_MARK, openRefusal } from './refusal.js';
+import type { OpenControl, RefusalMark, ServerControl, WorkLeft } from './server.js';
 
 export interface FreeswitchOptions {
   readonly profile: string;
@@ -22,36 +26,88 @@ export function freeswitchControl(
   ping: OptionsPing,
   options: FreeswitchOptions,
   monoMs: () => number,
+  mark: RefusalMark = FORGETFUL_MARK,
 ): OpenControl {
-  return ({ ring }): ServerControl => {
+  return ({ ring, isAdopted }): ServerControl => {
     const link = eslLink(openEsl, ring);
-    let isRefusing = false;
+    const refusal = openRefusal({ isAdopted }, mark);
+    const pause = pauseWatch(refusal);
     const esl = (): Promise<EslPort> => link.connect(CONNECT_LIMIT_MS);
     const questions = {
       profile: options.profile,
-      isRefusing: () => isRefusing,
+      isRefusing: refusal.isOn,
+      noteLife: pause.noteLife,
+      pulse: link.pulse,
       hasLostConnection: link.isLost,
       drop: link.drop,
     };
     return {
-      probe: allOf([
+      probe: freeswitchAndSip(
         freeswitchProbe(link.connect, questions, monoMs),
-        sipProbe(ping, () => isRefusing),
-      ]),
+        ping,
+        questions,
+        monoMs,
+      ),
       refuseNewWork: async () => {
-        await setPaused(await esl(), true);
-        isRefusing = true;
+        refusal.announce();
+        const port = await esl();
+        await setPaused(port, true);
+        pause.madeOn(await port.coreUuid());
+        refusal.begin();
       },
       acceptNewWork: async () => {
         await setPaused(await esl(), false);
-        isRefusing = false;
+        refusal.end();
       },
-      isRefusing: () => isRefusing,
+      isRefusing: refusal.isOn,
       countLeft: async () => countCalls(await esl()),
       shutDown: async () => (await esl()).shutdownAsap(),
       gracefulMs: options.gracefulMs,
       close: link.close,
     };
+  };
+}
+
+/** One round of both: a 503 is fine when the same round's answers say that it is full, or while we refuse. */
+function freeswitchAndSip(
+  application: Probe,
+  ping: OptionsPing,
+  questions: Pick<FreeswitchQuestions, 'isRefusing'>,
+  monoMs: () => number,
+): Probe {
+  return async (deadlineMs) => {
+    const said = application(deadlineMs);
+    const isBusyFine = async (): Promise<boolean> => questions.isRefusing() || saysFull(await said);
+    const both = applicationAndSip('event socket', () => said, sipProbe(ping, isBusyFine, monoMs));
+    return both(deadlineMs);
+  };
+}
+
+function saysFull(result: ProbeResult): boolean {
+  return result.kind !== 'unknown' && result.load !== undefined && isFull(result.load);
+}
+
+interface PauseWatch {
+  /** The life whose inbound calls we have just paused. */
+  readonly madeOn: (coreUuid: string) => void;
+  readonly noteLife: (coreUuid: string, isPaused: boolean) => string | null;
+}
+
+/** FreeSWITCH forgets a pause when it restarts: a new Core-UUID without a pause ends our refusal. */
+function pauseWatch(refusal: Refusal): PauseWatch {
+  let pausedLife: string | null = null;
+  return {
+    madeOn: (coreUuid) => (pausedLife = coreUuid),
+    noteLife: (coreUuid, isPaused) => {
+      if (!refusal.isOn()) return null;
+      if (isPaused) {
+        pausedLife = coreUuid;
+        return null;
+      }
+      if (pausedLife === coreUuid) return 'inbound calls were resumed, not by us';
+      refusal.end();
+      return 'FreeSWITCH restarted by itself and takes new calls again';
+    },
   };
 }
 
@@ -71,56 +127,4 @@ async function countCalls(esl: EslPort): Promise<WorkLeft> {
     count: Math.max(status.active, channels),
     text: `${status.active} sessions, ${channels} channels`,
   };
-}
-
-interface EslLink {
-  readonly connect: (deadlineMs: number) => Promise<EslPort>;
-  /** The server, not we, ended the last connection. */
-  readonly isLost: () => boolean;
-  readonly drop: () => Promise<void>;
-  readonly close: () => Promise<void>;
-}
-
-/** One connection at a time; its end rings at once. */
-function eslLink(openEsl: () => Promise<EslPort>, ring: () => void): EslLink {
-  let open: EslPort | null = null;
-  let opening: Promise<EslPort> | null = null;
-  let isLost = false;
-  let isClosed = false;
-  const adopt = async (port: EslPort): Promise<EslPort> => {
-    if (isClosed) {
-      await port.close();
-      throw new ServerUnavailableError('the event socket is not used any more');
-    }
-    open = port;
-    isLost = false;
-    void port.closed.then(() => {
-      if (open !== port) return; // We let go of it ourselves.
-      open = null;
-      isLost = true;
-      ring();
-    });
-    return port;
-  };
-  const connect = async (deadlineMs: number): Promise<EslPort> => {
-    if (open !== null) return open;
-    opening ??= openEsl()
-      .then(adopt)
-      .finally(() => (opening = null));
-    opening.catch(() => undefined); // Waited for below, perhaps not to its end.
-    return withDeadline('event socket', deadlineMs, opening);
-  };
-  const drop = async (): Promise<void> => {
-    const port = open;
-    open = null;
-    await port?.close();
-  };
-  const close = async (): Promise<void> => {
-    isClosed = true;
-    await drop();
-    await opening?.catch((err: unknown) => {
-      if (!(err instanceof CarnaError)) throw err;
-    });
-  };
-  return { connect, isLost: () => isLost, drop, close };
 }

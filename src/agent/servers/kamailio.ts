@@ -1,8 +1,10 @@
-import { allOf } from '../checks/probe.js';
 import { kamailioProbe } from '../checks/kamailio.js';
+import { applicationAndSip } from '../checks/probe.js';
 import { sipProbe } from '../checks/sip.js';
 import type { KamailioRpc, OptionsPing } from '../ports.js';
-import type { OpenControl, ServerControl, WorkLeft } from './server.js';
+import type { Refusal } from './refusal.js';
+import { FORGETFUL_MARK, openRefusal } from './refusal.js';
+import type { OpenControl, RefusalMark, ServerControl, WorkLeft } from './server.js';
 
 /** The script answers 503 to new work while `$shv(drain)` is 1. */
 const DRAIN_VARIABLE = 'drain';
@@ -12,25 +14,38 @@ export function kamailioControl(
   rpc: KamailioRpc,
   ping: OptionsPing,
   monoMs: () => number,
+  mark: RefusalMark = FORGETFUL_MARK,
 ): OpenControl {
-  return (): ServerControl => {
-    let isRefusing = false;
-    const setRefusing = async (refuse: boolean): Promise<void> => {
-      await rpc.setSharedVariable(DRAIN_VARIABLE, refuse ? 1 : 0);
-      isRefusing = refuse;
-      await rpc.setDispatcherPinging?.(!refuse);
-    };
+  return ({ isAdopted }): ServerControl => {
+    const refusal = openRefusal({ isAdopted }, mark);
+    const application = kamailioProbe(rpc, monoMs, () => endedByRestart(refusal));
     return {
-      probe: allOf([kamailioProbe(rpc, monoMs), sipProbe(ping, () => isRefusing)]),
-      refuseNewWork: () => setRefusing(true),
-      acceptNewWork: () => setRefusing(false),
-      isRefusing: () => isRefusing,
+      probe: applicationAndSip('RPC', application, sipProbe(ping, refusal.isOn, monoMs)),
+      refuseNewWork: async () => {
+        refusal.announce();
+        await rpc.setSharedVariable(DRAIN_VARIABLE, 1);
+        refusal.begin();
+        await rpc.setDispatcherPinging?.(false);
+      },
+      acceptNewWork: async () => {
+        await rpc.setSharedVariable(DRAIN_VARIABLE, 0);
+        await rpc.setDispatcherPinging?.(true);
+        refusal.end();
+      },
+      isRefusing: refusal.isOn,
       countLeft: () => countTransactions(rpc),
       shutDown: () => Promise.resolve(),
       gracefulMs: 0,
       close: () => Promise.resolve(),
     };
   };
+}
+
+/** A Kamailio that restarted begins with the variable of its script and with its pings on. */
+function endedByRestart(refusal: Refusal): string | null {
+  if (!refusal.isOn()) return null;
+  refusal.end();
+  return 'Kamailio restarted by itself and takes new calls again';
 }
 
 async function countTransactions(rpc: KamailioRpc): Promise<WorkLeft> {

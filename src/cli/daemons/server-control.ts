@@ -1,15 +1,19 @@
 import type { Logger } from 'pino';
-import type { EslPort, KamailioRpc, OptionsPing } from '../../agent/ports.js';
+import type { EslPort, HeartbeatNews, KamailioRpc, OptionsPing } from '../../agent/ports.js';
 import { DEFAULT_FREESWITCH, freeswitchControl } from '../../agent/servers/freeswitch.js';
 import { kamailioControl } from '../../agent/servers/kamailio.js';
-import type { OpenControl } from '../../agent/servers/server.js';
+import { FORGETFUL_MARK } from '../../agent/servers/refusal.js';
+import type { OpenControl, RefusalMark } from '../../agent/servers/server.js';
 import type { AgentConfig } from '../../config/agent.js';
 import { BinrpcClient } from '../../protocols/binrpc/client.js';
 import * as kamailio from '../../protocols/binrpc/kamailio-rpc.js';
 import * as freeswitch from '../../protocols/esl/freeswitch-commands.js';
+import { parseHeartbeat } from '../../protocols/esl/heartbeat-codec.js';
+import type { EslEvent } from '../../protocols/esl/session.js';
 import { openEslSession } from '../../protocols/esl/session.js';
 import { pingOptions } from '../../protocols/sip/options-ping.js';
 import { systemClock } from '../../util/clock.js';
+import { InvalidInputError } from '../../util/errors.js';
 
 /** How the agent speaks with its SIP server: the protocols behind the agent's narrow ports. */
 export interface ServerLink {
@@ -21,13 +25,17 @@ export interface ServerLink {
 
 const monoMs = (): number => systemClock.monoMs();
 
-/** Chooses by the configured kind; connects to nothing yet. */
-export function openServerLink(config: AgentConfig, log: Logger): ServerLink {
+/** Chooses by the configured kind; connects to nothing yet. `mark` remembers a refusal across agents. */
+export function openServerLink(
+  config: AgentConfig,
+  log: Logger,
+  mark: RefusalMark = FORGETFUL_MARK,
+): ServerLink {
   const ping = optionsPing(config);
   if (config.kind === 'freeswitch') {
     const options = { ...DEFAULT_FREESWITCH, profile: config.sofiaProfile };
     const openEsl = (): Promise<EslPort> => openEslPort(config, log);
-    const openControl = freeswitchControl(openEsl, ping, options, monoMs);
+    const openControl = freeswitchControl(openEsl, ping, options, monoMs, mark);
     return { openControl, rpc: null, close: () => undefined };
   }
   const client = new BinrpcClient({
@@ -36,7 +44,7 @@ export function openServerLink(config: AgentConfig, log: Logger): ServerLink {
   });
   const rpc = kamailioRpc(client);
   return {
-    openControl: kamailioControl(rpc, ping, monoMs),
+    openControl: kamailioControl(rpc, ping, monoMs, mark),
     rpc,
     close: () => client.close(),
   };
@@ -63,6 +71,10 @@ function kamailioRpc(client: BinrpcClient): KamailioRpc {
     readUptimeSeconds: () => kamailio.readUptimeSeconds(client),
     setSharedVariable: (name, value) => kamailio.setSharedVariable(client, name, value),
     countDialogs: async () => (await kamailio.readDialogCounts(client))?.all ?? null,
+    readMemory: async () => {
+      const { totalKib, usedKib } = await kamailio.readSharedMemory(client);
+      return { usedShare: usedKib / Math.max(1, totalKib), freeMib: (totalKib - usedKib) / 1_024 };
+    },
     setDispatcherPinging: (isOn) => kamailio.setDispatcherPinging(client, isOn),
   };
 }
@@ -89,7 +101,19 @@ async function openEslPort(config: AgentConfig, log: Logger): Promise<EslPort> {
     pauseInbound: () => freeswitch.pauseInbound(session),
     resumeInbound: () => freeswitch.resumeInbound(session),
     shutdownAsap: () => freeswitch.shutdownAsap(session),
+    onHeartbeat: (listener) =>
+      session.onEvent('HEARTBEAT', (event) => listener(readHeartbeat(event))),
     close: () => session.close(),
     closed: session.closed,
   };
+}
+
+function readHeartbeat(event: EslEvent): HeartbeatNews {
+  try {
+    const { sessionsPerSecond, idleCpuPercent } = parseHeartbeat(event);
+    return { kind: 'beat', ratePerSecond: sessionsPerSecond, idleCpuPercent };
+  } catch (err) {
+    if (!(err instanceof InvalidInputError)) throw err;
+    return { kind: 'refused', why: err.message };
+  }
 }

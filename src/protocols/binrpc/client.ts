@@ -150,7 +150,7 @@ export class BinrpcClient {
   #serverEnded(connection: Connection, cause: Error | undefined): void {
     if (connection !== this.#connection) return;
     const where = connection.decoder.isInsideMessage ? ' in the middle of a reply' : '';
-    const why = cause === undefined ? `closed by the server${where}` : messageOf(cause);
+    const why = cause === undefined ? `closed by the server${where}` : whyOf(cause);
     const err = this.#unavailable(why, cause);
     this.#drop(err);
     if (connection.isOpen) for (const listener of [...this.#listeners]) listener(err);
@@ -170,4 +170,19 @@ export class BinrpcClient {
     const message = `Kamailio at ${this.#options.socketPath}: ${why}`;
     return new ServerUnavailableError(message, cause === undefined ? undefined : { cause });
   }
+}
+
+/** What is to be done about a ctl socket that cannot be opened, by the code of the system's error. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES:
+    "no permission: run the agent as Kamailio's user, or set both user and group of the ctl module (group alone is ignored)",
+  ENOENT:
+    'no such socket: Kamailio does not run, or CARNA_CTL_SOCKET is not the one in its modparam("ctl", "binrpc", ...)',
+  ECONNREFUSED:
+    'nobody listens there: the socket was left behind by a Kamailio that was killed; its next start replaces it',
+};
+
+function whyOf(cause: Error): string {
+  const remedy = 'code' in cause ? REMEDIES[String(cause.code)] : undefined;
+  return remedy === undefined ? messageOf(cause) : `${remedy} (${messageOf(cause)})`;
 }

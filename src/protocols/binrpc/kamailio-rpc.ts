@@ -73,12 +73,14 @@ export interface TmStats {
   readonly freed: number;
 }
 
-/** Shared memory in MiB, rounded by Kamailio (bytes would not fit BINRPC's 32 bits). */
+/** Shared memory in KiB: bytes would not fit BINRPC's 32 bits from 4 GiB on, and MiB are too coarse. */
 export interface SharedMemory {
-  readonly totalMib: number;
-  readonly freeMib: number;
-  readonly usedMib: number;
-  readonly maxUsedMib: number;
+  readonly totalKib: number;
+  readonly freeKib: number;
+  /** With the allocator's own overhead: what is really gone. */
+  readonly usedKib: number;
+  /** The most that was ever used. */
+  readonly maxUsedKib: number;
 }
 
 /** Dialogs alive by state, as the module dialog counts them. */
@@ -143,13 +145,20 @@ export async function setDispatcherState(
   await rpc.call('dispatcher.set_state', [state, setid, destination], timeoutMs);
 }
 
-/** Turns the module's own OPTIONS pings on or off; a start of Kamailio turns them on again. */
+/**
+ * Turns the dispatcher module's own OPTIONS pings on or off; a start of Kamailio turns them on again.
+ * Does nothing to a Kamailio without that module: it has no such pings.
+ */
 export async function setDispatcherPinging(
   rpc: RpcPort,
   isOn: boolean,
   timeoutMs?: number,
 ): Promise<void> {
-  await rpc.call('dispatcher.ping_active', [isOn ? 1 : 0], timeoutMs);
+  try {
+    await rpc.call('dispatcher.ping_active', [isOn ? 1 : 0], timeoutMs);
+  } catch (err) {
+    if (!isFault(err, 'command dispatcher.ping_active not found')) throw err;
+  }
 }
 
 /** Loads the table again. Resets every runtime state and call-load counter. */
@@ -188,12 +197,12 @@ export async function readVersion(rpc: RpcPort, timeoutMs?: number): Promise<str
 }
 
 export async function readSharedMemory(rpc: RpcPort, timeoutMs?: number): Promise<SharedMemory> {
-  const memory = only('core.shmmem', await rpc.call('core.shmmem', ['m'], timeoutMs));
+  const memory = only('core.shmmem', await rpc.call('core.shmmem', ['k'], timeoutMs));
   return {
-    totalMib: counter(memory, 'total'),
-    freeMib: counter(memory, 'free'),
-    usedMib: counter(memory, 'used'),
-    maxUsedMib: counter(memory, 'max_used'),
+    totalKib: counter(memory, 'total'),
+    freeKib: counter(memory, 'free'),
+    usedKib: counter(memory, 'real_used'),
+    maxUsedKib: counter(memory, 'max_used'),
   };
 }
 

@@ -22,6 +22,9 @@ import { EslWire } from './wire.js';
 /** Commands that may wait behind the one in flight; one more is refused at once. */
 export const MAX_WAITING_COMMANDS = 64;
 
+/** Without that parameter FreeSWITCH lets in loopback alone. */
+const REJECTED = 'apply-inbound-acl in event_socket.conf.xml does not allow it';
+
 /** The package's own time-outs must never come before ours, which also close the connection. */
 const PACKAGE_MARGIN_MS = 1000;
 
@@ -186,7 +189,10 @@ export class EslConnection implements EslSession {
       this.end(garbled);
       return garbled;
     }
-    if (what === 'auth') return new EslAuthError(`${this.#where} refused the password: ${reply}`);
+    if (what === 'auth') {
+      const remedy = 'CARNA_ESL_PASSWORD is not the one in event_socket.conf.xml';
+      return new EslAuthError(`${this.#where} refused the password: ${remedy} (${reply.trim()})`);
+    }
     return new EslReplyError(what, reply.trim());
   }
 
@@ -225,7 +231,9 @@ export class EslConnection implements EslSession {
     const esl = this.#esl;
     const garbled = (why: string): void => this.end(new ProtocolError(`${this.#where}: ${why}`));
     esl.on('freeswitch_rude_rejection', (data) =>
-      this.end(new EslAuthError(`${this.#where} refused our address: ${data.body.trim()}`)),
+      this.end(
+        new EslAuthError(`${this.#where} refused our address: ${REJECTED} (${data.body.trim()})`),
+      ),
     );
     esl.on('freeswitch_disconnect_notice', (data) => this.#goodbye(data.headers, data.body));
     esl.on('error.unhandled-content-type', (err) => garbled(`content type ${err.content_type}`));

@@ -130,8 +130,9 @@ test('the typed questions', async () => {
   const stats = await readTmStats(rpc);
   assert.deepEqual([stats.current, stats.waiting], [0, 0]);
   const memory = await readSharedMemory(rpc);
-  assert.equal(memory.totalMib, 64);
-  assert.ok(memory.freeMib + memory.usedMib <= 64 && memory.freeMib > 32);
+  assert.equal(memory.totalKib, 64 * 1024);
+  assert.ok(memory.freeKib + memory.usedKib <= 64 * 1024 && memory.freeKib > 32 * 1024);
+  assert.ok(memory.usedKib > 0 && memory.maxUsedKib >= memory.usedKib);
   assert.equal(await readDialogCounts(rpc), null, 'the module dialog is not loaded');
 });
 
