@@ -31,7 +31,8 @@ export class EvidenceLog {
       const before = this.#byName.get(found.check);
       if (before === undefined && this.#byName.size >= MAX_CHECKS) continue;
       const sinceMs = before?.verdict === found.verdict ? before.sinceMs : atMs;
-      this.#byName.set(found.check, { ...found, atMs, sinceMs });
+      const latencyMs = Math.round(found.latencyMs * 100) / 100;
+      this.#byName.set(found.check, { ...found, latencyMs, atMs, sinceMs });
       const labels = { check: found.check };
       this.#metrics.checkSeconds.observe(found.latencyMs / 1_000, labels);
       if (found.verdict !== 'unknown') {

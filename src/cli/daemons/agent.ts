@@ -7,7 +7,8 @@ import type { NodeIdentity } from '../../agent/node-status.js';
 import type { AgentView, KamailioRpc } from '../../agent/ports.js';
 import type { Agent, AgentDeps } from '../../agent/run-agent.js';
 import { createAgent } from '../../agent/run-agent.js';
-import { processRuntime } from '../../agent/runtime/process.js';
+import { refusalFile } from '../../agent/runtime/refusal-file.js';
+import type { ServerRuntime } from '../../agent/runtime/runtime.js';
 import { termSignal } from '../../agent/term-signal.js';
 import { systemTimekeeper } from '../../agent/timekeeper.js';
 import { DEFAULT_AGENT_TIMING } from '../../agent/timing.js';
@@ -30,6 +31,7 @@ import { processGauges, refreshedText } from './process-metrics.js';
 import { registryGauges } from './registry-metrics.js';
 import type { ServerLink } from './server-control.js';
 import { openServerLink } from './server-control.js';
+import { openServerRuntime } from './server-runtime.js';
 
 const STORE_TIMEOUT_MS = 2_000;
 
@@ -47,10 +49,11 @@ export async function runAgentDaemon(proc: NodeJS.Process): Promise<void> {
     const registry = openConfiguredRegistry(config, log);
     closers.add('registry', () => registry.close());
     const refreshers = [registryGauges(metrics, registry), processGauges(metrics)];
-    const link = openServerLink(config, log);
+    const runtime = await openServerRuntime(config, proc.env, log);
+    const link = openServerLink(config, log, refusalFile(config.stateDir));
     closers.add('server link', () => Promise.resolve(link.close()));
     const store = openAgentStore(config, log, closers);
-    const agent = createAgent(agentDeps({ config, proc, log, registry, link, store, metrics }));
+    const agent = createAgent(agentDeps({ config, log, registry, runtime, link, store, metrics }));
     const text = (): Promise<string> => refreshedText(metrics, refreshers);
     await serveAgentHttp(agent, link, config, text, closers);
     await agent.run(term);
@@ -73,22 +76,16 @@ function openAgentStore(config: AgentConfig, log: Logger, closers: Closers): Sto
 
 interface AgentParts {
   readonly config: AgentConfig;
-  readonly proc: NodeJS.Process;
   readonly log: Logger;
   readonly registry: Registry;
+  readonly runtime: ServerRuntime;
   readonly link: ServerLink;
   readonly store: Store | null;
   readonly metrics: Metrics;
 }
 
 function agentDeps(parts: AgentParts): AgentDeps {
-  const { config, log, registry, link, store } = parts;
-  const [command = '', ...args] = config.serverCommand ?? [];
-  const runtime = processRuntime(
-    { command, args, env: parts.proc.env, cwd: config.stateDir, stateDir: config.stateDir },
-    log,
-    systemTimekeeper,
-  );
+  const { config, log, registry, runtime, link, store } = parts;
   return {
     identity: identityOf(config),
     wiring: DEFAULT_WIRING,

@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { observeByAddress } from '../../agent/runtime/observe.js';
+import { processRuntime } from '../../agent/runtime/process.js';
+import type { ServerRuntime } from '../../agent/runtime/runtime.js';
+import { serverEnv } from '../../agent/runtime/server-env.js';
+import { systemTimekeeper } from '../../agent/timekeeper.js';
+import type { AgentConfig } from '../../config/agent.js';
+
+/** Who starts and stops the SIP server, by the configured runtime. Starts and finds nothing yet. */
+export async function openServerRuntime(
+  config: AgentConfig,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+): Promise<ServerRuntime> {
+  switch (config.runtime) {
+    case 'process':
+      return childProcess(config, env, log);
+    case 'docker':
+      return (await import('./docker-runtime.js')).openDockerRuntime(config, env, log);
+    case 'observe':
+      if (config.observeLabel === null) {
+        const where = `${config.sipHost}:${config.sipPort}`;
+        return observeByAddress(where, systemTimekeeper, log, randomUUID);
+      }
+      return (await import('./docker-runtime.js')).openContainerObserver(config, log);
+  }
+}
+
+function childProcess(config: AgentConfig, env: NodeJS.ProcessEnv, log: Logger): ServerRuntime {
+  const [command = '', ...args] = config.serverCommand ?? [];
+  const { stateDir } = config;
+  const options = { command, args, env: serverEnv(env), cwd: stateDir, stateDir };
+  return processRuntime(options, log, systemTimekeeper);
+}
