@@ -19,16 +19,11 @@ export const CLI_VARIABLES = {
     expected: 'a whole number from 1 to 100000',
     meaning: 'nodes of a role that a drain must leave; carna drain --floor says otherwise for once',
   }),
-  drainHeadroomPercent: withDefault(
-    'CARNA_DRAIN_HEADROOM_PERCENT',
-    '25',
-    wholeNumber(0, 1_000),
-    {
-      expected: 'a whole number from 0 to 1000',
-      meaning:
-        'room beyond the calls of now that a drain must leave, in percent; --headroom says otherwise for once',
-    },
-  ),
+  drainHeadroomPercent: withDefault('CARNA_DRAIN_HEADROOM_PERCENT', '25', wholeNumber(0, 1_000), {
+    expected: 'a whole number from 0 to 1000',
+    meaning:
+      'room beyond the calls of now that a drain must leave, in percent; --headroom says otherwise for once',
+  }),
   logLevel: COMMON_VARIABLES.logLevel,
 } as const;
 
