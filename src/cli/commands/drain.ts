@@ -186,9 +186,10 @@ async function isAgreed(
     );
   }
   if (options.json !== true) {
+    const nowMs = context.clock.wallMs();
     const intent = newIntent(context, record.nodeId, options, present);
     const { calls, check } = outlook;
-    context.print(...drainWarning(record, intent, calls, context.clock.wallMs()));
+    context.print(...drainWarning(record, intent, calls, nowMs));
     if (present === undefined) context.print(...outlookLines(check, options.force === true));
   }
   return options.yes === true || context.confirm(`Drain ${record.nodeId}? [y/N] `);

@@ -160,6 +160,7 @@ export function drainEndLines(
 /** "14 calls ended by themselves"; empty when nobody could count. */
 function endedText(most: number | null, left: number | null): string {
   if (most === null || left === null) return '';
+  if (most === 0) return 'no call was on it';
   const ended = Math.max(0, most - left);
   return `${plural(ended, 'call')} ended by ${ended === 1 ? 'itself' : 'themselves'}`;
 }
