@@ -21,6 +21,8 @@ export interface AgentDrain {
   readonly endedPerSecond: number | null;
   /** Wall clock in ms. */
   readonly deadlineAtMs: number | null;
+  /** What was still there when waiting was ended by the deadline or by `now`; null before, and for an agent that does not say. */
+  readonly cut: number | null;
 }
 
 const count = z.number().int().nonnegative().nullable().catch(null);
@@ -35,6 +37,7 @@ const health = z.object({
       left: z.object({ count }).nullable().catch(null),
       endedPerSecond: z.number().nonnegative().nullable().catch(null),
       deadlineAtMs: z.number().nullable().catch(null),
+      cut: count,
     })
     .nullable()
     .catch(null),

@@ -1,4 +1,4 @@
-import type { GenerationRecord, NodeRecord } from '../topology/node.js';
+import type { GenerationRecord, NodeRecord, Role } from '../topology/node.js';
 import { consumersOf, setsListing } from '../topology/wiring.js';
 import type { Wiring } from '../topology/wiring.js';
 import type { AgentHealth } from './agent-health-codec.js';
@@ -9,6 +9,16 @@ import type { TopologyData } from './operator-data.js';
 export type DrainProgress = Omit<DrainProgressJson, 'schema' | 'nodeId'> & {
   /** Calls that end in a minute; null while unknown. */
   readonly endedPerMinute: number | null;
+  /** The one role of the Kamailios that list it; null when there are several, or none. */
+  readonly consumerRole: Role | null;
+  /** From its being asked to the last proof; null while one is missing, and when later proofs hide it. */
+  readonly provenAfterMs: number | null;
+  /** The server itself turns new calls away. */
+  readonly isRefusing: boolean;
+  /** Wall clock in ms at which it was asked; null without an intent. */
+  readonly askedAtMs: number | null;
+  /** An operator ended the waiting with --now. */
+  readonly isNow: boolean;
 };
 
 /** A drain that goes on for so long after its deadline is reported as overdue. */
@@ -28,28 +38,39 @@ export function deriveDrainProgress(
   nowMs: number,
 ): DrainProgress {
   const record = data.nodes.get(nodeId)?.record;
+  const intent = data.intents.get(nodeId);
   const drain = health?.drain ?? null;
   const callsLeft = drain?.left ?? health?.calls ?? null;
-  const deadlineAtMs = drain?.deadlineAtMs ?? data.intents.get(nodeId)?.deadline ?? null;
+  const deadlineAtMs = drain?.deadlineAtMs ?? intent?.deadline ?? null;
   const perSecond = drain?.endedPerSecond ?? null;
   const estimateMs =
     callsLeft !== null && perSecond !== null && perSecond > 0
       ? (callsLeft / perSecond) * 1000
       : null;
-  const proofs =
-    record === undefined ? { proven: 0, consumers: 0 } : countProofs(record, data, wiring);
+  const proofs = record === undefined ? NO_PROOFS : countProofs(record, 'draining', data, wiring);
+  const { proven, consumers, consumerRole, provenAtMs } = proofs;
   return {
     step: stepOf(),
-    ...proofs,
+    proven,
+    consumers,
+    consumerRole,
+    provenAfterMs:
+      provenAtMs === null || intent === undefined || provenAtMs < intent.since
+        ? null
+        : provenAtMs - intent.since,
     callsLeft,
     estimateMs,
     endedPerMinute: perSecond === null ? null : perSecond * 60,
     deadlineAtMs,
+    cut: drain?.cut ?? null,
+    isRefusing: drain?.step === 'emptying' || drain?.step === 'empty',
+    askedAtMs: intent?.since ?? null,
+    isNow: intent?.now === true,
   };
 
   function stepOf(): DrainProgress['step'] {
     if (record === undefined) return 'gone';
-    if (!data.intents.has(nodeId)) return record.state === 'draining' ? 'announced' : 'cancelled';
+    if (intent === undefined) return record.state === 'draining' ? 'announced' : 'cancelled';
     if (drain?.step === 'empty') return 'drained';
     if (deadlineAtMs !== null && nowMs > deadlineAtMs + OVERDUE_AFTER_MS) return 'overdue';
     if (record.state !== 'draining') return 'asked';
@@ -57,23 +78,45 @@ export function deriveDrainProgress(
   }
 }
 
-/** Kamailios that list the node, and how many proved the generation in which it drains. */
-function countProofs(
+export interface Proofs {
+  /** Kamailios that list the node, and how many of them proved a generation with its last change. */
+  readonly consumers: number;
+  readonly proven: number;
+  readonly consumerRole: Role | null;
+  /** Wall clock in ms of the last proof; null while one is missing, or when one is of a later generation. */
+  readonly provenAtMs: number | null;
+}
+
+const NO_PROOFS: Proofs = { consumers: 0, proven: 0, consumerRole: null, provenAtMs: null };
+
+/** Counts who has proven the change that brought the node into `state`. Pure. */
+export function countProofs(
   record: NodeRecord,
+  state: NodeRecord['state'],
   data: Pick<TopologyData, 'nodes' | 'applied' | 'generation'>,
   wiring: Wiring,
-): { readonly proven: number; readonly consumers: number } {
+): Proofs {
   const roles = setsListing(wiring, record.role).flatMap((setid) => consumersOf(wiring, setid));
   const consumers = [...data.nodes.values()].filter(
     ({ record: r }) => roles.includes(r.role) && (r.state === 'up' || r.state === 'draining'),
   );
-  const needed =
-    record.state === 'draining' ? generationOf(record.trace.id, data.generation) : null;
-  const proven = consumers.filter(({ record: { nodeId } }) => {
+  const needed = record.state === state ? generationOf(record.trace.id, data.generation) : null;
+  const proofs = consumers.flatMap(({ record: { nodeId } }) => {
     const applied = data.applied.get(nodeId);
-    return needed !== null && applied !== undefined && applied.generation >= needed;
+    return needed === null || applied === undefined || applied.generation < needed ? [] : [applied];
   });
-  return { proven: proven.length, consumers: consumers.length };
+  const isFirst = proofs.length > 0 && proofs.every((proof) => proof.generation === needed);
+  const consumerRoles = new Set(consumers.map(({ record: r }) => r.role));
+  const [role = null] = consumerRoles;
+  return {
+    consumers: consumers.length,
+    proven: proofs.length,
+    consumerRole: consumerRoles.size === 1 ? role : null,
+    provenAtMs:
+      isFirst && proofs.length === consumers.length
+        ? Math.max(...proofs.map((proof) => proof.provenAtMs))
+        : null,
+  };
 }
 
 function generationOf(traceId: string, generation: GenerationRecord | null): number | null {

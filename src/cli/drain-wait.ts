@@ -9,17 +9,20 @@ import type { ExitCode } from './exit-codes.js';
 import { JSON_SCHEMA, jsonLine } from './json-shapes.js';
 import type { OperatorData } from './operator-data.js';
 import { untilInterrupted } from './process-like.js';
-import { drainProgressLines, drainStepText } from './render/drain-text.js';
+import { drainEndLines, drainProgressLines, drainStepText } from './render/drain-text.js';
+import type { DrainWatch } from './render/drain-text.js';
 import { plural } from './render/units.js';
 
 const LOOK_EVERY_MS = 250;
+const OWN_INTENT_MS = 2_000;
 /** In a pipe a line for each step, and for each change of calls at most this often. */
 const LINE_EVERY_MS = 5_000;
 
 /**
  * Shows a drain until it is over or somebody presses Ctrl-C, which leaves it draining.
  *
- * EXIT.done when it is drained or gone; EXIT.no when it was taken back, is overdue or was left.
+ * EXIT.done when it is drained or gone; EXIT.no when it was taken back, is overdue, was left, or calls
+ * outlived its deadline.
  */
 export async function waitForDrain(
   context: Context,
@@ -28,17 +31,21 @@ export async function waitForDrain(
   isJson: boolean,
 ): Promise<ExitCode> {
   const show = isJson ? jsonShower(context, nodeId) : textShower(context, nodeId);
+  let watch: DrainWatch = { mostCalls: null, lastCalls: null, lastCut: null, isWatched: false };
   return untilInterrupted(context.proc, async (stop) => {
+    const startMs = context.clock.monoMs();
+    let isAsked = false;
     while (!stop.aborted) {
       const progress = await look(context, data, nodeId);
-      const isOver = OVER.has(progress.step);
-      show(progress, isOver);
-      if (isOver) {
-        if (progress.step === 'overdue' && !isJson) {
-          context.print(`Next: carna drain ${nodeId} --now, or carna topology`);
-        }
-        return progress.step === 'drained' || progress.step === 'gone' ? EXIT.done : EXIT.no;
+      isAsked ||= progress.askedAtMs !== null;
+      if (progress.step === 'cancelled' && !isAsked && !isSettled(context, startMs)) {
+        await context.wait(LOOK_EVERY_MS, stop);
+        continue;
       }
+      watch = remember(watch, progress);
+      show(progress, watch);
+      if (OVER.has(progress.step)) return exitCodeOf(progress, watch);
+      watch = { ...watch, isWatched: true };
       await context.wait(LOOK_EVERY_MS, stop);
     }
     if (!isJson) {
@@ -46,6 +53,39 @@ export async function waitForDrain(
     }
     return EXIT.no;
   });
+}
+
+/** Our own intent may take a moment until it comes back to us: until then nobody took it back. */
+function isSettled(context: Context, startMs: number): boolean {
+  return context.clock.monoMs() - startMs > OWN_INTENT_MS;
+}
+
+function remember(watch: DrainWatch, { callsLeft, cut }: DrainProgress): DrainWatch {
+  if (callsLeft === null) return watch;
+  return {
+    ...watch,
+    mostCalls: Math.max(watch.mostCalls ?? 0, callsLeft),
+    lastCalls: callsLeft,
+    lastCut: cut,
+  };
+}
+
+/** Calls that outlived the deadline are a "no"; with --now the operator had said so. */
+function exitCodeOf(progress: DrainProgress, watch: DrainWatch): ExitCode {
+  switch (progress.step) {
+    case 'drained':
+      return (progress.callsLeft ?? 0) > 0 && !progress.isNow ? EXIT.no : EXIT.done;
+    case 'gone':
+      return (watch.lastCut ?? 0) > 0 && !progress.isNow ? EXIT.no : EXIT.done;
+    case 'asked':
+    case 'announced':
+    case 'unlisted':
+    case 'cancelled':
+    case 'overdue':
+      return EXIT.no;
+    default:
+      return progress.step satisfies never;
+  }
 }
 
 const OVER: ReadonlySet<DrainProgress['step']> = new Set([
@@ -72,13 +112,13 @@ async function readHealth(data: OperatorData, http: string): Promise<AgentHealth
   }
 }
 
-type Shower = (progress: DrainProgress, isOver: boolean) => void;
+type Shower = (progress: DrainProgress, watch: DrainWatch) => void;
 
 function jsonShower(context: Context, nodeId: string): Shower {
   let before = '';
   return (progress) => {
-    const { step, proven, consumers, callsLeft, estimateMs, deadlineAtMs } = progress;
-    const facts = { step, proven, consumers, callsLeft };
+    const { step, proven, consumers, callsLeft, estimateMs, deadlineAtMs, cut } = progress;
+    const facts = { step, proven, consumers, callsLeft, cut };
     if (JSON.stringify(facts) === before) return;
     before = JSON.stringify(facts);
     context.print(jsonLine({ schema: JSON_SCHEMA, nodeId, ...facts, estimateMs, deadlineAtMs }));
@@ -86,30 +126,48 @@ function jsonShower(context: Context, nodeId: string): Shower {
 }
 
 function textShower(context: Context, nodeId: string): Shower {
-  const { paint, clock } = context;
-  let mostCalls: number | null = null;
-  let drawn = 0;
+  const { clock } = context;
+  const draw = context.isTty ? screen(context) : null;
   let said = { text: '', calls: null as number | null, atMs: Number.NEGATIVE_INFINITY };
-  return (progress, isOver) => {
+  return (progress, watch) => {
     const { callsLeft } = progress;
-    if (callsLeft !== null) mostCalls = Math.max(mostCalls ?? 0, callsLeft);
-    if (context.isTty) {
-      const width = context.width();
-      const lines = isOver
-        ? [drainStepText(nodeId, progress)]
-        : drainProgressLines(nodeId, progress, mostCalls, clock.wallMs(), paint, width);
-      if (!isOver)
-        lines.push(paint.dim(`Ctrl-C leaves it draining. Undo: carna undrain ${nodeId}`));
-      const up = drawn === 0 ? '' : `\x1b[${drawn}A`;
-      context.proc.stdout.write(`${up}${lines.map((line) => `\r\x1b[K${line}\n`).join('')}\x1b[J`);
-      drawn = lines.length;
+    const isOver = OVER.has(progress.step);
+    const end = isOver ? drainEndLines(nodeId, progress, watch, clock.wallMs()) : [];
+    if (draw !== null) {
+      draw(isOver ? end : screenLines(context, nodeId, progress, watch));
+      return;
+    }
+    if (isOver) {
+      context.print(...end);
       return;
     }
     const text = drainStepText(nodeId, progress);
     const isNewCount = callsLeft !== said.calls && clock.monoMs() - said.atMs >= LINE_EVERY_MS;
     if (text === said.text && !isNewCount) return;
-    const calls = callsLeft === null || isOver ? '' : ` ${plural(callsLeft, 'call')} left.`;
+    const calls = callsLeft === null ? '' : ` ${plural(callsLeft, 'call')} left.`;
     context.print(`${text}${calls}`);
     said = { text, calls: callsLeft, atMs: clock.monoMs() };
+  };
+}
+
+function screenLines(
+  context: Context,
+  nodeId: string,
+  progress: DrainProgress,
+  { mostCalls }: DrainWatch,
+): string[] {
+  const { paint, clock } = context;
+  const nowMs = clock.wallMs();
+  const lines = drainProgressLines(nodeId, progress, mostCalls, nowMs, paint, context.width());
+  return [...lines, paint.dim(`Ctrl-C leaves it draining. Undo: carna undrain ${nodeId}`)];
+}
+
+/** Draws lines over the ones drawn before. */
+function screen(context: Context): (lines: readonly string[]) => void {
+  let drawn = 0;
+  return (lines) => {
+    const up = drawn === 0 ? '' : `\x1b[${drawn}A`;
+    context.proc.stdout.write(`${up}${lines.map((line) => `\r\x1b[K${line}\n`).join('')}\x1b[J`);
+    drawn = lines.length;
   };
 }

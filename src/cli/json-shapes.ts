@@ -1,3 +1,4 @@
+import type { DrainCheck, DrainNumbers } from '../topology/drain-check.js';
 import type { IntentRecord } from '../topology/node.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
@@ -44,13 +45,26 @@ export interface TimelineJson {
   readonly entries: readonly TimelineEntry[];
 }
 
-/** `carna drain --json` and `carna undrain --json`. With `--wait` DrainProgressJson lines follow. */
+/**
+ * `carna drain --json` and `carna undrain --json`. With `drain --wait` DrainProgressJson lines follow, with
+ * `undrain --wait` UndrainProgressJson lines.
+ */
 export interface DrainJson {
   readonly schema: typeof JSON_SCHEMA;
   readonly nodeId: string;
-  readonly did: 'asked' | 'already-draining' | 'undrained' | 'nothing-to-undo';
-  /** As it stands now; null after undrain. */
+  /** `refused`: by the guard, nothing was written (exit code 4). */
+  readonly did: 'asked' | 'refused' | 'already-draining' | 'undrained' | 'nothing-to-undo';
+  /** As it stands now; null after undrain and when refused. */
   readonly intent: IntentRecord | null;
+  /** What the guard found; null when it was not asked: undrain, and a drain that was asked before. */
+  readonly check: DrainCheckJson | null;
+}
+
+/** What a drain leaves to the other nodes of the role (src/topology/drain-check.ts explains each number). */
+export interface DrainCheckJson extends DrainNumbers {
+  readonly kind: DrainCheck['kind'];
+  /** Refused, and done all the same by --force. */
+  readonly isForced: boolean;
 }
 
 /** One line of `carna drain --wait --json`. */
@@ -65,6 +79,19 @@ export interface DrainProgressJson {
   readonly callsLeft: number | null;
   readonly estimateMs: number | null;
   readonly deadlineAtMs: number | null;
+  /** Calls that were still there when the agent stopped waiting for them; null while it waits or does not say. */
+  readonly cut: number | null;
+}
+
+/** One line of `carna undrain --wait --json`. */
+export interface UndrainProgressJson {
+  readonly schema: typeof JSON_SCHEMA;
+  readonly nodeId: string;
+  /** `listed` (it takes calls), `gone` and `draining-again` are the last line. */
+  readonly step: 'asked' | 'up' | 'listed' | 'gone' | 'draining-again';
+  /** Kamailios that proved a list with it, of so many. */
+  readonly proven: number;
+  readonly consumers: number;
 }
 
 /** One line of JSON. */
@@ -76,7 +103,8 @@ export function jsonLine(
     | TimelineJson
     | TimelineEntry
     | DrainJson
-    | DrainProgressJson,
+    | DrainProgressJson
+    | UndrainProgressJson,
 ): string {
   return JSON.stringify(value);
 }

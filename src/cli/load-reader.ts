@@ -6,16 +6,20 @@ import type { OperatorData } from './operator-data.js';
 const MAX_AGENTS_ASKED = 200;
 const ASKED_AT_ONCE = 16;
 
-/** Asks the agents how many calls their nodes carry; who does not answer is left out. Never rejects with a CarnaError. */
+/**
+ * Asks the agents how many calls their nodes carry; who does not answer is left out, and all are when
+ * there are more than `maxAsked`. Never rejects with a CarnaError.
+ */
 export async function readLoads(
   data: Pick<OperatorData, 'readAgentHealth'>,
   nodes: NodesInput,
+  maxAsked: number = MAX_AGENTS_ASKED,
 ): Promise<Map<string, number>> {
   const agents = [...nodes.values()].flatMap(({ record }) =>
     record.agent.http === null ? [] : [{ nodeId: record.nodeId, http: record.agent.http }],
   );
   const loads = new Map<string, number>();
-  if (agents.length > MAX_AGENTS_ASKED) return loads;
+  if (agents.length > maxAsked) return loads;
   const queue = agents.values();
   const ask = async (): Promise<void> => {
     for (const { nodeId, http } of queue) {

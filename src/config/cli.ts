@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { COMMON_VARIABLES, OPTIONAL_DATABASE_URL } from './common.js';
-import { compileConfig, optional } from './variables.js';
+import { COMMON_VARIABLES, OPTIONAL_DATABASE_URL, wholeNumber } from './common.js';
+import { compileConfig, optional, withDefault } from './variables.js';
 import type { Env, ReadFile, ValuesOf } from './variables.js';
 
 /** What the operators' commands read. PostgreSQL is needed by some of them only. */
@@ -14,6 +14,15 @@ export const CLI_VARIABLES = {
   lab: optional('CARNA_LAB', z.string(), {
     expected: 'run directory of a lab, or "off"',
     meaning: 'lab whose addresses are used when CARNA_ZOOKEEPER is unset; "off" = never',
+  }),
+  drainFloor: withDefault('CARNA_DRAIN_FLOOR', '1', wholeNumber(1, 100_000), {
+    expected: 'a whole number from 1 to 100000',
+    meaning: 'nodes of a role that a drain must leave; carna drain --floor says otherwise for once',
+  }),
+  drainHeadroomPercent: withDefault('CARNA_DRAIN_HEADROOM_PERCENT', '25', wholeNumber(0, 1_000), {
+    expected: 'a whole number from 0 to 1000',
+    meaning:
+      'room beyond the calls of now that a drain must leave, in percent; --headroom says otherwise for once',
   }),
   logLevel: COMMON_VARIABLES.logLevel,
 } as const;

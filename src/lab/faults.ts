@@ -1,12 +1,14 @@
+import { BinrpcClient } from '../protocols/binrpc/client.js';
+import { intOf, requireMember, textOf } from '../protocols/binrpc/value.js';
 import { LabError } from '../util/errors.js';
 import { baseEnv, LAB_TICK_MS } from './daemon-env.js';
 import type { ProcessIdentity } from './parts/daemon.js';
-import { isAlive, signalDaemon } from './parts/daemon.js';
+import { identityOf, isAlive, signalDaemon } from './parts/daemon.js';
 import { startPostgres, stopPostgres } from './parts/postgres.js';
 import { startZookeeper, stopZookeeper } from './parts/zookeeper.js';
 import { findNode, serverOf } from './server-pid.js';
 import type { LabState } from './state.js';
-import { partDir, writeLab } from './state.js';
+import { ctlSocket, partDir, writeLab } from './state.js';
 
 /** What a fault hits: the SIP server of a node, or with `agent` the agent beside it; else the part itself. */
 export interface FaultTarget {
@@ -42,6 +44,60 @@ export function freezePart(state: LabState, target: FaultTarget): Hit {
 /** SIGCONT: the opposite of freezePart. */
 export function thawPart(state: LabState, target: FaultTarget): Hit {
   return hit(state, target, 'SIGCONT', true);
+}
+
+/** The workers of one Kamailio that were hit. */
+export interface WorkersHit {
+  readonly processes: readonly ProcessIdentity[];
+  /** Wall clock in ms, read just before the first signal. */
+  readonly atMs: number;
+}
+
+/**
+ * SIGSTOP of the UDP receivers of a Kamailio: no SIP is served any more while the main process lives and the
+ * control socket answers. Throws LabError for a node without such workers, or that cannot be asked for them.
+ */
+export function freezeWorkers(state: LabState, name: string): Promise<WorkersHit> {
+  return hitWorkers(state, name, 'SIGSTOP');
+}
+
+/** SIGCONT: the opposite of freezeWorkers. */
+export function thawWorkers(state: LabState, name: string): Promise<WorkersHit> {
+  return hitWorkers(state, name, 'SIGCONT');
+}
+
+const RPC_TIMEOUT_MS = 2_000;
+
+async function hitWorkers(
+  state: LabState,
+  name: string,
+  signal: NodeJS.Signals,
+): Promise<WorkersHit> {
+  const node = findNode(state.plan, name);
+  if (node?.kind !== 'kamailio') {
+    const kamailios = state.plan.nodes.filter((found) => found.kind === 'kamailio');
+    const names = kamailios.map((found) => found.name).join(', ');
+    throw new LabError(`${name} is no Kamailio with SIP workers; those are: ${names}`);
+  }
+  const processes = await udpReceivers(ctlSocket(state.runDir, node));
+  if (processes.length === 0) throw new LabError(`${name} names no UDP receiver of its own`);
+  const atMs = performance.timeOrigin + performance.now();
+  for (const process of processes) signalDaemon(process, signal);
+  return { processes, atMs };
+}
+
+/** Kamailio's own list of its processes tells which of them receive SIP over UDP. */
+async function udpReceivers(socketPath: string): Promise<ProcessIdentity[]> {
+  const client = new BinrpcClient({ socketPath, timeoutMs: RPC_TIMEOUT_MS });
+  try {
+    const processes = await client.call('core.psx');
+    return processes
+      .filter((process) => textOf(requireMember(process, 'DSC')).startsWith('udp receiver'))
+      .map((process) => identityOf(intOf(requireMember(process, 'PID'))))
+      .filter((found) => found !== null);
+  } finally {
+    client.close();
+  }
 }
 
 function hit(state: LabState, target: FaultTarget, signal: NodeJS.Signals, group: boolean): Hit {

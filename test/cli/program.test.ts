@@ -75,7 +75,7 @@ test('the health of an agent is read leniently: unknown and missing fields do no
     nodeId: 'm',
     state: 'draining',
     calls: 3,
-    drain: { step: 'emptying', left: 3, endedPerSecond: null, deadlineAtMs: null },
+    drain: { step: 'emptying', left: 3, endedPerSecond: null, deadlineAtMs: null, cut: null },
   });
   const empty = { nodeId: null, state: null, calls: null, drain: null };
   assert.deepEqual(parseAgentHealth('x', { drain: 'soon', calls: -1 }), empty);

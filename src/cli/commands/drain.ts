@@ -1,17 +1,18 @@
+import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { IntentRecord, NodeRecord } from '../../topology/node.js';
-import { deriveTopologyView } from '../../topology/view.js';
-import { DEFAULT_WIRING } from '../../topology/wiring.js';
-import { HeldByGuardError, UsageError } from '../../util/errors.js';
+import type { DrainCheck, DrainLimits } from '../../topology/drain-check.js';
+import { UsageError } from '../../util/errors.js';
 import { parseDeadline, parseNodeId, parseText } from '../arguments.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
+import { drainCheckJson, lookBeforeDrain, outlookLines, printRefusal } from '../drain-guard.js';
+import type { DrainOutlook } from '../drain-guard.js';
 import { waitForDrain } from '../drain-wait.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
-import { readLoads } from '../load-reader.js';
-import type { OperatorData, TopologyData } from '../operator-data.js';
+import type { OperatorData } from '../operator-data.js';
 import { printable } from '../render/colour.js';
 import { drainWarning } from '../render/drain-text.js';
 import { formatAge, formatDuration } from '../render/units.js';
@@ -25,6 +26,8 @@ interface Options {
   readonly wait?: true;
   readonly yes?: true;
   readonly force?: true;
+  readonly floor?: number;
+  readonly headroom?: number;
   readonly json?: true;
 }
 
@@ -44,23 +47,47 @@ export function registerDrain(program: Command, context: Context): void {
     .option('--now', 'do not wait for calls')
     .option('--wait', 'show the progress until it is drained')
     .option('--yes', 'do not ask; needed when not on a terminal')
-    .option('--force', 'also when it is the last node of its role that is up')
+    .option(
+      '--floor <n>',
+      'nodes of its role that must stay for new calls; 0 = none (default: CARNA_DRAIN_FLOOR, 1)',
+      wholeUpTo(100_000),
+    )
+    .option(
+      '--headroom <percent>',
+      'room that must stay beyond the calls of now (default: CARNA_DRAIN_HEADROOM_PERCENT, 25)',
+      wholeUpTo(1_000),
+    )
+    .option('--force', 'also when floor or headroom refuse it; says what they found')
     .option('--json', 'one JSON object, with --wait one per step; src/cli/json-shapes.ts')
     .addHelpText(
       'after',
       `
 Safe to repeat: a second drain changes reason, deadline or --now. Undo: carna undrain NODE.
-Exit code 1 when there is no such node, the answer was no, or (--wait) it was left, taken back or
-is overdue; 4 when it is the last node of its role that is up.
+A drained node keeps its server until its task is stopped; calls that outlive the deadline are cut then.
+Refused, with numbers, when too few nodes of its role or too little room for the calls of now would stay.
+Exit code 1 when there is no such node, the answer was no, or (--wait) it was left, taken back, is
+overdue, or the deadline passed with calls on it; 4 when it was refused (nothing is changed then).
 Examples:
   carna drain media-1 --why "kernel update" --wait
-  carna drain media-1 --deadline 30m --yes`,
+  carna drain media-1 --deadline 30m --yes
+  carna drain media-1 --floor 2 --headroom 50`,
     )
     .action(async (nodeId: string, options: Options) => {
-      context.exitCode = await withOperatorData(context, (data) =>
-        drainCommand(context, data, nodeId, options),
-      );
+      context.exitCode = await withOperatorData(context, (data, config) => {
+        const limits = {
+          floor: options.floor ?? config.drainFloor,
+          headroomPercent: options.headroom ?? config.drainHeadroomPercent,
+        };
+        return drainCommand(context, data, nodeId, options, limits);
+      });
     });
+}
+
+function wholeUpTo(max: number): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,6}$/.test(text) && Number(text) <= max) return Number(text);
+    throw new InvalidArgumentError(`expected a whole number from 0 to ${max}.`);
+  };
 }
 
 async function drainCommand(
@@ -68,6 +95,7 @@ async function drainCommand(
   data: OperatorData,
   nodeId: string,
   options: Options,
+  limits: DrainLimits,
 ): Promise<ExitCode> {
   const topology = await data.readTopology();
   const record = topology.nodes.get(nodeId)?.record;
@@ -79,18 +107,41 @@ async function drainCommand(
   if (present !== undefined && !changesIntent(options)) {
     sayAlready(context, present, options);
   } else {
-    const intent = newIntent(context, nodeId, options, present);
-    if (options.force !== true) refuseLastNode(topology, record, context.clock.wallMs());
-    if (!(await isAgreed(context, data, topology, record, intent, options))) {
+    const outlook = await lookBeforeDrain(data, topology, record, limits);
+    const { check } = outlook;
+    // Who drains already has been let go: a new deadline takes nothing more away.
+    if (present === undefined && check.kind === 'refused' && options.force !== true) {
+      return refuse(context, record, check, options);
+    }
+    if (!(await isAgreed(context, record, outlook, present, options))) {
       context.printError('nothing was changed');
       return EXIT.no;
     }
+    // Made after the answer: a deadline does not run while somebody thinks.
+    const intent = newIntent(context, nodeId, options, present);
     await data.writeIntent(intent);
-    sayAsked(context, intent, options);
+    sayAsked(context, intent, present === undefined ? check : null, options);
   }
   return options.wait === true
     ? waitForDrain(context, data, nodeId, options.json === true)
     : EXIT.done;
+}
+
+function refuse(
+  context: Context,
+  record: NodeRecord,
+  check: DrainCheck,
+  options: Options,
+): ExitCode {
+  const { nodeId } = record;
+  if (options.json === true) {
+    const found = drainCheckJson(check, false);
+    context.print(
+      jsonLine({ schema: JSON_SCHEMA, nodeId, did: 'refused', intent: null, check: found }),
+    );
+  }
+  printRefusal(context, record, check);
+  return EXIT.held;
 }
 
 function changesIntent(options: Options): boolean {
@@ -120,26 +171,12 @@ function newIntent(
   };
 }
 
-/** Throws HeldByGuardError when Kamailios consume a set of this node's role and no other node in it is up. */
-function refuseLastNode(topology: TopologyData, record: NodeRecord, nowMs: number): void {
-  if (record.state !== 'up' || topology.intents.has(record.nodeId)) return;
-  const view = deriveTopologyView({ ...topology, rows: null, wiring: DEFAULT_WIRING, nowMs });
-  const role = view.roles.find((r) => r.role === record.role);
-  const set = role?.sets.find((s) => s.consumers > 0);
-  if (role === undefined || set === undefined || role.counts.up > 1) return;
-  throw new HeldByGuardError(
-    `refused: ${record.nodeId} is the only ${record.role} that is up, set ${set.setid} would have no node for new calls\n` +
-      `  next: bring another ${record.role} up first, or: carna drain ${record.nodeId} --force`,
-  );
-}
-
 /** Says what it will do to calls and asks. Throws UsageError where nobody can be asked and --yes is missing. */
 async function isAgreed(
   context: Context,
-  data: OperatorData,
-  topology: TopologyData,
   record: NodeRecord,
-  intent: IntentRecord,
+  outlook: DrainOutlook,
+  present: IntentRecord | undefined,
   options: Options,
 ): Promise<boolean> {
   const canAsk = context.isTty && context.proc.stdin.isTTY === true && options.json !== true;
@@ -148,19 +185,26 @@ async function isAgreed(
       'drain asks before it acts: expected a terminal or --yes, found neither (nothing was changed)',
     );
   }
-  const own = topology.nodes.get(record.nodeId);
-  const loads = await readLoads(data, new Map(own === undefined ? [] : [[record.nodeId, own]]));
-  const calls = loads.get(record.nodeId) ?? null;
   if (options.json !== true) {
-    context.print(...drainWarning(record, intent, calls, context.clock.wallMs()));
+    const nowMs = context.clock.wallMs();
+    const intent = newIntent(context, record.nodeId, options, present);
+    const { calls, check } = outlook;
+    context.print(...drainWarning(record, intent, calls, nowMs));
+    if (present === undefined) context.print(...outlookLines(check, options.force === true));
   }
   return options.yes === true || context.confirm(`Drain ${record.nodeId}? [y/N] `);
 }
 
-function sayAsked(context: Context, intent: IntentRecord, options: Options): void {
+function sayAsked(
+  context: Context,
+  intent: IntentRecord,
+  check: DrainCheck | null,
+  options: Options,
+): void {
   const { nodeId } = intent;
   if (options.json === true) {
-    context.print(jsonLine({ schema: JSON_SCHEMA, nodeId, did: 'asked', intent }));
+    const found = check === null ? null : drainCheckJson(check, options.force === true);
+    context.print(jsonLine({ schema: JSON_SCHEMA, nodeId, did: 'asked', intent, check: found }));
   } else {
     const how = options.wait === true ? '' : ` Progress: carna drain ${nodeId} --wait.`;
     context.print(`${nodeId}: drain asked.${how} Undo: carna undrain ${nodeId}`);
@@ -170,7 +214,9 @@ function sayAsked(context: Context, intent: IntentRecord, options: Options): voi
 function sayAlready(context: Context, intent: IntentRecord, options: Options): void {
   const { nodeId, by, why, since, deadline } = intent;
   if (options.json === true) {
-    context.print(jsonLine({ schema: JSON_SCHEMA, nodeId, did: 'already-draining', intent }));
+    context.print(
+      jsonLine({ schema: JSON_SCHEMA, nodeId, did: 'already-draining', intent, check: null }),
+    );
     return;
   }
   const nowMs = context.clock.wallMs();

@@ -1,8 +1,11 @@
-import { InvalidArgumentError } from 'commander';
+import { Argument, InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
+import type { DrillName } from '../../lab/drills/names.js';
+import { DRILL_NAMES, DRILL_SUMMARIES } from '../../lab/drills/names.js';
 import type { Context } from '../context.js';
 import type { BenchCliOptions } from '../lab/bench.js';
 import type { CallCliOptions } from '../lab/call.js';
+import type { DrillCliOptions } from '../lab/drill.js';
 import type { UpCliOptions } from '../lab/up.js';
 
 /** A whole number of at least one, for counts on the command line. */
@@ -106,15 +109,29 @@ function registerFaults(lab: Command, context: Context): void {
     ['thaw', 'SIGCONT it: the opposite of freeze'],
   ] as const;
   for (const [verb, description] of faults) {
-    lab
+    const command = lab
       .command(`${verb} <part>`)
       .description(description)
-      .option('--agent', "the node's agent instead of its SIP server")
-      .action(async (part: string, options: { readonly agent?: true }) => {
-        const { faultCommand } = await import('../lab/fault.js');
-        faultCommand(context, verb, { name: part, agent: options.agent === true });
-      });
+      .option('--agent', "the node's agent instead of its SIP server");
+    if (verb !== 'kill') {
+      command.addOption(
+        new Option(
+          '--workers',
+          "only a Kamailio's UDP receivers: it lives and serves no SIP",
+        ).conflicts('agent'),
+      );
+    }
+    command.action(async (part: string, options: FaultCliOptions) => {
+      const { faultCommand, workersCommand } = await import('../lab/fault.js');
+      if (verb !== 'kill' && options.workers === true) await workersCommand(context, verb, part);
+      else faultCommand(context, verb, { name: part, agent: options.agent === true });
+    });
   }
+}
+
+interface FaultCliOptions {
+  readonly agent?: true;
+  readonly workers?: true;
 }
 
 function registerInfrastructure(lab: Command, context: Context): void {
@@ -144,17 +161,7 @@ function registerStories(lab: Command, context: Context): void {
       const { demoCommand } = await import('../lab/demo.js');
       await demoCommand(context);
     });
-  lab
-    .command('drill <name>')
-    .description(
-      'a fault under live calls, with a verdict: zookeeper-away, postgres-away, leader-killed, kamailio-killed',
-    )
-    .option('--for <s>', 'how long the part stays away, in seconds', positive, 60)
-    .option('--rate <n>', 'calls a second meanwhile', positive, 20)
-    .action(async (name: string, options: { readonly for: number; readonly rate: number }) => {
-      const { drillCommand } = await import('../lab/drill.js');
-      await drillCommand(context, name, options);
-    });
+  registerDrill(lab, context);
   lab
     .command('bench')
     .description('the budgets, measured, beside the platform without Carna')
@@ -164,6 +171,36 @@ function registerStories(lab: Command, context: Context): void {
     .action(async (options: BenchCliOptions) => {
       const { benchCommand } = await import('../lab/bench.js');
       await benchCommand(context, options);
+    });
+}
+
+function registerDrill(lab: Command, context: Context): void {
+  const longest = Math.max(...DRILL_NAMES.map((name) => name.length));
+  const list = DRILL_NAMES.map((name) => `  ${name.padEnd(longest)}  ${DRILL_SUMMARIES[name]}`);
+  lab
+    .command('drill')
+    .description('a fault under live calls, with a verdict; without a name: the list of drills')
+    .addArgument(new Argument('[name]', 'which drill').choices(DRILL_NAMES))
+    .option('--all', 'all of them, one after the other; passes when each did')
+    .option('--for <s>', 'how long a part stays away, in seconds', positive, 60)
+    .option('--rounds <n>', 'how often each node is drained', positive, 2)
+    .option('--rate <n>', 'calls a second meanwhile', positive, 20)
+    .option('--json', 'one JSON object at the end; DrillReport in src/lab/drills/report.ts')
+    .addHelpText(
+      'after',
+      `
+Drills:
+${list.join('\n')}
+
+Exit code 1 when something did not hold. Ctrl-C undoes the fault and lets the present calls end.
+Examples:
+  carna lab drill drain
+  carna lab drill zookeeper-away --for 10
+  carna lab drill --all --for 10 --json`,
+    )
+    .action(async (name: DrillName | undefined, options: DrillCliOptions) => {
+      const { drillCommand } = await import('../lab/drill.js');
+      await drillCommand(context, name, options);
     });
 }
 

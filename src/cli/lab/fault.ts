@@ -1,10 +1,12 @@
 import type { FaultTarget } from '../../lab/faults.js';
 import {
   freezePart,
+  freezeWorkers,
   killPart,
   startInfrastructure,
   stopInfrastructure,
   thawPart,
+  thawWorkers,
 } from '../../lab/faults.js';
 import { defaultRunDir, requireLab } from '../../lab/state.js';
 import { UsageError } from '../../util/errors.js';
@@ -27,6 +29,23 @@ export function faultCommand(
   const hit = act(state, target);
   const suffix = verb === 'freeze' ? ` ${target.name}${target.agent ? ' --agent' : ''}` : '';
   context.print(`${hit.what} (pid ${hit.process.pid}) ${past}`, `${next}${suffix}`);
+}
+
+/** `carna lab freeze | thaw NODE --workers`. */
+export async function workersCommand(
+  context: Context,
+  verb: 'freeze' | 'thaw',
+  name: string,
+): Promise<void> {
+  const state = requireLab(defaultRunDir(context.proc.env));
+  const { processes } = await (verb === 'freeze' ? freezeWorkers : thawWorkers)(state, name);
+  const pids = processes.map((process) => process.pid).join(', ');
+  context.print(
+    `${name}'s UDP receivers (pids ${pids}) ${verb === 'freeze' ? 'frozen' : 'go on'}`,
+    verb === 'freeze'
+      ? `look: carna timeline --last 1; let them go on: carna lab thaw ${name} --workers`
+      : 'look: carna topology',
+  );
 }
 
 /** `carna lab stop | start`. */

@@ -49,11 +49,28 @@ export function drainProgressLines(
   const segments = [
     `calls ${paint.good('█'.repeat(done))}${paint.dim('░'.repeat(BAR_CELLS - done))}`,
     `${groupNumber(callsLeft)} of ${groupNumber(most)} left`,
-    endedPerMinute === null ? '' : `−${Math.round(endedPerMinute)}/min`,
+    endedPerMinute === null ? '' : rateText(endedPerMinute),
     estimateMs === null ? '' : `about ${formatDuration(estimateMs)}`,
     deadlineAtMs === null ? '' : deadlineText(deadlineAtMs - nowMs),
   ];
   return [...wrapSegments([first], width, ' '), ...wrapSegments(segments, width, '   ', '      ')];
+}
+
+/** "−3/min"; below one a minute with a decimal, so that a slow drain does not look like a stuck one. */
+function rateText(perMinute: number): string {
+  const shown = perMinute > 0 && perMinute < 0.95 ? perMinute.toFixed(1) : Math.round(perMinute);
+  return `−${shown}/min`;
+}
+
+/** What `drain --wait` saw from its first look to its last. */
+export interface DrainWatch {
+  /** Most calls that were seen on it; null when none could be counted. */
+  readonly mostCalls: number | null;
+  /** What its agent said last before it vanished. */
+  readonly lastCalls: number | null;
+  readonly lastCut: number | null;
+  /** False when it was over at the first look already. */
+  readonly isWatched: boolean;
 }
 
 function deadlineText(leftMs: number): string {
@@ -64,14 +81,17 @@ function deadlineText(leftMs: number): string {
 
 /** One sentence per step. */
 export function drainStepText(nodeId: string, progress: DrainProgress): string {
-  const on = `${progress.proven}/${plural(progress.consumers, 'Kamailio')}`;
+  const { proven, consumers, consumerRole, provenAfterMs, isRefusing } = progress;
+  const on = `${proven}/${plural(consumers, consumerRole ?? 'Kamailio')}`;
+  const after = provenAfterMs === null ? '' : ` after ${formatDuration(provenAfterMs)}`;
+  const refusing = isRefusing ? ', refusing by itself as well' : '';
   switch (progress.step) {
     case 'asked':
       return `${nodeId}: drain asked, its agent has not announced it yet.`;
     case 'announced':
-      return `${nodeId} is draining: off the list on ${on}.`;
+      return `${nodeId} is draining: off the list on ${on}${refusing}.`;
     case 'unlisted':
-      return `${nodeId} takes no new calls: off the list on ${on}.`;
+      return `${nodeId} takes no new calls: off the list on ${on}${after}${refusing}.`;
     case 'drained':
       return progress.callsLeft === null || progress.callsLeft === 0
         ? `${nodeId} is drained: no call is left on it.`
@@ -85,4 +105,66 @@ export function drainStepText(nodeId: string, progress: DrainProgress): string {
     default:
       return progress.step satisfies never;
   }
+}
+
+/** The last words of `drain --wait`: how it ended, how long it took and what became of the calls. */
+export function drainEndLines(
+  nodeId: string,
+  progress: DrainProgress,
+  watch: DrainWatch,
+  nowMs: number,
+): string[] {
+  const { step, callsLeft, cut, isNow, askedAtMs } = progress;
+  const after =
+    watch.isWatched && askedAtMs !== null ? ` after ${formatDuration(nowMs - askedAtMs)}` : '';
+  const ended = endedText(watch.mostCalls, step === 'gone' ? watch.lastCalls : callsLeft);
+  switch (step) {
+    case 'drained': {
+      if (callsLeft !== null && callsLeft > 0) {
+        const why = isNow ? 'it was told not to wait (--now)' : 'the deadline passed';
+        return [
+          `${nodeId}: ${why}${after}, ${isAre(callsLeft, 'call')} left on it${ended === '' ? '' : `; ${ended}`}.`,
+          'They go on until the server is stopped; what is left then is cut.',
+        ];
+      }
+      const late =
+        cut === null || cut === 0 ? '' : `, ${groupNumber(cut)} of them after the waiting`;
+      if (after === '') return [drainStepText(nodeId, progress)];
+      return [`${nodeId} is drained${after}: ${ended === '' ? 'no call is left' : ended}${late}.`];
+    }
+    case 'gone': {
+      const { lastCut } = watch;
+      const lost = lastCut ?? watch.lastCalls ?? 0;
+      const fate = lastCut === null ? 'on it when last seen' : 'cut';
+      const rest =
+        lost === 0 ? '' : ` ${plural(lost, 'call')} ${lost === 1 ? 'was' : 'were'} ${fate}.`;
+      const line = `${nodeId} has left the platform${after}, its drain has ended${ended === '' ? '' : `: ${ended}`}.${rest}`;
+      if (askedAtMs === null) return [line];
+      return [line, `It would drain again when it returns; if not wanted: carna undrain ${nodeId}`];
+    }
+    case 'overdue':
+      return [
+        drainStepText(nodeId, progress),
+        `Next: carna drain ${nodeId} --now, or carna topology`,
+      ];
+    case 'asked':
+    case 'announced':
+    case 'unlisted':
+    case 'cancelled':
+      return [drainStepText(nodeId, progress)];
+    default:
+      return step satisfies never;
+  }
+}
+
+/** "14 calls ended by themselves"; empty when nobody could count. */
+function endedText(most: number | null, left: number | null): string {
+  if (most === null || left === null) return '';
+  if (most === 0) return 'no call was on it';
+  const ended = Math.max(0, most - left);
+  return `${plural(ended, 'call')} ended by ${ended === 1 ? 'itself' : 'themselves'}`;
+}
+
+function isAre(count: number, one: string): string {
+  return `${plural(count, one)} ${count === 1 ? 'is' : 'are'}`;
 }

@@ -1,0 +1,63 @@
+import type { DrainCheck, DrainLimits } from '../topology/drain-check.js';
+import { checkDrain, describeRest } from '../topology/drain-check.js';
+import type { NodeRecord } from '../topology/node.js';
+import { DEFAULT_WIRING } from '../topology/wiring.js';
+import type { Context } from './context.js';
+import type { DrainCheckJson } from './json-shapes.js';
+import { readLoads } from './load-reader.js';
+import type { OperatorData, TopologyData } from './operator-data.js';
+
+/** Agents of one role that are asked for their calls before a drain. */
+const MAX_PEERS_ASKED = 1_000;
+
+/** A drain that was looked at before it is asked for. */
+export interface DrainOutlook {
+  readonly check: DrainCheck;
+  /** Calls on the node itself; null when its agent does not say. */
+  readonly calls: number | null;
+}
+
+/** Asks the agents of the node's role for their calls and checks whether it may go. */
+export async function lookBeforeDrain(
+  data: Pick<OperatorData, 'readAgentHealth'>,
+  topology: Pick<TopologyData, 'nodes' | 'intents'>,
+  record: NodeRecord,
+  limits: DrainLimits,
+): Promise<DrainOutlook> {
+  const peers = [...topology.nodes].filter(([, node]) => node.record.role === record.role);
+  const calls = await readLoads(data, new Map(peers), MAX_PEERS_ASKED);
+  const { nodes, intents } = topology;
+  const { nodeId } = record;
+  const check = checkDrain({ nodes, intents, wiring: DEFAULT_WIRING, calls, nodeId, limits });
+  return { check, calls: calls.get(nodeId) ?? null };
+}
+
+/** Says why a drain is refused and what can be done about it. */
+export function printRefusal(context: Context, record: NodeRecord, check: DrainCheck): void {
+  if (check.kind !== 'refused') return;
+  const [first = '', ...more] = check.lines;
+  const lines = [`refused (exit 4): ${first}`, ...more, ...check.notes.map(sentence)];
+  const noun = record.role === 'load-balancer' ? 'load-balancer' : `${record.role} node`;
+  context.printError(
+    ...lines,
+    `Nothing was changed. Bring another ${noun} up first, or: carna drain ${record.nodeId} --force`,
+  );
+}
+
+/** What stays, and what could not be looked at; with `isForced` that the guard was overridden. */
+export function outlookLines(check: DrainCheck, isForced: boolean): string[] {
+  const notes = check.notes.map(sentence);
+  if (check.kind === 'allowed') return [sentence(describeRest(check.numbers)), ...notes];
+  if (!isForced) return notes;
+  return [`--force although ${check.lines.join(' ')}`, ...notes];
+}
+
+/** The check as `--json` shows it. */
+export function drainCheckJson(check: DrainCheck, isForced: boolean): DrainCheckJson {
+  const { kind, numbers } = check;
+  return { kind, isForced: isForced && kind === 'refused', ...numbers };
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
+}

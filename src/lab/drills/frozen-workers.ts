@@ -1,0 +1,100 @@
+import { DEFAULT_AGENT_TIMING } from '../../agent/timing.js';
+import type { NodeState } from '../../topology/node.js';
+import { freezePart, freezeWorkers, thawPart, thawWorkers } from '../faults.js';
+import type { Kill } from '../losses.js';
+import type { LabNode } from '../plan.js';
+import { onlyStoodOnIt, readRoutings } from './routings.js';
+import type { Drill, DrillStage, Finding, Judge } from './stage.js';
+import { addressOf, oneOf, pause, seconds, untilFound, wallMs, wholeAgain } from './stage.js';
+
+const { intervalMs, limits } = DEFAULT_AGENT_TIMING.probe;
+/** A hung server is found after `fall` probes, one an interval; the first may just have passed. */
+const FOUND_WITHIN_MS = intervalMs * limits.fall + 1_000;
+const BACK_WITHIN_MS = 5_000;
+const TIMEOUT_MS = 30_000;
+const POLL_MS = 5;
+/** Calls between the two halves see the platform whole. */
+const BETWEEN_MS = 3_000;
+
+/** SIP workers that hang while the process lives and its control socket answers are found by OPTIONS. */
+export const frozenWorkers: Drill = { callMs: { min: 500, max: 2_000 }, leadMs: 2_000, act };
+
+interface Frozen {
+  readonly hit: Kill;
+  readonly findings: readonly Finding[];
+}
+
+async function act(stage: DrillStage): Promise<Judge> {
+  const { lab } = stage;
+  const dispatcher = oneOf(lab, 'dispatcher');
+  const media = oneOf(lab, 'media');
+  const first = await freezeAndThaw(stage, dispatcher, 'the SIP workers', {
+    freeze: async () => (await freezeWorkers(lab, dispatcher.name)).atMs,
+    thaw: async () => void (await thawWorkers(lab, dispatcher.name)),
+  });
+  const between = await wholeAgain(stage);
+  await pause(BETWEEN_MS, stage.signal);
+  const target = { name: media.name, agent: false };
+  const second = await freezeAndThaw(stage, media, 'the whole server', {
+    freeze: async () => freezePart(lab, target).atMs,
+    thaw: async () => void thawPart(lab, target),
+  });
+  const whole = await wholeAgain(stage);
+  return (report) => [
+    onlyStoodOnIt(
+      report,
+      [first.hit, second.hit],
+      [readRoutings(lab, 'load-balancer'), readRoutings(lab, 'dispatcher')],
+    ),
+    ...first.findings,
+    between,
+    ...second.findings,
+    whole,
+  ];
+}
+
+async function freezeAndThaw(
+  stage: DrillStage,
+  node: LabNode,
+  what: string,
+  fault: { readonly freeze: () => Promise<number>; readonly thaw: () => Promise<void> },
+): Promise<Frozen> {
+  const frozenAtMs = await fault.freeze();
+  stage.say(`${node.name}: SIGSTOP to ${what}`);
+  let found: Finding;
+  try {
+    const down = await untilState(stage, node, 'down');
+    found = {
+      what: `${node.name}: ${what} frozen, found within ${seconds(FOUND_WITHIN_MS)}`,
+      isGood: down !== null && down.atMs - frozenAtMs <= FOUND_WITHIN_MS,
+      seen:
+        down === null
+          ? 'NOT found'
+          : `published down after ${seconds(down.atMs - frozenAtMs)}: ${down.reason}`,
+    };
+    stage.say(`${node.name}: ${found.seen}`);
+  } finally {
+    await fault.thaw();
+  }
+  const thawedAtMs = wallMs();
+  const up = await untilState(stage, node, 'up');
+  const back = {
+    what: `${node.name}: up again when it goes on`,
+    isGood: up !== null && up.atMs - thawedAtMs <= BACK_WITHIN_MS,
+    seen: up === null ? 'NOT up' : `up ${seconds(up.atMs - thawedAtMs)} after SIGCONT`,
+  };
+  stage.say(`${node.name}: ${back.seen}`);
+  return { hit: { node: addressOf(node), atMs: frozenAtMs }, findings: [found, back] };
+}
+
+async function untilState(
+  stage: DrillStage,
+  node: LabNode,
+  state: NodeState,
+): Promise<{ readonly atMs: number; readonly reason: string } | null> {
+  const find = (): { readonly atMs: number; readonly reason: string } | null => {
+    const record = stage.platform.view.nodes().nodes.get(node.name)?.record;
+    return record?.state === state ? { atMs: wallMs(), reason: record.reason } : null;
+  };
+  return untilFound(find, TIMEOUT_MS, POLL_MS, stage.signal);
+}

@@ -1,0 +1,19 @@
+/** Every drill with what it does, in the order in which `--all` runs them. Loads nothing: for help and completion. */
+export const DRILL_SUMMARIES = {
+  drain: 'each media node and dispatcher is drained under calls and taken back, --rounds times',
+  'drain-deadline':
+    'a drain whose calls outlive its deadline: it ends in time and says what is left',
+  'sigterm-five':
+    'SIGTERM five times to the agent of a media node with calls: one drain, no call lost',
+  'frozen-workers':
+    'SIGSTOP: the SIP workers of a dispatcher, then a whole media server, are found hung',
+  'agent-killed': 'kill -9 of the agents of a media node and a dispatcher: their servers serve on',
+  'zookeeper-away': 'ZooKeeper is stopped for --for seconds: no row changes',
+  'postgres-away': 'PostgreSQL is stopped for --for seconds: calls go on',
+  'leader-killed': 'kill -9 of the leading reconciler: the standby takes over, no row changes',
+  'kamailio-killed': "kill -9 of a dispatcher's Kamailio: it is back with the right list",
+} as const;
+
+export type DrillName = keyof typeof DRILL_SUMMARIES;
+
+export const DRILL_NAMES = Object.keys(DRILL_SUMMARIES) as readonly DrillName[];

@@ -1,0 +1,18 @@
+import type { Finding } from './stage.js';
+
+/** Platform.rowVersions: any UPDATE, also to the same values, changes one. */
+export type RowVersions = ReadonlyMap<string, string>;
+
+export function sameRows(a: RowVersions, b: RowVersions): boolean {
+  return a.size === b.size && [...a].every(([key, version]) => b.get(key) === version);
+}
+
+/** Compares the table before and after. */
+export function rowsUnchanged(what: string, before: RowVersions, after: RowVersions): Finding {
+  const isGood = sameRows(before, after);
+  const changed = [...before].filter(([key, version]) => after.get(key) !== version);
+  const seen = isGood
+    ? `every version of ${before.size} rows unchanged`
+    : `changed: ${changed.map(([key]) => key).join(', ')}`;
+  return { what, isGood, seen };
+}
