@@ -216,7 +216,7 @@ export class FileTail {
   #arm(): void {
     if (this.#watcher !== null || !this.#canWatch) return;
     try {
-      this.#watcher = watch(this.#options.path, () => this.#wake());
+      this.#watcher = watch(this.#options.path, { persistent: false }, () => this.#wake());
       this.#watcher.on('error', () => this.#wake());
     } catch (err) {
       this.#canWatch = false;
