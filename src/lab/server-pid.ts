@@ -1,19 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readServerFile } from '../agent/runtime/server-file.js';
 import type { ProcessIdentity } from './parts/daemon.js';
 import { isAlive } from './parts/daemon.js';
 import type { LabNode, LabPlan } from './plan.js';
 import { partDir } from './state.js';
 
-/** The SIP server that a node's agent started last (its `server.json`), or null when none is alive. */
+/** The SIP server that a node's agent started or took over last, or null when none is alive. */
 export function serverOf(runDir: string, node: LabNode): ProcessIdentity | null {
-  try {
-    const text = readFileSync(join(partDir(runDir, node.name), 'server.json'), 'utf8');
-    const { pid, startTicks } = JSON.parse(text) as { pid: number; startTicks: number };
-    return isAlive({ pid, startTicks }) ? { pid, startTicks } : null;
-  } catch {
-    return null; // Not written yet, or being replaced.
-  }
+  const server = readServerFile(partDir(runDir, node.name))?.server?.process ?? null;
+  return server !== null && isAlive(server) ? server : null;
 }
 
 /** The node of that name; undefined when the lab has none. */

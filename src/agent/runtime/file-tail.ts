@@ -8,7 +8,7 @@ import { OffsetFile } from './process-offset.js';
 
 /** Bounds of a tail; all sizes in bytes. */
 export interface TailLimits {
-  /** Most that one turn reads: some hundred lines, a few milliseconds of logging. */
+  /** Most that one turn reads: a thousand lines or so, some milliseconds of logging. */
   readonly turnBytes: number;
   /** At least so long between two turns. */
   readonly mergeMs: number;
@@ -27,7 +27,7 @@ export interface TailLimits {
 const MB = 1024 * 1024;
 
 export const DEFAULT_TAIL_LIMITS: TailLimits = {
-  turnBytes: 64 * 1024,
+  turnBytes: 128 * 1024,
   mergeMs: 50,
   lookMs: 5_000,
   emptyAboveBytes: 8 * MB,
@@ -216,7 +216,7 @@ export class FileTail {
   #arm(): void {
     if (this.#watcher !== null || !this.#canWatch) return;
     try {
-      this.#watcher = watch(this.#options.path, () => this.#wake());
+      this.#watcher = watch(this.#options.path, { persistent: false }, () => this.#wake());
       this.#watcher.on('error', () => this.#wake());
     } catch (err) {
       this.#canWatch = false;

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { livingMembers, readProcess } from '../../../src/agent/runtime/process-group.js';
 import { processRuntime } from '../../../src/agent/runtime/process.js';
 import type { RunningServer, ServerRuntime } from '../../../src/agent/runtime/runtime.js';
-import { readBootId, readServerFile } from '../../../src/agent/runtime/server-file.js';
+import { readServerFile, writeServerFile } from '../../../src/agent/runtime/server-file.js';
 import { systemTimekeeper } from '../../../src/agent/timekeeper.js';
 import { ServerStartError } from '../../../src/util/errors.js';
 import { waitUntil } from '../../../src/util/wait.js';
@@ -170,21 +170,18 @@ async function orphanOf(dir: string): Promise<RunningServer> {
   return server;
 }
 
-test('the server of a dead agent is found and ended', async () => {
-  const dir = testDir('runtime');
-  const orphan = await orphanOf(dir);
-  // Another runtime on the same folder knows only what the file says, as a new agent would.
-  const successor = runtimeOf(dir, process.execPath, []);
-  assert.equal(await successor.adopt(), null);
-  await orphan.exited;
-  assert.deepEqual(livingMembers(pidOf(orphan)), []);
-});
-
 test('a stranger under the remembered pid is left alone', async () => {
   const dir = testDir('runtime');
   const stranger = await orphanOf(testDir('runtime'));
-  const file = { pid: pidOf(stranger), startTicks: 1, startedAt: 0, bootId: readBootId() };
-  writeFileSync(join(dir, 'server.json'), JSON.stringify(file));
+  writeServerFile(dir, {
+    agent: { pid: process.pid, startTicks: 1 },
+    server: {
+      instanceId: 'life-1',
+      commandHash: '',
+      startedAt: 0,
+      process: { pid: pidOf(stranger), startTicks: 1 },
+    },
+  });
   assert.equal(await runtimeOf(dir, process.execPath, []).adopt(), null);
   assert.notEqual(readProcess(pidOf(stranger)), null);
   await stranger.stop(KILL_AT_ONCE);
