@@ -9,11 +9,7 @@ export interface LoadLimits {
   readonly hysteresis: number;
 }
 
-export const DEFAULT_LOAD_LIMITS: LoadLimits = {
-  busyShare: 0.8,
-  fullShare: 0.95,
-  hysteresis: 0.05,
-};
+export const DEFAULT_LOAD_LIMITS: LoadLimits = { busyShare: 0.7, fullShare: 0.95, hysteresis: 0.1 };
 
 /** Shares are quotients and borders differences: closer than this they are equal. */
 const EQUAL_WITHIN = 1e-9;

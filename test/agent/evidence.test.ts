@@ -47,7 +47,7 @@ const check = (result: ProbeResult, name: string): CheckResult | undefined =>
 
 test('FreeSWITCH: one line of evidence per question', async () => {
   assert.deepEqual(lines(await freeswitch(new FakeEsl()).probe(800)), [
-    'esl ok: connected in 0.0 ms',
+    'esl ok: connected',
     'core ok: ready',
     'profile ok: internal runs',
     'inbound ok: not paused',
@@ -66,7 +66,7 @@ test('FreeSWITCH: each fault fails its own question, and all of them are named',
   const result = await freeswitch(esl, silent).probe(800);
   assert.ok(result.kind === 'fail');
   assert.deepEqual(lines(result), [
-    'esl ok: connected in 0.0 ms',
+    'esl ok: connected',
     'core fail: FreeSWITCH says that it is not ready',
     'profile fail: the SIP profile internal does not run',
     'inbound fail: inbound calls are paused, not by us',

@@ -3,7 +3,7 @@ import type { CheckResult, LoadSample, Probe, ProbeResult } from './probe.js';
 import { joined } from './probe.js';
 import type { Pulse } from './pulse.js';
 import type { Answer } from './question.js';
-import { ask, judged, shortMs } from './question.js';
+import { ask, judged } from './question.js';
 
 export interface FreeswitchQuestions {
   /** The Sofia profile that must be running. */
@@ -58,11 +58,11 @@ export function freeswitchProbe(
     );
     const life = noteLife(answers, questions);
     const evidence = [
-      judged('esl', connected.latencyMs, `connected in ${shortMs(connected.latencyMs)}`),
+      judged('esl', connected.latencyMs, 'connected'),
       ...evidenceOf(answers, questions),
     ];
     // A late or odd answer would be taken for the next one: this connection is spent.
-    if (Object.values(answers).some(isFailed)) void questions.drop();
+    if (failedIn(answers).length > 0) void questions.drop();
     return resultOf(answers, evidence, monoMs() - beganMs, questions.pulse(), (limit) =>
       joined('; ', [life, noteLimit(answers.coreUuid, limit), questions.pulse().note()]),
     );
@@ -159,8 +159,8 @@ function resultOf(
 
 /** What is wrong in one line: silence is named once, however many questions it met. */
 function reasonFor(answers: Answers, faults: readonly string[]): string {
-  const late = Object.values(answers).find((answer) => isFailed(answer) && answer.isLate);
-  if (late?.kind === 'failed') return `event socket: ${late.text}`;
+  const late = failedIn(answers).find((answer) => answer.isLate);
+  if (late !== undefined) return `event socket: ${late.text}`;
   const told = isFailed(answers.coreUuid) ? [...faults, answers.coreUuid.text] : faults;
   return [...new Set(told)].join('; ');
 }
@@ -190,7 +190,16 @@ function limitWatch(): (coreUuid: Answer<string>, limit: number) => string | nul
   };
 }
 
-function isFailed<T>(answer: Answer<T>): answer is Extract<Answer<T>, { kind: 'failed' }> {
+type Failed = Extract<Answer<unknown>, { kind: 'failed' }>;
+
+function failedIn(answers: Answers): Failed[] {
+  const { status, isProfileRunning, isPaused, isShuttingDown, coreUuid } = answers;
+  return [status, isProfileRunning, isPaused, isShuttingDown, coreUuid].filter(
+    (answer) => answer.kind === 'failed',
+  );
+}
+
+function isFailed<T>(answer: Answer<T>): answer is Failed {
   return answer.kind === 'failed';
 }
 

@@ -9,7 +9,7 @@ import { BinrpcClient } from '../../protocols/binrpc/client.js';
 import * as kamailio from '../../protocols/binrpc/kamailio-rpc.js';
 import * as freeswitch from '../../protocols/esl/freeswitch-commands.js';
 import { parseHeartbeat } from '../../protocols/esl/heartbeat-codec.js';
-import type { EslEvent } from '../../protocols/esl/session.js';
+import type { EslEvent, EslSession } from '../../protocols/esl/session.js';
 import { openEslSession } from '../../protocols/esl/session.js';
 import { pingOptions } from '../../protocols/sip/options-ping.js';
 import { systemClock } from '../../util/clock.js';
@@ -87,6 +87,11 @@ async function openEslPort(config: AgentConfig, log: Logger): Promise<EslPort> {
     log,
     timeoutMs: config.checkTimeoutMs,
   });
+  return eslPortOf(session);
+}
+
+/** A session in the agent's words. */
+export function eslPortOf(session: EslSession): EslPort {
   return {
     status: async () => {
       const status = await freeswitch.readStatus(session);

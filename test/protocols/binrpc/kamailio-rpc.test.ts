@@ -5,10 +5,12 @@ import type { RpcPort } from '../../../src/protocols/binrpc/kamailio-rpc.js';
 import {
   readDialogCounts,
   readDispatcherList,
+  readSharedMemory,
   readTmStats,
   readUptimeSeconds,
   readVersion,
   reloadDispatcher,
+  setDispatcherPinging,
   setDispatcherState,
   setSharedVariable,
 } from '../../../src/protocols/binrpc/kamailio-rpc.js';
@@ -109,4 +111,33 @@ test('recorded statistics', async () => {
   });
   assert.equal(await readDialogCounts(fault('command dlg.stats_active not found')), null);
   await assert.rejects(readTmStats(recordedPort('38_')), /expected a struct with current/);
+});
+
+test('shared memory: what is really gone counts, and 32 bits are enough in KiB', async () => {
+  const memory = await readSharedMemory(recordedPort('05_'));
+  assert.deepEqual(memory, {
+    totalKib: 268435456,
+    freeKib: 264995616,
+    usedKib: 3439840,
+    maxUsedKib: 3440808,
+  });
+  const asked: unknown[] = [];
+  const members = ['total', 'free', 'real_used', 'max_used'].map((name) => ({
+    name,
+    value: { kind: 'int', value: -1149239296 } as const,
+  }));
+  const huge = await readSharedMemory({
+    call: async (method, params) => {
+      asked.push([method, params]);
+      return [{ kind: 'struct', members }];
+    },
+  });
+  assert.equal(huge.totalKib, 3145728000, 'read as unsigned');
+  assert.deepEqual(asked, [['core.shmmem', ['k']]]);
+});
+
+test('pings are turned on and off; a Kamailio without the dispatcher has none, other faults are told', async () => {
+  await setDispatcherPinging(fault('command dispatcher.ping_active not found'), true);
+  await setDispatcherPinging(recordedPort('22_'), false);
+  await assert.rejects(setDispatcherPinging(fault('bad'), true), BinrpcFaultError);
 });

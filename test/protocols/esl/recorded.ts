@@ -30,6 +30,33 @@ export function transcriptNames(): string[] {
     .sort();
 }
 
+/** A recorded reply with the command that it answers, and all that came until the next reply. */
+export interface Turn {
+  readonly command: string;
+  readonly reply: RecordedMessage;
+  readonly bytes: Buffer;
+}
+
+const isReply = ({ type }: RecordedMessage): boolean =>
+  type === 'api/response' || type === 'command/reply';
+
+/** The bytes of these messages. */
+export function joined(messages: readonly RecordedMessage[]): Buffer {
+  return Buffer.concat(messages.map((message) => message.bytes));
+}
+
+/** All turns of a connection: FreeSWITCH answers in order. */
+export function turnsOf({ messages, greetingCount, commands }: RecordedConnection): Turn[] {
+  const turns: Turn[] = [];
+  messages.slice(greetingCount).forEach((message, index, said) => {
+    if (!isReply(message)) return;
+    const next = said.findIndex((other, at) => at > index && isReply(other));
+    const bytes = joined(said.slice(index, next < 0 ? said.length : next));
+    turns.push({ command: commands[turns.length] ?? '', reply: message, bytes });
+  });
+  return turns;
+}
+
 interface Draft {
   readonly server: Buffer[];
   readonly client: Buffer[];

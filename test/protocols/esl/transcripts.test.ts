@@ -6,8 +6,8 @@ import { FrameCutter } from '../../../src/protocols/esl/frames.js';
 import type { EslEventName, EslSession } from '../../../src/protocols/esl/session.js';
 import { openEslSession } from '../../../src/protocols/esl/session.js';
 import { EslAuthError, EslReplyError, ServerUnavailableError } from '../../../src/util/errors.js';
-import type { RecordedConnection, RecordedMessage } from './recorded.js';
-import { recordedConnections, transcriptNames } from './recorded.js';
+import type { RecordedConnection, RecordedMessage, Turn } from './recorded.js';
+import { joined, recordedConnections, transcriptNames, turnsOf } from './recorded.js';
 import type { ScriptedServer } from './replay.js';
 import { reply, response, startServer } from './replay.js';
 
@@ -172,31 +172,6 @@ const writeBytes: Write = async (socket, bytes) => {
     await new Promise((resolve) => setImmediate(resolve));
   }
 };
-
-/** A recorded reply with the command that it answers, and all that came until the next reply. */
-interface Turn {
-  readonly command: string;
-  readonly reply: RecordedMessage;
-  readonly bytes: Buffer;
-}
-
-const isReply = ({ type }: RecordedMessage): boolean =>
-  type === 'api/response' || type === 'command/reply';
-
-const joined = (messages: readonly RecordedMessage[]): Buffer =>
-  Buffer.concat(messages.map((message) => message.bytes));
-
-/** FreeSWITCH answers in order. */
-function turnsOf({ messages, greetingCount, commands }: RecordedConnection): Turn[] {
-  const turns: Turn[] = [];
-  messages.slice(greetingCount).forEach((message, index, said) => {
-    if (!isReply(message)) return;
-    const next = said.findIndex((other, at) => at > index && isReply(other));
-    const bytes = joined(said.slice(index, next < 0 ? said.length : next));
-    turns.push({ command: commands[turns.length] ?? '', reply: message, bytes });
-  });
-  return turns;
-}
 
 /** Plays the greeting at connect, the first reply to `auth`, and the rest turn by turn. */
 class Replay {
