@@ -1,15 +1,17 @@
 import { DEFAULT_AGENT_TIMING } from '../../agent/timing.js';
 import type { NodeState } from '../../topology/node.js';
 import { freezePart, freezeWorkers, thawPart, thawWorkers } from '../faults.js';
-import type { Kill } from '../losses.js';
 import type { LabNode } from '../plan.js';
+import type { Hit } from './routings.js';
 import { onlyStoodOnIt, readRoutings } from './routings.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import { addressOf, oneOf, pause, seconds, untilFound, wallMs, wholeAgain } from './stage.js';
 
 const { intervalMs, limits } = DEFAULT_AGENT_TIMING.probe;
-/** A hung server is found after `fall` probes, one an interval; the first may just have passed. */
-const FOUND_WITHIN_MS = intervalMs * limits.fall + 1_000;
+/** Pauses between probes vary by a tenth, and the news has to travel. */
+const SLACK_MS = 250;
+/** A hung server is found by `fall` probes, one an interval; the last good one may just have passed. */
+const FOUND_WITHIN_MS = intervalMs * (limits.fall + 1) + SLACK_MS;
 const BACK_WITHIN_MS = 5_000;
 const TIMEOUT_MS = 30_000;
 const POLL_MS = 5;
@@ -20,7 +22,7 @@ const BETWEEN_MS = 3_000;
 export const frozenWorkers: Drill = { callMs: { min: 500, max: 2_000 }, leadMs: 2_000, act };
 
 interface Frozen {
-  readonly hit: Kill;
+  readonly hit: Hit;
   readonly findings: readonly Finding[];
 }
 
@@ -65,12 +67,12 @@ async function freezeAndThaw(
   try {
     const down = await untilState(stage, node, 'down');
     found = {
-      what: `${node.name}: ${what} frozen, found within ${seconds(FOUND_WITHIN_MS)}`,
+      what: `${node.name}: ${what} frozen, found within ${FOUND_WITHIN_MS} ms`,
       isGood: down !== null && down.atMs - frozenAtMs <= FOUND_WITHIN_MS,
       seen:
         down === null
           ? 'NOT found'
-          : `published down after ${seconds(down.atMs - frozenAtMs)}: ${down.reason}`,
+          : `published down after ${Math.round(down.atMs - frozenAtMs)} ms: ${down.reason}`,
     };
     stage.say(`${node.name}: ${found.seen}`);
   } finally {
@@ -84,7 +86,10 @@ async function freezeAndThaw(
     seen: up === null ? 'NOT up' : `up ${seconds(up.atMs - thawedAtMs)} after SIGCONT`,
   };
   stage.say(`${node.name}: ${back.seen}`);
-  return { hit: { node: addressOf(node), atMs: frozenAtMs }, findings: [found, back] };
+  return {
+    hit: { node: addressOf(node), atMs: frozenAtMs, untilMs: thawedAtMs },
+    findings: [found, back],
+  };
 }
 
 async function untilState(

@@ -10,9 +10,10 @@ export function sameRows(a: RowVersions, b: RowVersions): boolean {
 /** Compares the table before and after. */
 export function rowsUnchanged(what: string, before: RowVersions, after: RowVersions): Finding {
   const isGood = sameRows(before, after);
-  const changed = [...before].filter(([key, version]) => after.get(key) !== version);
+  const keys = new Set([...before.keys(), ...after.keys()]);
+  const changed = [...keys].filter((key) => before.get(key) !== after.get(key));
   const seen = isGood
     ? `every version of ${before.size} rows unchanged`
-    : `changed: ${changed.map(([key]) => key).join(', ')}`;
+    : `changed: ${changed.join(', ')}`;
   return { what, isGood, seen };
 }

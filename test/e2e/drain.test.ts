@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { DrainJson } from '../../src/cli/json-shapes.js';
+import type { DrillReport } from '../../src/lab/drills/report.js';
+import { testDir } from '../support/resources.js';
+import { Carna } from './carna.js';
+import { listsEqualTable, rowVersions } from './lists.js';
+
+/** Drains, and what is done to agents and servers meanwhile, on a lab of its own under real calls. */
+const runDir = join(testDir('drain'), 'lab');
+const carna = new Carna(runDir);
+const NET = `127.${100 + (process.pid % 25) * 2}`;
+
+before(async () => {
+  await carna.run('lab', 'up', '--net', NET);
+});
+
+after(async () => {
+  await carna.run('lab', 'down');
+});
+
+test('a drain that leaves too few nodes is refused with numbers and writes nothing', async () => {
+  const status = await carna.status();
+  const rows = await rowVersions(status);
+  const refused = await carna.try(['drain', 'media-1', '--yes', '--floor', '3', '--json']);
+  assert.equal(refused.code, 4);
+  assert.match(refused.stderr, /^refused \(exit 4\): set 30 would keep 2 media nodes/);
+  const { did, check } = JSON.parse(refused.stdout) as DrainJson;
+  assert.equal(did, 'refused');
+  assert.deepEqual(
+    [check?.remaining, check?.floor, check?.room, check?.roomWithHeadroom, check?.nodesUnread],
+    [2, 3, 2_000, 1_600, 0],
+  );
+  const { roles } = await carna.json<{ roles: { nodes: { intent: unknown }[] }[] }>('topology');
+  assert.ok(roles.every((role) => role.nodes.every((node) => node.intent === null)));
+  assert.equal(await rowVersions(status), rows);
+});
+
+test('the only load-balancer is not drained, although nobody lists it', async () => {
+  const { code, stderr } = await carna.try(['drain', 'lb-1', '--yes']);
+  assert.equal(code, 4);
+  assert.match(stderr, /no load-balancers would stay/);
+});
+
+test('--force drains all the same; undrain --wait ends when everybody lists it again', async () => {
+  const forced = await carna.run('drain', 'media-1', '--yes', '--floor', '3', '--force', '--wait');
+  assert.match(forced, /--force although set 30 would keep 2 media nodes/);
+  assert.match(forced, /media-1 is drained after .*: no call was on it\.\n$/);
+  const status = await carna.status();
+  const key = `30 sip:${NET}.30.1:5060`;
+  assert.equal((await listsEqualTable(status)).get(key), 4);
+  const undone = await carna.run('undrain', 'media-1', '--wait');
+  assert.match(undone, /takes new calls again after .*on the list of 2\/2 dispatchers/);
+  assert.equal((await listsEqualTable(status)).get(key), 8);
+});
+
+for (const drill of [
+  ['drain', '--rounds', '1'],
+  ['drain-deadline'],
+  ['sigterm-five'],
+  ['frozen-workers'],
+  ['agent-killed'],
+]) {
+  test(`drill: ${drill.join(' ')}`, async () => {
+    const { code, stdout, stderr } = await carna.try(['lab', 'drill', ...drill, '--json']);
+    assert.equal(code, 0, stdout + stderr);
+    assert.equal((JSON.parse(stdout) as DrillReport).hasPassed, true);
+    await listsEqualTable(await carna.status());
+  });
+}
