@@ -19,7 +19,6 @@ import { buildHttpApp, listenHttp } from '../../http/server.js';
 import type { Registry } from '../../registry/registry.js';
 import { readTable } from '../../store/dispatcher-table.js';
 import type { Store } from '../../store/pool.js';
-import { openStore } from '../../store/pool.js';
 import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import { systemClock } from '../../util/clock.js';
 import { packageVersion } from '../../util/package-root.js';
@@ -49,7 +48,7 @@ export async function runAgentDaemon(proc: NodeJS.Process): Promise<void> {
     const refreshers = [registryGauges(metrics, registry), processGauges(metrics)];
     const link = openServerLink(config, log);
     closers.add('server link', () => Promise.resolve(link.close()));
-    const store = openAgentStore(config, log, closers);
+    const store = await openAgentStore(config, log, closers);
     const agent = createAgent(agentDeps({ config, proc, log, registry, link, store, metrics }));
     const text = (): Promise<string> => refreshedText(metrics, refreshers);
     await serveAgentHttp(agent, link, config, text, closers);
@@ -59,8 +58,13 @@ export async function runAgentDaemon(proc: NodeJS.Process): Promise<void> {
   }
 }
 
-function openAgentStore(config: AgentConfig, log: Logger, closers: Closers): Store | null {
+async function openAgentStore(
+  config: AgentConfig,
+  log: Logger,
+  closers: Closers,
+): Promise<Store | null> {
   if (config.databaseUrl === null) return null;
+  const { openStore } = await import('../../store/pool.js'); // pg: not beside a media server.
   const store = openStore({
     url: config.databaseUrl,
     connectTimeoutMs: STORE_TIMEOUT_MS,
