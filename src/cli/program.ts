@@ -1,16 +1,5 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../util/package-root.js';
-import { registerAgent } from './commands/agent.js';
-import { registerCompletion } from './commands/completion.js';
-import { registerDispatcher } from './commands/dispatcher.js';
-import { registerDrain } from './commands/drain.js';
-import { registerInit } from './commands/init.js';
-import { registerLab } from './commands/lab.js';
-import { registerNodes } from './commands/nodes.js';
-import { registerReconciler } from './commands/reconciler.js';
-import { registerTimeline } from './commands/timeline.js';
-import { registerTopology } from './commands/topology.js';
-import { registerUndrain } from './commands/undrain.js';
 import { createContext } from './context.js';
 import type { Context } from './context.js';
 import { EXIT, EXIT_CODES_HELP } from './exit-codes.js';
@@ -18,20 +7,25 @@ import { reportFailure } from './failure.js';
 import { SHIPPED_PORTS } from './ports.js';
 import type { ProcessLike } from './process-like.js';
 
-/** In the order of `carna --help`. */
-const REGISTRARS: readonly ((program: Command, context: Context) => void)[] = [
-  registerTopology,
-  registerNodes,
-  registerDispatcher,
-  registerTimeline,
-  registerDrain,
-  registerUndrain,
-  registerInit,
-  registerAgent,
-  registerReconciler,
-  registerLab,
-  registerCompletion,
-];
+type Register = (program: Command, context: Context) => void;
+
+/** In the order of `carna --help`. Loaded when needed: a daemon carries no code of the operator's commands. */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  topology: async () => (await import('./commands/topology.js')).registerTopology,
+  nodes: async () => (await import('./commands/nodes.js')).registerNodes,
+  dispatcher: async () => (await import('./commands/dispatcher.js')).registerDispatcher,
+  timeline: async () => (await import('./commands/timeline.js')).registerTimeline,
+  drain: async () => (await import('./commands/drain.js')).registerDrain,
+  undrain: async () => (await import('./commands/undrain.js')).registerUndrain,
+  init: async () => (await import('./commands/init.js')).registerInit,
+  agent: async () => (await import('./commands/agent.js')).registerAgent,
+  reconciler: async () => (await import('./commands/reconciler.js')).registerReconciler,
+  lab: async () => (await import('./commands/lab.js')).registerLab,
+  completion: async () => (await import('./commands/completion.js')).registerCompletion,
+};
+
+/** Needs the whole tree, because it writes it down. */
+const WHOLE_TREE = 'completion';
 
 const EXAMPLES = `
 Examples:
@@ -60,7 +54,8 @@ export async function runWith(argv: readonly string[], context: Context): Promis
     else throw err;
   });
   try {
-    await createProgram(context).parseAsync([...argv], { from: 'user' });
+    const program = await createProgram(context, argv[0]);
+    await program.parseAsync([...argv], { from: 'user' });
     return context.exitCode;
   } catch (err) {
     if (err instanceof CommanderError) return err.exitCode === 0 ? EXIT.done : EXIT.usage;
@@ -69,8 +64,11 @@ export async function runWith(argv: readonly string[], context: Context): Promis
   }
 }
 
-/** The command tree; completion and help are made from it. */
-export function createProgram(context: Context): Command {
+/**
+ * The command tree. When `word`, the first of the line, names a command, only that one is in it; help,
+ * completion and the answer to a wrong word need them all.
+ */
+async function createProgram(context: Context, word: string | undefined): Promise<Command> {
   const program = new Command('carna')
     .description('Runs a SIP platform (Kamailio, FreeSWITCH) like any other application.')
     .version(packageVersion(), '--version', 'print the version')
@@ -86,6 +84,9 @@ export function createProgram(context: Context): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  for (const register of REGISTRARS) register(program, context);
+  const isKnown = word !== undefined && word !== WHOLE_TREE && Object.hasOwn(COMMANDS, word);
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    if (!isKnown || name === word) (await load())(program, context);
+  }
   return program;
 }

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
@@ -16,6 +17,9 @@ Example:
   CARNA_ROLE=media CARNA_NODE_ID=media-1 CARNA_SIP_HOST=10.0.3.11 … carna agent`,
     )
     .action(async () => {
+      // Before the daemon is loaded. It mostly waits, and the machine's memory belongs to the SIP server:
+      // collecting earlier keeps it some 10 MB smaller until V8 gets round to it, sometimes for minutes.
+      setFlagsFromString('--optimize-for-size');
       const { runAgentDaemon } = await import('../daemons/agent.js');
       await runAgentDaemon(process);
       context.exitCode = EXIT.done;

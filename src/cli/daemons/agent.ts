@@ -20,7 +20,6 @@ import { buildHttpApp, listenHttp } from '../../http/server.js';
 import type { Registry } from '../../registry/registry.js';
 import { readTable } from '../../store/dispatcher-table.js';
 import type { Store } from '../../store/pool.js';
-import { openStore } from '../../store/pool.js';
 import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import { systemClock } from '../../util/clock.js';
 import { packageVersion } from '../../util/package-root.js';
@@ -52,7 +51,7 @@ export async function runAgentDaemon(proc: NodeJS.Process): Promise<void> {
     const runtime = await openServerRuntime(config, proc.env, log);
     const link = openServerLink(config, log, refusalFile(config.stateDir));
     closers.add('server link', () => Promise.resolve(link.close()));
-    const store = openAgentStore(config, log, closers);
+    const store = await openAgentStore(config, log, closers);
     const agent = createAgent(agentDeps({ config, log, registry, runtime, link, store, metrics }));
     const text = (): Promise<string> => refreshedText(metrics, refreshers);
     await serveAgentHttp(agent, link, config, text, closers);
@@ -62,8 +61,13 @@ export async function runAgentDaemon(proc: NodeJS.Process): Promise<void> {
   }
 }
 
-function openAgentStore(config: AgentConfig, log: Logger, closers: Closers): Store | null {
+async function openAgentStore(
+  config: AgentConfig,
+  log: Logger,
+  closers: Closers,
+): Promise<Store | null> {
   if (config.databaseUrl === null) return null;
+  const { openStore } = await import('../../store/pool.js'); // pg: not beside a media server.
   const store = openStore({
     url: config.databaseUrl,
     connectTimeoutMs: STORE_TIMEOUT_MS,

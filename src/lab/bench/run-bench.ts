@@ -8,6 +8,7 @@ import type { UpOptions } from '../up.js';
 import { labUp } from '../up.js';
 import { benchBaseline } from './baseline.js';
 import { benchDrain } from './drain-rounds.js';
+import { benchAgents } from './idle-agents.js';
 import { benchIdle } from './idle.js';
 import { benchKills } from './kill-rows.js';
 import { benchPlan } from './plan-cpu.js';
@@ -22,6 +23,9 @@ export interface BenchSize {
   readonly slowBaselineKills: number;
   readonly nodes: number;
   readonly idleMs: number;
+  /** Agents on this machine that have nothing to do, and how long they are watched. */
+  readonly agents: number;
+  readonly agentsMs: number;
 }
 
 export const FULL_SIZE: BenchSize = {
@@ -31,6 +35,8 @@ export const FULL_SIZE: BenchSize = {
   slowBaselineKills: 5,
   nodes: 10_000,
   idleMs: 20_000,
+  agents: 50,
+  agentsMs: 60_000,
 };
 
 export const QUICK_SIZE: BenchSize = {
@@ -40,6 +46,8 @@ export const QUICK_SIZE: BenchSize = {
   slowBaselineKills: 1,
   nodes: 1_000,
   idleMs: 3_000,
+  agents: 5,
+  agentsMs: 10_000,
 };
 
 /** What every phase works with. */
@@ -88,6 +96,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     const rounds = probing.intervalS > 1 ? slowBaselineKills : baselineKills;
     rows.push(...(await onFreshLab(options, probing, (context) => benchBaseline(context, rounds))));
   }
+  rows.push(...(await benchAgents(options)));
   return {
     schema: 1,
     startedAt,

@@ -42,6 +42,7 @@ ${REFUSALS.map((code) => optionalReply(code, timing.answerTimeoutMs, 'giveup', {
   <recv response="200" rrs="true" timeout="${timing.answerTimeoutMs}" ontimeout="giveup">
     <action>
       <ereg regexp="sips?:[^;> ]*" search_in="hdr" header="Contact:" assign_to="contact"/>
+      <ereg regexp=";tag=[^;> ]*" search_in="hdr" header="To:" assign_to="answerTag"/>
       ${stamp('answered', '[$contact]')}
     </action>
   </recv>
@@ -89,7 +90,8 @@ function dialogHeaders(method: 'ACK' | 'BYE', cseq: number): string[] {
     `${method} [next_url] SIP/2.0`,
     `Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-${method}`,
     '[routes]',
-    ...parties('[peer_tag_param]'),
+    // Of the answer that was taken: sipp's own word for it follows every later 200, also one of another server.
+    ...parties('[$answerTag]'),
     `CSeq: ${cseq} ${method}`,
     'Max-Forwards: 70',
   ];
