@@ -153,6 +153,9 @@ test('Kamailio: up-time that falls is another life, rounding is not', async () =
   uptime = 1;
   assert.equal(await life(), '2');
   assert.equal(await life(), '2');
+  nowMs += 60_000;
+  uptime = 40;
+  assert.equal(await life(), '3', 'longer up than at the last look, yet begun later');
 });
 
 test('Kamailio: refusing sets the drain variable; transactions that only wait do not count', async () => {

@@ -32,6 +32,15 @@ test('the borders are reached by equality and left only below border minus hyste
   ]);
 });
 
+test('a full node that falls to just below the busy border is busy still', () =>
+  assert.deepEqual(walk([0.96, 0.76]), ['full', 'busy']));
+
+test('a border that is a difference is met exactly: 0.8 - 0.1 is a little more than 0.7', () => {
+  const limits = { busyShare: 0.8, fullShare: 0.95, hysteresis: 0.1 };
+  assert.equal(classifyLoad('busy', 0.7, limits), 'busy');
+  assert.equal(classifyLoad('busy', 0.69, limits), 'normal');
+});
+
 test('it may jump over a class in both directions', () =>
   assert.deepEqual(walk([0.99, 0.1, 1.2]), ['full', 'normal', 'full']));
 

@@ -6,6 +6,7 @@ import { FrameCutter } from '../../../src/protocols/esl/frames.js';
 import type { EslEventName, EslSession } from '../../../src/protocols/esl/session.js';
 import { openEslSession } from '../../../src/protocols/esl/session.js';
 import { EslAuthError, EslReplyError, ServerUnavailableError } from '../../../src/util/errors.js';
+import { withDeadline } from '../../../src/util/wait.js';
 import type { RecordedConnection, RecordedMessage, Turn } from './recorded.js';
 import { joined, recordedConnections, transcriptNames, turnsOf } from './recorded.js';
 import type { ScriptedServer } from './replay.js';
@@ -272,8 +273,10 @@ async function replay(
     }
     const session = await opening;
     await converse(session, played, connection);
-    if (outcome.kind === 'closed') assert.match(await session.closed, outcome.reason);
-    else assert.equal(await session.api('still there'), 'yes', 'in step to the end');
+    if (outcome.kind === 'closed') {
+      const reason = await withDeadline('the end', GENEROUS_MS, session.closed);
+      assert.match(reason, outcome.reason);
+    } else assert.equal(await session.api('still there'), 'yes', 'in step to the end');
     await session.close();
   } finally {
     await opening.then(
@@ -307,7 +310,7 @@ async function converse(
     if (!isOver) await session.api('still there').catch(() => undefined);
   } else {
     await played.end();
-    await session.closed;
+    await withDeadline('the end', GENEROUS_MS, session.closed);
   }
   await Promise.all(unanswered);
   assert.deepEqual(events, eventsIn(joined(connection.messages).toString('utf8')));
