@@ -166,6 +166,7 @@ function registerStories(lab: Command, context: Context): void {
     .command('bench')
     .description('the budgets, measured, beside the platform without Carna')
     .option('--kills <n>', 'media servers killed one after the other', positive, 50)
+    .option('--agents <n>', 'idle agents on this machine, at most 50', positive, 50)
     .option('--json-file <path>', 'also write the report there, unrounded')
     .option('--quick', 'a tenth of everything: shows that it works, measures little')
     .action(async (options: BenchCliOptions) => {

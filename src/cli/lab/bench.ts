@@ -6,9 +6,9 @@ import { FULL_SIZE, QUICK_SIZE, runBench } from '../../lab/bench/run-bench.js';
 import { sippBinary } from '../../lab/calls/calls.js';
 import { kamailioBinary } from '../../lab/parts/kamailio.js';
 import { readParts } from '../../lab/parts/versions.js';
-import { DEFAULT_SIZE } from '../../lab/plan.js';
+import { DEFAULT_SIZE, MAX_NODES_PER_ROLE } from '../../lab/plan.js';
 import { DEFAULT_PROBING, removeRunDir } from '../../lab/state.js';
-import { MissingPartError } from '../../util/errors.js';
+import { InvalidInputError, MissingPartError } from '../../util/errors.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import { untilInterrupted } from '../process-like.js';
@@ -16,6 +16,7 @@ import { chooseMedia, labOptions } from './up.js';
 
 export interface BenchCliOptions {
   readonly kills: number;
+  readonly agents: number;
   readonly jsonFile?: string;
   readonly quick?: true;
 }
@@ -26,6 +27,9 @@ const BENCH_NET = '127.9';
 /** `carna lab bench`: exit code 1 when a budget was missed. */
 export async function benchCommand(context: Context, options: BenchCliOptions): Promise<void> {
   const { env } = context.proc;
+  if (options.agents > MAX_NODES_PER_ROLE) {
+    throw new InvalidInputError('--agents', `a lab runs at most ${MAX_NODES_PER_ROLE} media nodes`);
+  }
   const parts = await readParts(env, {
     kamailio: () => kamailioBinary(env),
     sipp: () => sippBinary(env),
@@ -33,7 +37,8 @@ export async function benchCommand(context: Context, options: BenchCliOptions): 
   const missing = parts.flatMap((part) => part.missing ?? []);
   if (missing.length > 0) throw new MissingPartError(missing.join('\n'), 'make packages');
   const runDir = mkdtempSync(join(tmpdir(), 'carna-bench-'));
-  const size = options.quick === true ? QUICK_SIZE : { ...FULL_SIZE, kills: options.kills };
+  const { kills, agents } = options;
+  const size = options.quick === true ? QUICK_SIZE : { ...FULL_SIZE, kills, agents };
   try {
     const report = await untilInterrupted(context.proc, (signal) =>
       runBench({
