@@ -338,6 +338,24 @@ test('drain --wait on a terminal: bar, rate, estimate, deadline and how to undo'
   assert.match(out, /Ctrl-C leaves it draining\. Undo: carna undrain media-1/);
 });
 
+test('drain --wait warns when calls would outlive the deadline at the present rate', async () => {
+  const data = draining([61, 23, 0], 'empty');
+  const soon: OperatorData = {
+    ...data,
+    readAgentHealth: async (http) => {
+      const health = await data.readAgentHealth(http);
+      const { drain } = health;
+      const deadlineAtMs = p.NOW + 120_000;
+      return { ...health, drain: drain === null ? null : { ...drain, deadlineAtMs } };
+    },
+  };
+  const { out } = await p.carna('drain media-1 --wait', soon, {
+    columns: 120,
+    env: { NO_COLOR: '1' },
+  });
+  assert.match(out, /23 of 61 left {3}−3\/min {3}about 7 min {3}deadline in .*: too soon for all/);
+});
+
 test('drain --wait ends when the node has left, and says no when somebody took it back', async () => {
   const gone = await p.carna('drain media-1 --wait', draining([1], 'gone'));
   assert.equal(gone.code, 0);

@@ -96,7 +96,13 @@ async function runOne(
     return drillResult(name, tookMs(), findings);
   } catch (err) {
     if (!isOneOfMany || !(err instanceof CarnaError)) throw err;
-    return { name, hasPassed: false, tookMs: tookMs(), findings: [], error: messageOf(err) };
+    return {
+      name,
+      hasPassed: false,
+      tookMs: Math.round(tookMs()),
+      findings: [],
+      error: messageOf(err),
+    };
   } finally {
     await platform.close();
   }

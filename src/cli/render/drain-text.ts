@@ -51,7 +51,7 @@ export function drainProgressLines(
     `${groupNumber(callsLeft)} of ${groupNumber(most)} left`,
     endedPerMinute === null ? '' : rateText(endedPerMinute),
     estimateMs === null ? '' : `about ${formatDuration(estimateMs)}`,
-    deadlineAtMs === null ? '' : deadlineText(deadlineAtMs - nowMs),
+    deadlineAtMs === null ? '' : deadlineText(deadlineAtMs - nowMs, estimateMs, paint),
   ];
   return [...wrapSegments([first], width, ' '), ...wrapSegments(segments, width, '   ', '      ')];
 }
@@ -59,7 +59,7 @@ export function drainProgressLines(
 /** "−3/min"; below one a minute with a decimal, so that a slow drain does not look like a stuck one. */
 function rateText(perMinute: number): string {
   const shown = perMinute > 0 && perMinute < 0.95 ? perMinute.toFixed(1) : Math.round(perMinute);
-  return `−${shown}/min`;
+  return perMinute === 0 ? '0/min' : `−${shown}/min`;
 }
 
 /** What `drain --wait` saw from its first look to its last. */
@@ -73,10 +73,13 @@ export interface DrainWatch {
   readonly isWatched: boolean;
 }
 
-function deadlineText(leftMs: number): string {
-  return leftMs >= 0
-    ? `deadline in ${formatDuration(leftMs)}`
-    : `deadline ${formatDuration(-leftMs)} ago`;
+/** In a warning colour, and in words, when calls would outlive it at the present rate. */
+function deadlineText(leftMs: number, estimateMs: number | null, paint: Painter): string {
+  if (leftMs < 0) return paint.warn(`deadline ${formatDuration(-leftMs)} ago`);
+  const text = `deadline in ${formatDuration(leftMs)}`;
+  return estimateMs !== null && estimateMs > leftMs
+    ? paint.warn(`${text}: too soon for all`)
+    : text;
 }
 
 /** One sentence per step. */

@@ -25,7 +25,7 @@ export function drillResult(
   findings: readonly Finding[],
 ): DrillResult {
   const hasPassed = findings.length > 0 && findings.every((finding) => finding.isGood);
-  return { name, hasPassed, tookMs, findings, error: null };
+  return { name, hasPassed, tookMs: Math.round(tookMs), findings, error: null };
 }
 
 /** Sums several up; no drill at all is no success. Pure. */
