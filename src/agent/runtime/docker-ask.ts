@@ -9,13 +9,13 @@ type Call<T> = (signal: AbortSignal) => Promise<T>;
 
 /** Gives calls to the engine a deadline and turns whatever they throw into CarnaErrors. */
 export interface Asker {
-  ask(what: string, timeoutMs: number, call: Call<unknown>): Promise<unknown>;
+  readonly ask: (what: string, timeoutMs: number, call: Call<unknown>) => Promise<unknown>;
   /** A call whose answer is a stream: the deadline holds for its beginning, `over` ends it. */
-  stream(
+  readonly stream: (
     what: string,
     over: AbortSignal,
     call: Call<NodeJS.ReadableStream>,
-  ): Promise<AsyncIterable<Buffer>>;
+  ) => Promise<AsyncIterable<Buffer>>;
 }
 
 /** How long the engine may take until the first byte of a stream. A pull asks the registry before. */

@@ -44,30 +44,28 @@ const container = z
       )
       .nullish(),
   })
-  .transform(
-    (c): ContainerFacts => ({
-      id: c.Id,
-      name: c.Name.replace(/^\//, ''),
-      imageId: c.Image,
-      status: c.State.Status,
-      isRunning: c.State.Running,
-      exitCode: c.State.ExitCode,
-      isOomKilled: c.State.OOMKilled,
-      startedAt: c.State.StartedAt,
-      command: c.Config.Cmd ?? [],
-      labels: c.Config.Labels ?? {},
-      networkMode: c.HostConfig.NetworkMode,
-      pidMode: c.HostConfig.PidMode,
-      memoryBytes: c.HostConfig.Memory,
-      mounts: (c.Mounts ?? []).map((m) => ({
-        type: m.Type,
-        name: m.Name,
-        source: m.Source,
-        destination: m.Destination,
-        isReadOnly: !m.RW,
-      })),
-    }),
-  );
+  .transform((c): ContainerFacts => ({
+    id: c.Id,
+    name: c.Name.replace(/^\//, ''),
+    imageId: c.Image,
+    status: c.State.Status,
+    isRunning: c.State.Running,
+    exitCode: c.State.ExitCode,
+    isOomKilled: c.State.OOMKilled,
+    startedAt: c.State.StartedAt,
+    command: c.Config.Cmd ?? [],
+    labels: c.Config.Labels ?? {},
+    networkMode: c.HostConfig.NetworkMode,
+    pidMode: c.HostConfig.PidMode,
+    memoryBytes: c.HostConfig.Memory,
+    mounts: (c.Mounts ?? []).map((m) => ({
+      type: m.Type,
+      name: m.Name,
+      source: m.Source,
+      destination: m.Destination,
+      isReadOnly: !m.RW,
+    })),
+  }));
 
 const image = z
   .object({ Id: z.string(), Config: z.object({ Cmd: words }).nullish() })
@@ -82,15 +80,13 @@ const summaries = z.array(
       Labels: labels,
       Created: z.number(),
     })
-    .transform(
-      (c): ContainerSummary => ({
-        id: c.Id,
-        name: c.Names?.[0]?.replace(/^\//, '') ?? c.Id.slice(0, 12),
-        status: c.State,
-        labels: c.Labels ?? {},
-        createdSeconds: c.Created,
-      }),
-    ),
+    .transform((c): ContainerSummary => ({
+      id: c.Id,
+      name: c.Names?.[0]?.replace(/^\//, '') ?? c.Id.slice(0, 12),
+      status: c.State,
+      labels: c.Labels ?? {},
+      createdSeconds: c.Created,
+    })),
 );
 
 const info = z
@@ -116,15 +112,13 @@ const pull = z
       .nullish(),
     error: z.string().nullish(),
   })
-  .transform(
-    (p): PullMessage => ({
-      layer: p.id,
-      status: p.status,
-      doneBytes: p.progressDetail?.current ?? 0,
-      totalBytes: p.progressDetail?.total ?? 0,
-      error: p.error ?? null,
-    }),
-  );
+  .transform((p): PullMessage => ({
+    layer: p.id,
+    status: p.status,
+    doneBytes: p.progressDetail?.current ?? 0,
+    totalBytes: p.progressDetail?.total ?? 0,
+    error: p.error ?? null,
+  }));
 
 const readerOf =
   <T>(schema: z.ZodType<T>) =>

@@ -10,6 +10,8 @@ import type { DockerEngine, EngineEvent, PullMessage } from './docker-port.js';
 /** How long the engine may take for an answer. Starting and removing wait for the kernel and the disk. */
 const ASK_MS = 10_000;
 const ACT_MS = 60_000;
+/** Whoever stops a server has other ways to signal it. */
+const KILL_MS = 2_000;
 const NOT_FOUND = 404;
 /** It does not run, or it is being removed already. */
 const CONFLICT = 409;
@@ -104,7 +106,7 @@ function engineOf(
     },
     kill: async (id, signal) => {
       const answer = await orNull(
-        ask(`sending ${signal}`, ASK_MS, (abortSignal) =>
+        ask(`sending ${signal}`, KILL_MS, (abortSignal) =>
           docker.getContainer(id).kill({ signal, abortSignal }),
         ),
         ...[NOT_FOUND, CONFLICT],

@@ -18,10 +18,7 @@ export function dockerFault(
   if (err instanceof ServerStartError || err instanceof MissingPartError) return err;
   const status = statusOf(err);
   if (status !== null) {
-    return new DockerAnswerError(
-      `${what}: Docker answered ${status}: ${answerOf(err)}`,
-      status,
-    );
+    return new DockerAnswerError(`${what}: Docker answered ${status}: ${answerOf(err)}`, status);
   }
   const code = codeOf(err);
   if (code.startsWith('HPE_')) return garbage(what, socketPath);
@@ -60,11 +57,13 @@ interface SocketFault {
 const SOCKET_FAULTS: Readonly<Record<string, (path: string) => SocketFault>> = {
   ENOENT: (path) => ({
     what: `Docker's socket ${path} is not there`,
-    remedy: "mount it into the agent's container, or set CARNA_DOCKER_SOCKET or CARNA_RUNTIME=process",
+    remedy:
+      "mount it into the agent's container, or set CARNA_DOCKER_SOCKET or CARNA_RUNTIME=process",
   }),
   EACCES: (path) => ({
     what: `the agent may not use Docker's socket ${path}${groupOf(path)}`,
-    remedy: "add the agent's user to that group (docker run --group-add), or set CARNA_RUNTIME=process",
+    remedy:
+      "add the agent's user to that group (docker run --group-add), or set CARNA_RUNTIME=process",
   }),
   ENOTSOCK: (path) => ({
     what: `${path} is no socket`,

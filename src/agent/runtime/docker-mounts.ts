@@ -50,7 +50,8 @@ function ownMounts(
   const folder = folderOf(ctlSocket);
   const ctl = mountOf(own.mounts, folder);
   if (ctl === null || ctl.type === 'tmpfs') {
-    const why = ctl === null ? 'is in no mount' : 'is in a tmpfs, which no other container can share';
+    const why =
+      ctl === null ? 'is in no mount' : 'is in a tmpfs, which no other container can share';
     throw new MissingPartError(
       `the folder of the control socket, ${folder}, ${why} of the agent's container ${own.name}`,
       `give that container a volume at ${folder} (docker run -v carna-run:${folder}), or set CARNA_CTL_SOCKET to a path in one of its volumes`,
@@ -89,7 +90,8 @@ function refuseDockerSocket(
   mounts: readonly CreateMount[],
 ): void {
   const holder = own === null ? null : mountOf(own.mounts, socketPath);
-  const onHost = holder === null ? [] : [holder.source + socketPath.slice(holder.destination.length)];
+  const onHost =
+    holder === null ? [] : [holder.source + socketPath.slice(holder.destination.length)];
   for (const socket of [socketPath, ...onHost].map(plainPath)) {
     const open = mounts.find((m) => m.Type === 'bind' && isWithin(socket, plainPath(m.Source)));
     if (open !== undefined) {

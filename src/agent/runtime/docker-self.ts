@@ -69,7 +69,11 @@ export function selfNames(hints: SelfHints): readonly string[] {
     hints.mesosContainer,
     hints.hasDockerEnv && /^[0-9a-f]{12}$/.test(hints.hostname) ? hints.hostname : null,
   ];
-  return [...new Set(names.filter((name) => name !== null && name !== undefined && name !== ''))];
+  return [...new Set(names.filter(isName))];
+}
+
+function isName(name: string | null | undefined): name is string {
+  return typeof name === 'string' && name !== '';
 }
 
 /** Version 1 has a line per controller; version 2 one line without a name. */
