@@ -29,11 +29,13 @@ export function asker(socketPath: string, time: Pick<Timekeeper, 'wait'>): Asker
     const answered = new AbortController();
     const work = call(late.signal);
     work.catch(() => undefined); // Of a call that was given up nobody hears.
-    const limit = time.wait(timeoutMs, answered.signal).then((): never => {
-      late.abort();
-      throw new ServerStartError(`Docker at ${socketPath}: ${lateText(what, timeoutMs)}`);
+    const limit = new Promise<never>((_, reject) => {
+      void time.wait(timeoutMs, answered.signal).then(() => {
+        if (answered.signal.aborted) return;
+        late.abort();
+        reject(new ServerStartError(`Docker at ${socketPath}: ${lateText(what, timeoutMs)}`));
+      });
     });
-    limit.catch(() => undefined);
     try {
       const answer = await Promise.race([work, limit]);
       isKnown = true;
