@@ -11,7 +11,7 @@ import { openDockerEngine } from '../../src/agent/runtime/docker-engine.js';
 import type { DockerEngine } from '../../src/agent/runtime/docker-port.js';
 import type { ServerRuntime } from '../../src/agent/runtime/runtime.js';
 import { systemTimekeeper } from '../../src/agent/timekeeper.js';
-import { wait, waitUntil } from '../../src/util/wait.js';
+import { waitUntil } from '../../src/util/wait.js';
 import { collectingLog } from '../agent/support/docker-fakes.js';
 import { testDir } from '../support/resources.js';
 
@@ -171,12 +171,12 @@ export class OwnEngine {
   }
 
   /** Ends it; containers live on. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  async stop(): Promise<void> {
     const child = this.#child;
     this.#child = null;
     if (child === null || child.exitCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill(signal);
+    child.kill('SIGTERM');
     await ended;
   }
 
@@ -190,12 +190,3 @@ export class OwnEngine {
     for (const path of below.reverse()) await run('umount', ['-l', path]);
   }
 }
-
-/** Milliseconds until `isTrue`, looked at every few. */
-export async function msUntil(what: string, isTrue: () => Promise<boolean>): Promise<number> {
-  const beganMs = performance.now();
-  await waitUntil(what, LIMIT_MS, isTrue, 5);
-  return Math.round(performance.now() - beganMs);
-}
-
-export { wait };

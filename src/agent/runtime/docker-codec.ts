@@ -90,8 +90,16 @@ const summaries = z.array(
 );
 
 const info = z
-  .object({ CgroupDriver: z.string().default('none') })
-  .transform((i): EngineInfo => ({ cgroupDriver: i.CgroupDriver }));
+  .object({
+    CgroupDriver: z.string().default('none'),
+    LiveRestoreEnabled: z.boolean().default(false),
+    ServerVersion: z.string().default(''),
+  })
+  .transform((i): EngineInfo => ({
+    cgroupDriver: i.CgroupDriver,
+    isLiveRestore: i.LiveRestoreEnabled,
+    majorVersion: Number(/^\d+/.exec(i.ServerVersion)?.[0] ?? 0),
+  }));
 
 const event = z
   .object({

@@ -16,6 +16,8 @@ export interface ContainerLife {
   readonly pid: number | null;
   /** The limit that counts for it; 0 = none or unknown. */
   readonly memoryBytes: number;
+  /** The engine removes it by itself. */
+  readonly isAutoRemoved: boolean;
 }
 
 export interface LifeDeps extends WatchDeps {
@@ -48,8 +50,11 @@ export function superviseContainer(
     const words = isTelling ? output.lastLines() : [];
     return { ...exit, cause: [exit.cause, ...words].join(words.length === 0 ? '' : ' | ') };
   });
-  void watch.ended.then(() => output.settled(LAST_WORDS_MS)).then(() => output.close());
-  const cleared = exited.then(() => clearContainer(life, deps));
+  const silent = watch.ended.then(async () => {
+    await output.settled(LAST_WORDS_MS);
+    output.close();
+  });
+  const cleared = Promise.all([exited, silent]).then(() => clearContainer(life, deps));
   cleared.catch(() => undefined); // Whoever waits for it gets the error.
   let stopping: Promise<ServerExit> | null = null;
   const stop = (steps: StopSteps): Promise<ServerExit> => {
@@ -85,18 +90,20 @@ function signalOf(exitCode: number | null): string | null {
 }
 
 /** Waits until the container is gone, and removes it when the engine does not. Throws ServerStartError after CLEAR_LIMIT_MS. */
-async function clearContainer({ id, name }: ContainerLife, deps: LifeDeps): Promise<void> {
-  const { engine, time, log } = deps;
+async function clearContainer(life: ContainerLife, deps: LifeDeps): Promise<void> {
+  const { engine, time } = deps;
+  const { id, name } = life;
+  const removeAfterMs = life.isAutoRemoved ? AUTO_REMOVE_MS : 0;
   const beganMs = time.monoMs();
   let trouble = 'the engine does not remove it';
   let isAsked = false;
   while (time.monoMs() - beganMs < CLEAR_LIMIT_MS) {
     try {
       if ((await engine.inspect(id)) === null) return;
-      if (!isAsked && time.monoMs() - beganMs > AUTO_REMOVE_MS) {
-        log.warn({ container: name }, 'Docker did not remove the container by itself, removing it');
+      if (!isAsked && time.monoMs() - beganMs >= removeAfterMs) {
         await engine.remove(id);
         isAsked = true;
+        continue;
       }
     } catch (err) {
       if (!(err instanceof ServerStartError || err instanceof MissingPartError)) throw err;

@@ -36,6 +36,10 @@ export interface DockerEngine {
 export interface EngineInfo {
   /** "cgroupfs", "systemd" or "none". */
   readonly cgroupDriver: string;
+  /** Containers live on while the engine restarts. */
+  readonly isLiveRestore: boolean;
+  /** 0 = unknown. */
+  readonly majorVersion: number;
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -113,7 +117,7 @@ export interface CreateBody {
     readonly Memory?: number;
     readonly NanoCpus?: number;
     readonly RestartPolicy: { readonly Name: 'no' };
-    readonly AutoRemove: true;
+    readonly AutoRemove: boolean;
     readonly Init: false;
     readonly SecurityOpt: readonly string[];
     readonly LogConfig: { readonly Type: string; readonly Config: Labels };

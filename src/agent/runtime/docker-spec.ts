@@ -1,6 +1,12 @@
 import type { SharedPaths } from './docker-mounts.js';
 import { deriveMounts } from './docker-mounts.js';
-import type { ContainerFacts, ContainerSummary, CreateBody, Labels } from './docker-port.js';
+import type {
+  ContainerFacts,
+  ContainerSummary,
+  CreateBody,
+  EngineInfo,
+  Labels,
+} from './docker-port.js';
 
 /** What the server's container shall be; nothing in here is read from the world. */
 export interface DockerServer extends SharedPaths {
@@ -27,6 +33,8 @@ export interface Placement {
   readonly own: ContainerFacts | null;
   /** The own control group; null where it is hidden or the engine's driver takes no path. */
   readonly cgroupParent: string | null;
+  /** Whether the engine itself removes the container when it ends. */
+  readonly isAutoRemoved: boolean;
 }
 
 export const LABEL = {
@@ -50,7 +58,7 @@ export function containerName(kind: string, instanceId: string): string {
  */
 export function deriveCreateBody(
   server: DockerServer,
-  { own, cgroupParent }: Placement,
+  { own, cgroupParent, isAutoRemoved }: Placement,
   instanceId: string,
 ): CreateBody {
   const bound = own === null ? null : `container:${own.id}`;
@@ -72,13 +80,21 @@ export function deriveCreateBody(
       ...(bound === null ? {} : { PidMode: bound }),
       ...(cgroupParent === null ? limitsOf(server) : { CgroupParent: cgroupParent }),
       RestartPolicy: { Name: 'no' },
-      AutoRemove: true,
+      AutoRemove: isAutoRemoved,
       Init: false,
       SecurityOpt: ['no-new-privileges'],
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } },
       Mounts: deriveMounts(own, server),
     },
   };
+}
+
+/**
+ * Before version 25 an engine that lets containers live while it restarts kills those that it shall remove by itself:
+ * there we remove them. Pure.
+ */
+export function canAutoRemove({ isLiveRestore, majorVersion }: EngineInfo): boolean {
+  return !isLiveRestore || majorVersion >= 25;
 }
 
 function limitsOf({ limits }: DockerServer): { Memory?: number; NanoCpus?: number } {

@@ -15,7 +15,7 @@ import { redactor } from './docker-redact.js';
 import type { SelfHints } from './docker-self.js';
 import { cgroupPathOf, findSelf } from './docker-self.js';
 import type { DockerServer, Placement } from './docker-spec.js';
-import { containerName, deriveCreateBody, LABEL } from './docker-spec.js';
+import { canAutoRemove, containerName, deriveCreateBody, LABEL } from './docker-spec.js';
 import type { RunningServer, ServerRuntime } from './runtime.js';
 
 export interface DockerRuntimeOptions extends DockerServer {
@@ -104,7 +104,8 @@ class DockerRuntime {
     const { engine, log } = this.#deps;
     const { container, hints } = this.#options;
     const own = await findSelf(engine, container, hints);
-    const takesPaths = (await engine.info()).cgroupDriver === 'cgroupfs';
+    const info = await engine.info();
+    const takesPaths = info.cgroupDriver === 'cgroupfs';
     const cgroupParent = own !== null && takesPaths ? cgroupPathOf(hints.cgroup, own.id) : null;
     if (own?.pidMode === 'host') {
       log.warn(
@@ -113,7 +114,7 @@ class DockerRuntime {
       );
     }
     log.info({ container: own?.name ?? null, cgroupParent }, 'found the place for the server');
-    this.#place = { own, cgroupParent };
+    this.#place = { own, cgroupParent, isAutoRemoved: canAutoRemove(info) };
     return this.#place;
   }
 
@@ -172,7 +173,7 @@ class DockerRuntime {
   }
 
   #supervise(
-    life: Omit<ContainerLife, 'pid' | 'memoryBytes'>,
+    life: Omit<ContainerLife, 'pid' | 'memoryBytes' | 'isAutoRemoved'>,
     watch: EndWatch,
     output: OutputFollower,
   ): RunningServer {
@@ -180,7 +181,9 @@ class DockerRuntime {
     const own = place?.cgroupParent === null ? null : (place?.own?.memoryBytes ?? null);
     const memoryBytes = own ?? this.#options.limits.memoryBytes ?? 0;
     const pid = this.#deps.mainPid(life.id);
-    return superviseContainer({ ...life, pid, memoryBytes }, watch, output, this.#deps);
+    const isAutoRemoved = place?.isAutoRemoved ?? true;
+    const whole = { ...life, pid, memoryBytes, isAutoRemoved };
+    return superviseContainer(whole, watch, output, this.#deps);
   }
 
   async #create(

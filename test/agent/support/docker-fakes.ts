@@ -4,6 +4,7 @@ import type {
   ContainerSummary,
   CreateBody,
   DockerEngine,
+  EngineInfo,
   EngineEvent,
   ImageFacts,
   PullMessage,
@@ -164,9 +165,9 @@ export class FakeEngine implements DockerEngine {
   async ping(): Promise<void> {
     this.#may('ping');
   }
-  async info(): Promise<{ cgroupDriver: string }> {
+  async info(): Promise<EngineInfo> {
     this.#may('info');
-    return { cgroupDriver: this.cgroupDriver };
+    return { cgroupDriver: this.cgroupDriver, isLiveRestore: false, majorVersion: 20 };
   }
   async inspect(name: string): Promise<ContainerFacts | null> {
     this.#may('inspect');
