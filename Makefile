@@ -15,7 +15,6 @@ test: packages build ## All tests: units, real servers, the story from end to en
 	@node dist/test/run.js
 
 test-images: packages build ## The container images: built, started, killed; on a private Docker engine where none runs
-	@.ci/packages images
 	@images/test.sh
 
 unit: build ## Only the tests that need no server
@@ -31,7 +30,6 @@ lab-down: build ## Stop it, leave nothing behind
 	@$(CARNA) lab down
 
 images: build ## The container images, from Debian's mirror and npm alone, into the Docker engine of DOCKER_HOST
-	@.ci/packages images
 	@images/build.sh
 
 images-clean: ## Remove the images that were made here

@@ -81,7 +81,7 @@ make_tar() { # TAR
   local mirror tar=$1
   [ "$(id -u)" -eq 0 ] || fail 3 "$BASE_IMAGE is missing, no registry answers, and debootstrap needs root"
   [ -e /etc/debian_version ] || fail 3 "$BASE_IMAGE is missing, no registry answers, and this is no Debian"
-  command -v debootstrap >/dev/null || fail 3 'debootstrap is missing: apt-get install debootstrap'
+  "$ROOT/.ci/packages" images >&2
   mirror=${CARNA_DEBIAN_MIRROR:-$(mirror_of "$SUITE" http://deb.debian.org/debian)}
   work=$(mktemp -d)
   step "Debian $SUITE from $mirror" debootstrap --variant=minbase "$SUITE" "$work/root" "$mirror"
