@@ -17,7 +17,7 @@ CACHE_DIR=${CARNA_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/carna}
 
 work=
 cleanup() {
-  stop_step
+  stop_work
   [ -n "$work" ] || return 0
   unmount_below "$work"
   rm -rf --one-file-system "$work"

@@ -7,7 +7,7 @@ set -euo pipefail
 
 stage=
 cleanup() {
-  stop_step
+  stop_work
   [ -z "$stage" ] || rm -rf "$stage"
 }
 trap cleanup EXIT
@@ -21,8 +21,8 @@ stage_carna() {
   cp -R "$ROOT/dist/src" "$stage/carna/dist/src"
   cp -R "$ROOT/kamailio" "$ROOT/freeswitch" "$stage/carna/"
   # Without scripts: nothing of a package runs here, and nothing is compiled for this machine.
-  step 'packages for production' npm --prefix "$stage/carna" ci --omit=dev --ignore-scripts --no-progress
-  step 'Node for the image' npm --prefix "$stage/carna/node" ci --ignore-scripts --no-progress
+  step 'packages for production' npm --prefix "$stage/carna" ci --omit=dev --ignore-scripts --no-progress --loglevel=error
+  step 'Node for the image' npm --prefix "$stage/carna/node" ci --ignore-scripts --no-progress --loglevel=error
   cp "$stage"/carna/node/node_modules/node-linux-*/bin/node "$stage/carna/node/node"
   rm -rf "$stage/carna/node/node_modules"
   # Umask and owner of this machine are no property of the image.
@@ -52,7 +52,7 @@ build() { # PART TITLE
 
 need_engine
 [ -e "$ROOT/dist/src/bin/carna.js" ] || fail 3 'dist/ is missing: make build'
-"$ROOT/images/base.sh"
+child "$ROOT/images/base.sh"
 stage=$(mktemp -d)
 build carna 'Agent and reconciler of Carna'
 build kamailio 'Kamailio with the configurations of Carna'

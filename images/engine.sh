@@ -104,7 +104,7 @@ stop_private() { # FOLDER
   # With live-restore containers would outlive the daemon.
   if [ -n "$(daemon_of "$dir")" ] && engine_answers "$host"; then
     containers=$(docker --host "$host" ps --all --quiet)
-    [ -z "$containers" ] || timeout 60 xargs docker --host "$host" rm --force --volumes <<<"$containers" >/dev/null || true
+    [ -z "$containers" ] || timeout 60 xargs docker --host "$host" rm --force --volumes <<<"$containers" >/dev/null 2>&1 || true
   fi
   # shellcheck disable=SC2046
   end_all $(daemon_of "$dir")

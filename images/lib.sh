@@ -26,19 +26,20 @@ need_engine() {
 }
 
 step_pid=
+step_log=
 # step TEXT COMMAND...: runs a program quietly and says how long it took; its last lines only when it fails.
 # A command that takes longer than 2 s shows that it is alive.
 step() {
-  local text=$1 began=$SECONDS shown=2 code=0 log
+  local text=$1 began=$SECONDS shown=2 code=0
   shift
-  log=$(mktemp)
-  # A group of its own, so that stop_step ends its children as well.
-  setsid "$@" >"$log" 2>&1 </dev/null &
+  step_log=$(mktemp)
+  # A group of its own, so that stop_work ends its children as well.
+  setsid "$@" >"$step_log" 2>&1 </dev/null &
   step_pid=$!
   while kill -0 "$step_pid" 2>/dev/null; do
     sleep 0.1
     if [ $((SECONDS - began)) -gt "$shown" ]; then
-      say "$text: $((SECONDS - began)) s, $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-100)"
+      say "$text: $((SECONDS - began)) s, $(tail -n 1 "$step_log" | tr -d '\r' | cut -c 1-100)"
       shown=$((SECONDS - began + 9))
     fi
   done
@@ -46,21 +47,42 @@ step() {
   step_pid=
   if [ "$code" -ne 0 ]; then
     say "$text: failed with exit code $code; the end of what it said:"
-    tail -n 30 "$log" >&2
+    tail -n 30 "$step_log" >&2
   else
     say "$text: done in $((SECONDS - began)) s"
   fi
-  rm -f "$log"
+  rm -f "$step_log"
+  step_log=
   return "$code"
 }
 
-# Ends the running step and what it started; for traps.
-stop_step() {
-  [ -n "$step_pid" ] || return 0
-  kill -TERM -- "-$step_pid" 2>/dev/null || true
-  wait "$step_pid" 2>/dev/null || true
-  kill -KILL -- "-$step_pid" 2>/dev/null || true
+child_pid=
+# child COMMAND...: runs one of our scripts, or the tests; unlike in the foreground, a trap need not wait for its end.
+child() {
+  local code=0
+  "$@" &
+  child_pid=$!
+  wait "$child_pid" || code=$?
+  child_pid=
+  return "$code"
+}
+
+# Ends the running step or child, and what they started; for traps.
+stop_work() {
+  trap '' INT TERM HUP
+  if [ -n "$child_pid" ]; then
+    kill -TERM "$child_pid" 2>/dev/null || true
+    wait "$child_pid" 2>/dev/null || true
+  fi
+  if [ -n "$step_pid" ]; then
+    kill -TERM -- "-$step_pid" 2>/dev/null || true
+    wait "$step_pid" 2>/dev/null || true
+    kill -KILL -- "-$step_pid" 2>/dev/null || true
+  fi
+  [ -z "$step_log" ] || rm -f "$step_log"
+  child_pid=
   step_pid=
+  step_log=
 }
 
 # Unmounts everything below a folder, innermost first.

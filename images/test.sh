@@ -6,14 +6,8 @@ set -euo pipefail
 
 cd "$ROOT"
 is_kept=${CARNA_ENGINE_DIR:+yes}
-tests_pid=
 cleanup() {
-  trap '' INT TERM HUP
-  stop_step
-  if [ -n "$tests_pid" ]; then
-    kill -TERM "$tests_pid" 2>/dev/null || true
-    wait "$tests_pid" 2>/dev/null || true
-  fi
+  stop_work
   [ -n "$is_kept" ] || images/engine.sh stop
 }
 trap cleanup EXIT
@@ -22,13 +16,11 @@ trap 'exit 143' TERM HUP
 
 environment=$(images/engine.sh start)
 eval "$environment"
-images/build.sh
+child images/build.sh
 began=$SECONDS
-CARNA_TEST_DOCKER_SOCKET=${DOCKER_HOST#unix://} CARNA_TEST_IMAGES=carna/carna:test,carna/kamailio:test,carna/standin:test \
-  node dist/test/run.js images &
-tests_pid=$!
+export CARNA_TEST_DOCKER_SOCKET=${DOCKER_HOST#unix://}
+export CARNA_TEST_IMAGES=carna/carna:test,carna/kamailio:test,carna/standin:test
 code=0
-wait "$tests_pid" || code=$?
-tests_pid=
+child node dist/test/run.js images || code=$?
 say "tests of the images: exit code $code after $((SECONDS - began)) s"
 exit "$code"

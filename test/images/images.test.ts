@@ -15,7 +15,7 @@ for (const part of PARTS) {
     assert.equal(await inspect(imageOf(part), '.Config.User'), '10001:10001');
   });
 
-  test(`${part}: what it wrote is in its own folder, its programs are not its own`, async () => {
+  test(`${part}: may write to its own folder only`, async () => {
     const { stdout } = await runContainer(
       ['--entrypoint=find'],
       imageOf(part),
