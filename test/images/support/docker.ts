@@ -83,7 +83,8 @@ export function runContainer(
   return dockerOutcome(['run', '--rm', '--network=host', ...MARK, ...options, image, ...command]);
 }
 
-const MARK = ['--env', `${RUN_MARK}=${process.env[RUN_MARK] ?? ''}`];
+/** Options that mark a container as this run's: its processes are found by test/run.ts. */
+export const MARK = ['--env', `${RUN_MARK}=${process.env[RUN_MARK] ?? ''}`];
 
 /** Standard output of a container so far, as lines. */
 export async function logLines(name: string): Promise<readonly string[]> {
