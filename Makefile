@@ -3,16 +3,19 @@ SHELL := /bin/bash
 CARNA := node dist/src/bin/carna.js
 SOURCES := $(shell find src test -name '*.ts' -o -name '*.sql' | sort)
 
-.PHONY: help demo test unit bench lab-up lab-down build check format readme packages clean
+.PHONY: help demo test test-images unit bench lab-up lab-down images images-clean build check format readme packages clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: packages build ## The story on this machine: real calls, a killed media node, its healing
 	@$(CARNA) lab demo
 
 test: packages build ## All tests: units, real servers, the story from end to end
 	@node dist/test/run.js
+
+test-images: packages build ## The container images: built, started, killed; on a private Docker engine where none runs
+	@images/test.sh
 
 unit: build ## Only the tests that need no server
 	@node dist/test/run.js unit
@@ -25,6 +28,12 @@ lab-up: packages build ## Bring the platform up on loopback and leave it running
 
 lab-down: build ## Stop it, leave nothing behind
 	@$(CARNA) lab down
+
+images: build ## The container images, from Debian's mirror and npm alone, into the Docker engine of DOCKER_HOST
+	@images/build.sh
+
+images-clean: ## Remove the images that were made here
+	@images/prune.sh
 
 build: dist/.built ## Compile into dist/
 

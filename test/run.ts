@@ -10,10 +10,12 @@ import { killMarked, RUN_MARK } from './support/reaper.js';
  * process of the run carries a mark in its environment, every file lies below one folder. What is
  * still alive at the end is killed, named, and fails the run.
  *
- * `node dist/test/run.js [unit | integration | e2e | FILE...]`; no argument = everything.
+ * `node dist/test/run.js [unit | integration | e2e | images | FILE...]`; no argument = everything but the
+ * container images, whose tests need a Docker engine (`make test-images`).
  */
 const HERE = 'dist/test';
-const SERIAL = ['integration', 'e2e'];
+const FOLDERS = ['integration', 'e2e', 'images'];
+const BY_DEFAULT = ['unit', 'integration', 'e2e'];
 
 /** What was compiled from a source that is gone must not run. */
 const sourceOf = (file: string): string => join('test', file.replace(/\.js$/, '.ts'));
@@ -24,9 +26,9 @@ function testFiles(wanted: readonly string[]): string[] {
   const all = readdirSync(HERE, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.js') && existsSync(sourceOf(file)))
     .sort();
-  const group = (file: string): string => SERIAL.find((s) => file.startsWith(`${s}/`)) ?? 'unit';
-  const chosen = wanted.length === 0 ? all : all.filter((file) => wanted.includes(group(file)));
-  return chosen.map((file) => join(HERE, file));
+  const group = (file: string): string => FOLDERS.find((s) => file.startsWith(`${s}/`)) ?? 'unit';
+  const groups = wanted.length === 0 ? BY_DEFAULT : wanted;
+  return all.filter((file) => groups.includes(group(file))).map((file) => join(HERE, file));
 }
 
 async function main(): Promise<number> {
