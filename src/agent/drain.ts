@@ -170,7 +170,7 @@ export class Drain {
     return status.traceId !== null && isAcknowledged(view, status.traceId, consumers);
   }
 
-  /** Once for each life of the server: a FreeSWITCH that restarted by itself has forgotten it. */
+  /** Again for each life of the server, and when it tells that it has forgotten. */
   async #refuse(): Promise<void> {
     const control = this.#deps.control();
     if (control === null || this.#isRefused(control)) return;
@@ -186,7 +186,8 @@ export class Drain {
 
   #isRefused(control: ServerControl): boolean {
     const { status } = this.#deps;
-    return this.#refusedBy?.control === control && this.#refusedBy.instanceId === status.instanceId;
+    const { control: asked, instanceId } = this.#refusedBy ?? {};
+    return asked === control && instanceId === status.instanceId && control.isRefusing();
   }
 
   async #count(order: DrainOrder): Promise<void> {

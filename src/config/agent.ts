@@ -184,13 +184,13 @@ export const AGENT_VARIABLES = {
     '60000',
     'first quarantine; each further one lasts twice as long, up to 32 times',
   ),
-  loadBusyPercent: withDefault('CARNA_LOAD_BUSY_PERCENT', '80', wholeNumber(1, 100), {
+  loadBusyPercent: withDefault('CARNA_LOAD_BUSY_PERCENT', '70', wholeNumber(1, 100), {
     expected: 'a whole number from 1 to 100',
-    meaning: 'share of its sessions or memory from which a node is busy; normal again 5 below',
+    meaning: 'share of its sessions or memory from which a node is busy; normal again 10 below',
   }),
   loadFullPercent: withDefault('CARNA_LOAD_FULL_PERCENT', '95', wholeNumber(1, 100), {
     expected: 'a whole number from 1 to 100',
-    meaning: 'share from which it is full; busy again 5 below',
+    meaning: 'share from which it is full; busy again 10 below',
   }),
   restartMinMs: milliseconds('CARNA_RESTART_MIN_MS', '200', 'first pause before a restart'),
   restartMaxMs: milliseconds('CARNA_RESTART_MAX_MS', '30000', 'longest pause before a restart'),

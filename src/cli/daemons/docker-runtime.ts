@@ -1,4 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { openDockerEngine } from '../../agent/runtime/docker-engine.js';
+import { readSelfHints } from '../../agent/runtime/docker-self.js';
+import { dockerRuntime } from '../../agent/runtime/docker.js';
+import { observeByLabel } from '../../agent/runtime/observe-container.js';
 import type { ServerRuntime } from '../../agent/runtime/runtime.js';
-export const openDockerRuntime = (..._: unknown[]): Promise<ServerRuntime> =>
-  Promise.reject(new Error('x'));
-export const openContainerObserver = openDockerRuntime;
+import { serverEnv } from '../../agent/runtime/server-env.js';
+import { systemTimekeeper } from '../../agent/timekeeper.js';
+import type { AgentConfig } from '../../config/agent.js';
+
+/** The SIP server as a container bound to the agent's own. Throws MissingPartError without a usable client. */
+export async function openDockerRuntime(
+  config: AgentConfig,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+): Promise<ServerRuntime> {
+  const engine = await openDockerEngine(config.dockerSocket, systemTimekeeper);
+  return dockerRuntime(
+    {
+      engine,
+      image: config.serverImage ?? '',
+      command: config.serverCommand,
+      env: containerEnv(env),
+      kind: config.kind,
+      nodeId: config.nodeId,
+      taskId: config.marathon?.taskId ?? '',
+      appId: config.marathon?.appId ?? '',
+      limits: marathonLimits(env),
+      labels: {},
+      stateDir: config.stateDir,
+      ctlSocket: config.kind === 'kamailio' ? config.ctlSocket : null,
+      further: config.dockerMounts,
+      dockerSocket: config.dockerSocket,
+      pull: config.dockerPull,
+      container: config.dockerContainer,
+      hints: readSelfHints(env),
+    },
+    log,
+    systemTimekeeper,
+  );
+}
+
+/** The container that somebody else runs, by its label. */
+export async function openContainerObserver(
+  config: AgentConfig,
+  log: Logger,
+): Promise<ServerRuntime> {
+  const engine = await openDockerEngine(config.dockerSocket, systemTimekeeper);
+  return observeByLabel(engine, config.observeLabel ?? '', log, systemTimekeeper, randomUUID);
+}
+
+/** What of the agent's environment concerns the server: Carna's, Marathon's and Mesos' variables; the rest is the image's. */
+const FOR_SERVER = /^(?:CARNA_|MARATHON_|MESOS_|PORT|HOST$|TZ$)/;
+
+function containerEnv(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const kept = Object.entries(serverEnv(env)).flatMap(([name, value]) =>
+    value !== undefined && FOR_SERVER.test(name) ? [[name, value] as const] : [],
+  );
+  return Object.fromEntries(kept);
+}
+
+/** In MB and CPUs, as Marathon tells them to its tasks. */
+function marathonLimits(env: NodeJS.ProcessEnv): {
+  readonly memoryBytes: number | null;
+  readonly cpus: number | null;
+} {
+  const amount = (name: string): number | null => {
+    const value = Number(env[name] ?? '');
+    return Number.isFinite(value) && value > 0 ? value : null;
+  };
+  const memoryMb = amount('MARATHON_APP_RESOURCE_MEM');
+  return {
+    memoryBytes: memoryMb === null ? null : Math.round(memoryMb * 1024 * 1024),
+    cpus: amount('MARATHON_APP_RESOURCE_CPUS'),
+  };
+}

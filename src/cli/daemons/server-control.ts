@@ -2,7 +2,6 @@ import type { Logger } from 'pino';
 import type { EslPort, HeartbeatNews, KamailioRpc, OptionsPing } from '../../agent/ports.js';
 import { DEFAULT_FREESWITCH, freeswitchControl } from '../../agent/servers/freeswitch.js';
 import { kamailioControl } from '../../agent/servers/kamailio.js';
-import { FORGETFUL_MARK } from '../../agent/servers/refusal.js';
 import type { OpenControl, RefusalMark } from '../../agent/servers/server.js';
 import type { AgentConfig } from '../../config/agent.js';
 import { BinrpcClient } from '../../protocols/binrpc/client.js';
@@ -26,11 +25,7 @@ export interface ServerLink {
 const monoMs = (): number => systemClock.monoMs();
 
 /** Chooses by the configured kind; connects to nothing yet. `mark` remembers a refusal across agents. */
-export function openServerLink(
-  config: AgentConfig,
-  log: Logger,
-  mark: RefusalMark = FORGETFUL_MARK,
-): ServerLink {
+export function openServerLink(config: AgentConfig, log: Logger, mark: RefusalMark): ServerLink {
   const ping = optionsPing(config);
   if (config.kind === 'freeswitch') {
     const options = { ...DEFAULT_FREESWITCH, profile: config.sofiaProfile };
