@@ -4,11 +4,13 @@ import type { CallRun } from './calls/calls.js';
 import { startCalls } from './calls/calls.js';
 import { agentKilled } from './drills/agent-killed.js';
 import { drain } from './drills/drain.js';
+import { drainCut } from './drills/drain-cut.js';
 import { drainDeadline } from './drills/drain-deadline.js';
 import { frozenWorkers } from './drills/frozen-workers.js';
 import { infrastructureAway } from './drills/infrastructure.js';
 import { kamailioKilled } from './drills/kamailio-killed.js';
 import { leaderKilled } from './drills/leader-killed.js';
+import { nodeLost } from './drills/node-lost.js';
 import type { DrillName } from './drills/names.js';
 import { sigtermFive } from './drills/sigterm-five.js';
 import type { Drill, DrillOptions, Finding, Judge } from './drills/stage.js';
@@ -19,9 +21,11 @@ import type { LabState } from './state.js';
 const DRILLS: Readonly<Record<DrillName, Drill>> = {
   drain,
   'drain-deadline': drainDeadline,
+  'drain-cut': drainCut,
   'sigterm-five': sigtermFive,
   'frozen-workers': frozenWorkers,
   'agent-killed': agentKilled,
+  'node-lost': nodeLost,
   'zookeeper-away': infrastructureAway('zookeeper'),
   'postgres-away': infrastructureAway('postgres'),
   'leader-killed': leaderKilled,

@@ -30,16 +30,17 @@ export async function startReconciler(
   return startCarna(context, reconciler.name, ['reconciler'], reconcilerEnv(context, reconciler));
 }
 
-/** Starts a node's agent, which starts the SIP server. */
+/** Starts a node's agent, which starts the SIP server; `extra` are settings of this one alone. */
 export async function startAgent(
   context: LabContext,
   node: LabNode,
   media: MediaServer,
+  extra: Readonly<Record<string, string>> = {},
 ): Promise<ProcessIdentity> {
   const dir = partDir(context.runDir, node.name);
   mkdirSync(dir, { recursive: true });
   const server = serverCommand(context, node, media, dir);
-  const env = { ...agentEnv(context, node, server.command), ...server.env };
+  const env = { ...agentEnv(context, node, server.command), ...server.env, ...extra };
   return startCarna(context, node.name, ['agent'], env);
 }
 

@@ -138,7 +138,11 @@ function registerInfrastructure(lab: Command, context: Context): void {
   for (const verb of ['stop', 'start'] as const) {
     lab
       .command(`${verb} <part>`)
-      .description(`${verb} zookeeper or postgres; its data stays`)
+      .description(
+        verb === 'stop'
+          ? 'stop zookeeper or postgres; its data stays'
+          : 'start what was stopped or killed: zookeeper, postgres, reconciler-N, or the agent of a node',
+      )
       .action(async (part: string) => {
         const { infrastructureCommand } = await import('../lab/fault.js');
         await infrastructureCommand(context, verb, part);

@@ -8,6 +8,7 @@ import {
   thawPart,
   thawWorkers,
 } from '../../lab/faults.js';
+import { restartDaemon } from '../../lab/restart.js';
 import { defaultRunDir, requireLab } from '../../lab/state.js';
 import { UsageError } from '../../util/errors.js';
 import type { Context } from '../context.js';
@@ -54,10 +55,17 @@ export async function infrastructureCommand(
   verb: 'stop' | 'start',
   part: string,
 ): Promise<void> {
-  if (part !== 'zookeeper' && part !== 'postgres') {
-    throw new UsageError(`expected zookeeper or postgres, found ${part}`);
-  }
   const state = requireLab(defaultRunDir(context.proc.env));
+  if (part !== 'zookeeper' && part !== 'postgres') {
+    if (verb === 'stop') throw new UsageError(`expected zookeeper or postgres, found ${part}`);
+    const next = await restartDaemon(state, part, context.proc.env);
+    const pid = next.processes[part]?.pid ?? 0;
+    context.print(
+      next === state ? `${part} runs already (pid ${pid})` : `${part} started again (pid ${pid})`,
+      'look: carna topology',
+    );
+    return;
+  }
   if (verb === 'stop') {
     await stopInfrastructure(state, part);
     context.print(`${part} stopped; again: carna lab start ${part}`);

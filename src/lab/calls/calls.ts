@@ -96,7 +96,10 @@ export function startCalls(options: CallOptions): CallRun {
     stdio: ['ignore', 'ignore', stderr],
   });
   closeSync(stderr);
+  let isStopped = false;
   const stop = (): void => {
+    if (isStopped) return; // Asked twice, sipp drops its calls instead of ending them.
+    isStopped = true;
     child.kill('SIGUSR1'); // sipp's word for "quit when the present calls have ended".
   };
   return { pid: child.pid ?? null, stop, result: follow(options, plan, files, child, stop) };

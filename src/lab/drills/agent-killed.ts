@@ -4,7 +4,7 @@ import type { ProcessIdentity } from '../parts/daemon.js';
 import type { LabNode } from '../plan.js';
 import { serverOf } from '../server-pid.js';
 import type { LabState } from '../state.js';
-import { restartAgent } from './restart-agent.js';
+import { restartAgent } from '../restart.js';
 import { rowsUnchanged } from './rows.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import { noCallFailed, oneOf, pause, SHORT_CALLS, wholeAgain } from './stage.js';

@@ -8,8 +8,6 @@ const LEAD_MS = 4_000;
 const DEADLINE_MS = 8_000;
 /** How late, or early, a drain may end. */
 const TOLERANCE_MS = 1_000;
-/** Between two looks of this drill at the agent. */
-const LOOK_MS = 250;
 const TIMEOUT_MS = DEADLINE_MS + 15_000;
 
 /**
@@ -42,7 +40,7 @@ async function act(stage: DrillStage): Promise<Judge> {
     return [
       {
         what: `the drain ends at its deadline, give or take ${seconds(TOLERANCE_MS)}`,
-        isGood: offMs >= -TOLERANCE_MS && offMs <= TOLERANCE_MS + LOOK_MS,
+        isGood: offMs >= -TOLERANCE_MS && offMs <= TOLERANCE_MS,
         seen: atMs === null ? 'it did not end' : `${seconds(offMs)} after the deadline`,
       },
       {

@@ -2,16 +2,14 @@ import { DEFAULT_AGENT_TIMING } from '../../agent/timing.js';
 import type { NodeState } from '../../topology/node.js';
 import { freezePart, freezeWorkers, thawPart, thawWorkers } from '../faults.js';
 import type { LabNode } from '../plan.js';
-import type { Hit } from './routings.js';
+import type { Kill } from '../losses.js';
 import { onlyStoodOnIt, readRoutings } from './routings.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import { addressOf, oneOf, pause, seconds, untilFound, wallMs, wholeAgain } from './stage.js';
 
 const { intervalMs, limits } = DEFAULT_AGENT_TIMING.probe;
-/** Pauses between probes vary by a tenth, and the news has to travel. */
-const SLACK_MS = 250;
-/** A hung server is found by `fall` probes, one an interval; the last good one may just have passed. */
-const FOUND_WITHIN_MS = intervalMs * (limits.fall + 1) + SLACK_MS;
+/** A hung server is found by `fall` probes, one an interval; the last good one may just have passed, and the news has to travel. */
+const FOUND_WITHIN_MS = intervalMs * limits.fall + 1_000;
 const BACK_WITHIN_MS = 5_000;
 const TIMEOUT_MS = 30_000;
 const POLL_MS = 5;
@@ -22,7 +20,7 @@ const BETWEEN_MS = 3_000;
 export const frozenWorkers: Drill = { callMs: { min: 500, max: 2_000 }, leadMs: 2_000, act };
 
 interface Frozen {
-  readonly hit: Hit;
+  readonly hit: Kill;
   readonly findings: readonly Finding[];
 }
 
@@ -87,7 +85,7 @@ async function freezeAndThaw(
   };
   stage.say(`${node.name}: ${back.seen}`);
   return {
-    hit: { node: addressOf(node), atMs: frozenAtMs, untilMs: thawedAtMs },
+    hit: { node: addressOf(node), atMs: frozenAtMs },
     findings: [found, back],
   };
 }

@@ -3,11 +3,15 @@ export const DRILL_SUMMARIES = {
   drain: 'each media node and dispatcher is drained under calls and taken back, --rounds times',
   'drain-deadline':
     'a drain whose calls outlive its deadline: it ends in time and says what is left',
+  'drain-cut':
+    'SIGTERM to a media agent whose calls outlive its deadline: it ends in time and says how many it cuts',
   'sigterm-five':
     'SIGTERM five times to the agent of a media node with calls: one drain, no call lost',
   'frozen-workers':
     'SIGSTOP: the SIP workers of a dispatcher, then a whole media server, are found hung',
   'agent-killed': 'kill -9 of the agents of a media node and a dispatcher: their servers serve on',
+  'node-lost':
+    'a media agent is lost for good, then its server too: the row stays as long as SIP answers',
   'zookeeper-away': 'ZooKeeper is stopped for --for seconds: no row changes',
   'postgres-away': 'PostgreSQL is stopped for --for seconds: calls go on',
   'leader-killed': 'kill -9 of the leading reconciler: the standby takes over, no row changes',

@@ -5,7 +5,7 @@ import { isAlive, signalDaemon } from '../parts/daemon.js';
 import { serverOf } from '../server-pid.js';
 import { partDir } from '../state.js';
 import { readHealth } from './agent-health.js';
-import { restartAgent } from './restart-agent.js';
+import { restartAgent } from '../restart.js';
 import { callsOnAt } from './routings.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import {

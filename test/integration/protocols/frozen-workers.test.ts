@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { FORGETFUL_MARK } from '../../../src/agent/servers/refusal.js';
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -56,7 +57,7 @@ function open(env: Readonly<Record<string, string>>): ServerControl {
     },
     () => '',
   );
-  const link = openServerLink(config, pino({ enabled: false }));
+  const link = openServerLink(config, pino({ enabled: false }), FORGETFUL_MARK);
   links.push(link);
   return link.openControl({ ring: () => undefined, isAdopted: false });
 }
