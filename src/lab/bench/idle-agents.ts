@@ -22,8 +22,8 @@ const MB = 1_000_000;
 const BATCH = 5;
 const BATCH_LIMIT_MS = 60_000;
 const FRESH_LIMIT_MS = 10_000;
-/** From the last node's being proven until nothing that belongs to its start goes on. */
-const SETTLE_MS = 5_000;
+/** From the last node's being proven until its start is over: V8 goes on compiling what has become hot. */
+const SETTLE_MS = 15_000;
 /** Until a process that does nothing has reached its size. */
 const BARE_NODE_MS = 1_000;
 
