@@ -87,11 +87,19 @@ test('once an engine answered, a socket that vanishes is worth a retry', () => {
 });
 
 test('an engine that answers nothing is given up after the deadline', async () => {
-  const engine = await answering(() => undefined);
+  let given = (): void => undefined;
+  const isGivenUp = new Promise<void>((resolve) => (given = resolve));
+  let asked = (): void => undefined;
+  const isAsked = new Promise<void>((resolve) => (asked = resolve));
+  const engine = await answering((req) => {
+    req.socket.once('close', given);
+    asked();
+  });
   const call = fault(engine.ping());
-  await flush();
+  await isAsked;
   await time.advance(10_000);
   assert.match((await call).message, /asking for an answer: no answer within 10000 ms$/);
+  await isGivenUp;
 });
 
 test('an answer that breaks off is given up after the deadline', async () => {
@@ -156,6 +164,21 @@ test('a stream ends quietly when it is wanted no more, and with a fault when it 
   await assert.rejects(async () => {
     for await (const event of events) seen.push(event.action);
   }, ServerStartError);
+});
+
+test('a stream that began in time has no deadline any more', async () => {
+  let write = (): void => undefined;
+  const engine = await answering((_, res) => {
+    res.write('{"Action":"oom"}\n');
+    write = () => res.end('{"Action":"die"}\n');
+  });
+  const seen: string[] = [];
+  for await (const event of await engine.events('x', 0, new AbortController().signal)) {
+    seen.push(event.action);
+    await time.advance(3_600_000);
+    write();
+  }
+  assert.deepEqual(seen, ['oom', 'die']);
 });
 
 test('JSON lines are put together whatever the cuts are', async () => {

@@ -116,6 +116,7 @@ for (const [code, isOom, cause, signal] of exits) {
   test(`exit ${code}${isOom ? ' after oom' : ''} is told as: ${cause}`, async () => {
     const bench = new Bench();
     const server = await bench.start();
+    bench.engine.logs_.push(frame('2026-01-01T00:00:00.5Z words of long ago\n'));
     await bench.time.advance(10_000);
     if (isOom) bench.engine.events_.push({ action: 'oom', exitCode: null });
     bench.engine.die(code);
