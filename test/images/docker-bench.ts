@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdirSync, openSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
@@ -73,13 +73,13 @@ export class DockerBench {
   }
 
   /** A container that stands for the agent's; gives its id. */
-  async agentContainer(memoryBytes = 0): Promise<string> {
+  async agentContainer(memoryBytes = 0, binds: readonly string[] = []): Promise<string> {
     const made = await this.docker.createContainer({
       name: `carna-test-agent-${randomUUID().slice(0, 8)}`,
       Image: this.image,
       Cmd: ['sleep', '1000'],
       Labels: { 'carna.test': this.runId },
-      HostConfig: { NetworkMode: 'none', Memory: memoryBytes },
+      HostConfig: { NetworkMode: 'none', Memory: memoryBytes, Binds: [...binds] },
     });
     await made.start();
     return made.id;
@@ -95,7 +95,7 @@ export class DockerBench {
       agentId === null ? null : (await this.docker.getContainer(agentId).inspect()).State.Pid;
     const hints = {
       cgroup: pid === null ? '' : readFileSync(`/proc/${pid}/cgroup`, 'utf8'),
-      mountinfo: '',
+      mountinfo: pid === null ? '' : readFileSync(`/proc/${pid}/mountinfo`, 'utf8'),
       hasDockerEnv: false,
       hostname: 'h',
       mesosContainer: null,
@@ -183,10 +183,25 @@ export class OwnEngine {
   /** To be called when no container is left. */
   async close(): Promise<void> {
     await this.stop();
+    this.#killContained();
     const below = readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')
       .map((line) => line.split(' ')[4] ?? '')
       .filter((path) => path.startsWith(`${this.#dir}/`));
     for (const path of below.reverse()) await run('umount', ['-l', path]);
+  }
+
+  /** What an engine that did not come up again left running: its containers carry no mark of the test run. */
+  #killContained(): void {
+    for (const name of readdirSync('/proc')) {
+      if (!/^\d+$/.test(name)) continue;
+      try {
+        const mounts = readFileSync(`/proc/${name}/mountinfo`, 'utf8');
+        const isOurs = new RegExp(`${this.#dir}/data/containers/\\w+/hostname`).test(mounts);
+        if (isOurs) process.kill(Number(name), 'SIGKILL');
+      } catch {
+        continue; // Ended meanwhile.
+      }
+    }
   }
 }

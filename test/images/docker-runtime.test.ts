@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { RunningServer, StopSteps } from '../../src/agent/runtime/runtime.js';
 import { observeByLabel } from '../../src/agent/runtime/observe-container.js';
 import { systemTimekeeper } from '../../src/agent/timekeeper.js';
 import { MissingPartError, ServerStartError } from '../../src/util/errors.js';
 import { waitUntil } from '../../src/util/wait.js';
+import { testDir } from '../support/resources.js';
 import { DockerBench, LIMIT_MS, OwnEngine, testSocket } from './docker-bench.js';
 
 const MB = 1 << 20;
@@ -46,12 +49,29 @@ test('a server is started beside the agent and its exit code is told', async () 
 test('a server that is killed from outside is told by its signal', async () => {
   const runtime = await bench.runtime(await bench.agentContainer(), running);
   const server = await runtime.start(newId(), silent);
-  const id = await idOf(server);
-  await bench.docker.getContainer(id).kill({ signal: 'SIGKILL' });
+  assert.ok(server.pid !== null);
+  const beganMs = performance.now();
+  process.kill(server.pid, 'SIGKILL');
   const exit = await server.exited;
+  const noticedMs = Math.round(performance.now() - beganMs);
+  process.stdout.write(`# exit noticed ${noticedMs} ms after SIGKILL of the server\n`);
   assert.equal(exit.signal, 'SIGKILL');
   assert.equal(exit.code, null);
   await server.cleared;
+});
+
+test('an agent knows its own container by itself, and shares the folder of the control socket', async () => {
+  const dir = testDir('ctl');
+  const agentId = await bench.agentContainer(0, [`${dir}:/run/sip`]);
+  const script = `echo here > /run/sip/ctl; ${running}`;
+  const more = { container: null, ctlSocket: '/run/sip/ctl' };
+  const server = await (await bench.runtime(agentId, script, more)).start(newId(), silent);
+  const facts = await bench.engine.inspect(await idOf(server));
+  assert.equal(facts?.labels['carna.owner'], agentId);
+  assert.equal(facts?.networkMode, `container:${agentId}`);
+  assert.equal(facts?.pidMode, `container:${agentId}`);
+  await waitUntil('the shared file', LIMIT_MS, () => existsSync(join(dir, 'ctl')));
+  await server.stop(AT_ONCE);
 });
 
 test('a container that ends at once tells its last words', async () => {
