@@ -102,6 +102,7 @@ for (const [name, isKilled] of [
   const how = isKilled ? 'and is killed meanwhile' : 'though it is told so twice';
   test(`a stopped agent drains, ${how}: no call is lost, nothing is left, exit code 0`, async () => {
     const container = platform.containerOf(name);
+    await until('the end of older calls', async () => (await healthOf(name)).calls === 0 || null);
     const calls = platform.call(10, 6, 4_000);
     await until('calls on it', async () => ((await healthOf(name)).calls ?? 0) > 0 || null);
     const pid = await agentPid(name);
