@@ -30,7 +30,7 @@ step_log=
 # step TEXT COMMAND...: runs a program quietly and says how long it took; its last lines only when it fails.
 # A command that takes longer than 2 s shows that it is alive.
 step() {
-  local text=$1 began=$SECONDS shown=2 code=0
+  local text=$1 began=$SECONDS shown=2 code=0 last
   shift
   step_log=$(mktemp)
   # A group of its own, so that stop_work ends its children as well.
@@ -39,7 +39,8 @@ step() {
   while kill -0 "$step_pid" 2>/dev/null; do
     sleep 0.1
     if [ $((SECONDS - began)) -gt "$shown" ]; then
-      say "$text: $((SECONDS - began)) s, $(tail -n 1 "$step_log" | tr -d '\r' | cut -c 1-100)"
+      last=$(tail -n 1 "$step_log" | tr -cd '[:print:]' | sed 's/^\[[0-9;]*m//' | cut -c 1-100)
+      say "$text: $((SECONDS - began)) s${last:+, $last}"
       shown=$((SECONDS - began + 9))
     fi
   done

@@ -16,7 +16,7 @@ import { openPlatform } from '../../../src/lab/platform.js';
 import { newSecrets, writeSecretFiles } from '../../../src/lab/secrets.js';
 import { DEFAULT_PROBING, partDir } from '../../../src/lab/state.js';
 import { testDir } from '../../support/resources.js';
-import { docker, DOCKER_SOCKET, dockerOutcome, imageOf, MARK } from './docker.js';
+import { docker, DOCKER_SOCKET, dockerOutcome, imageOf, MARK, until } from './docker.js';
 
 /** Where the containers see the files with secrets. */
 const SECRETS = '/secrets';
@@ -90,7 +90,7 @@ const linesOf = (text: string): readonly string[] => text.split('\n').filter((li
 
 function newContext(net: string, mark: string): LabContext {
   const runDir = testDir('platform');
-  const size = { loadBalancers: 1, dispatchers: 1, media: 3, reconcilers: 1 };
+  const size = { loadBalancers: 1, dispatchers: 2, media: 4, reconcilers: 1 };
   const plan = planLab(size, net);
   const secrets = newSecrets();
   writeSecretFiles(runDir, plan, secrets);
@@ -178,9 +178,15 @@ async function removeAll(
   containerOf: (name: string) => string,
   run: string,
 ): Promise<void> {
-  await dockerOutcome(['rm', '--force', '--volumes', ...names.map(containerOf)]);
-  const left = await Promise.all(names.map((name) => containersOfTask(taskOf(name, run))));
-  if (left.flat().length > 0) await dockerOutcome(['rm', '--force', '--volumes', ...left.flat()]);
+  const containers = names.map(containerOf);
+  await dockerOutcome(['kill', ...containers]);
+  const servers = async (): Promise<readonly string[]> =>
+    (await Promise.all(names.map((name) => containersOfTask(taskOf(name, run))))).flat();
+  // A volume that a server still holds would stay.
+  await until('the end of all servers', async () => (await servers()).length === 0 || null).catch(
+    async () => dockerOutcome(['rm', '--force', '--volumes', ...(await servers())]),
+  );
+  await dockerOutcome(['rm', '--force', '--volumes', ...containers]);
 }
 
 /** Ids, running or not. */
