@@ -188,6 +188,16 @@ test('a file that was read to its end is emptied above its limit, and the lines 
   assert.deepEqual(bench.warnings, []);
 });
 
+test('a file is not emptied before all of it was read', async () => {
+  const bench = new Bench(text(numbered(10, 30)));
+  assert.ok(bench.size > 2 * LIMITS.emptyAboveBytes && bench.size < LIMITS.skipAboveBytes);
+  const tail = bench.open('start');
+  await bench.look();
+  assert.deepEqual(bench.lines, numbered(10, 30));
+  assert.deepEqual([bench.size, bench.warnings.length], [0, 0]);
+  await tail.end();
+});
+
 test('a line that begins before the file is emptied and ends after it is told whole', async () => {
   const bench = new Bench('x'.repeat(70));
   const tail = bench.open('start');

@@ -8,7 +8,7 @@ import { OffsetFile } from './process-offset.js';
 
 /** Bounds of a tail; all sizes in bytes. */
 export interface TailLimits {
-  /** Most that one turn reads: a thousand lines or so, some milliseconds of logging. */
+  /** Most that one turn reads: some thousand lines, some 20 ms of logging. */
   readonly turnBytes: number;
   /** At least so long between two turns. */
   readonly mergeMs: number;
@@ -27,8 +27,8 @@ export interface TailLimits {
 const MB = 1024 * 1024;
 
 export const DEFAULT_TAIL_LIMITS: TailLimits = {
-  turnBytes: 128 * 1024,
-  mergeMs: 50,
+  turnBytes: 256 * 1024,
+  mergeMs: 100,
   lookMs: 5_000,
   emptyAboveBytes: 8 * MB,
   skipAboveBytes: 64 * MB,
@@ -51,7 +51,7 @@ export interface TailOptions {
 
 /**
  * Follows a file that another process appends to and tells its lines, woken by inotify and never more
- * often than `mergeMs`. Each wake-up uses up its watch: a writer of hundreds of lines a second costs twenty
+ * often than `mergeMs`. Each wake-up uses up its watch: a writer of hundreds of lines a second costs ten
  * events, not hundreds.
  */
 export class FileTail {
