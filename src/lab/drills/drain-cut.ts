@@ -1,6 +1,7 @@
 import { LabError } from '../../util/errors.js';
 import type { CallReport } from '../calls/report.js';
 import { killPart } from '../faults.js';
+import { drainEnd, markLog, parseLog, readSince } from './agent-log.js';
 import { isAlive, signalDaemon } from '../parts/daemon.js';
 import type { LabNode } from '../plan.js';
 import { serverOf } from '../server-pid.js';
@@ -73,20 +74,20 @@ async function withShortDeadline(stage: DrillStage, node: LabNode): Promise<LabS
 async function terminate(stage: DrillStage, lab: LabState, node: LabNode): Promise<End> {
   const { platform, signal, say } = stage;
   const agent = lab.processes[node.name];
+  const mark = markLog(lab, node);
+  const termAtMs = wallMs();
   if (agent === undefined || !signalDaemon(agent, 'SIGTERM')) {
     throw new LabError(`${node.name}'s agent does not run`);
   }
-  const termAtMs = wallMs();
   say(`${node.name}: SIGTERM to its agent`);
-  let reason = 'it said nothing';
   const goodbye = (): number | null => {
     const record = platform.view.nodes().nodes.get(node.name)?.record;
     if (record?.state === 'draining') return null;
-    if (record?.state === 'down') ({ reason } = record);
     return record === undefined || record.state === 'down' ? wallMs() : null;
   };
   const atMs = await untilFound(goodbye, END_TIMEOUT_MS, POLL_MS, signal);
   const ended = (): true | null => (isAlive(agent) ? null : true);
+  const reason = drainEnd(parseLog(readSince(mark))) ?? 'it said nothing';
   const isEnded = await untilFound(ended, END_TIMEOUT_MS, POLL_MS, signal);
   return {
     termAtMs,

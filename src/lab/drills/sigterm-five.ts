@@ -1,10 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { LabError } from '../../util/errors.js';
 import { isAlive, signalDaemon } from '../parts/daemon.js';
 import { serverOf } from '../server-pid.js';
-import { partDir } from '../state.js';
 import { readHealth } from './agent-health.js';
+import { drainEnd, markLog, parseLog, readSince } from './agent-log.js';
 import { restartAgent } from '../restart.js';
 import { callsOnAt } from './routings.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
@@ -33,8 +31,7 @@ async function act(stage: DrillStage): Promise<Judge> {
   const node = oneOf(lab, 'media');
   const agent = lab.processes[node.name];
   if (agent === undefined) throw new LabError(`the lab does not know ${node.name}'s agent`);
-  const logFile = join(partDir(lab.runDir, node.name), 'log');
-  const logBefore = statSync(logFile).size;
+  const mark = markLog(lab, node);
   const termAtMs = wallMs();
   let endedAtMs: number | null;
   let serverLeft: boolean;
@@ -57,7 +54,7 @@ async function act(stage: DrillStage): Promise<Judge> {
     await startAgain(stage, agent, () => restartAgent(lab, node, env));
   }
   const whole = await wholeAgain(stage);
-  const log = readFileSync(logFile).subarray(logBefore).toString('utf8');
+  const log = readSince(mark);
   return (report) => [
     noCallFailed(report),
     {
@@ -95,11 +92,11 @@ async function pauseAnyhow(): Promise<void> {
 
 /** What an agent's log says of its last minutes. Pure. */
 export function judgeLog(log: string): Finding {
-  const lines = log.split('\n').flatMap(parsed);
+  const lines = parseLog(log);
   const asked = lines.filter((line) => line.msg === 'asked to end');
   const steps = lines.flatMap((line) => (line.msg === 'drain step' ? [line.step?.kind] : []));
   const drains = steps.filter((kind) => kind === 'announced').length;
-  const how = lines.find((line) => line.step?.kind === 'empty')?.step?.how ?? 'not at all';
+  const how = drainEnd(lines) ?? 'not at all';
   // A failure on the way out is printed as plain text.
   const faults = log.split('\n').filter((text) => text.startsWith('error:'));
   return {
@@ -107,17 +104,4 @@ export function judgeLog(log: string): Finding {
     isGood: asked.length === SIGTERMS && drains === 1 && how === 'drained' && faults.length === 0,
     seen: `its log: ${asked.length} SIGTERMs, ${drains} drain, ended: ${how}${faults.map((f) => `, ${f}`).join('')}`,
   };
-}
-
-interface LogLine {
-  readonly msg?: string;
-  readonly step?: { readonly kind?: string; readonly how?: string };
-}
-
-function parsed(line: string): LogLine[] {
-  try {
-    return [JSON.parse(line) as LogLine];
-  } catch {
-    return []; // No line of the log proper.
-  }
 }
