@@ -56,7 +56,7 @@ launch() { # FOLDER
   settings "$dir" >"$dir/daemon.json"
   setsid dockerd --config-file "$dir/daemon.json" --host "$(host_of "$dir")" --pidfile "$dir/docker.pid" \
     --data-root "$dir/data" --exec-root "$dir/exec" --bridge=none --iptables=false --ip6tables=false \
-    --ip-forward=false --live-restore --exec-opt native.cgroupdriver=cgroupfs \
+    --ip-forward=false --exec-opt native.cgroupdriver=cgroupfs \
     --cgroup-parent "/$(basename "$dir")" </dev/null >"$dir/log" 2>&1 &
   local pid=$! ends=$((SECONDS + START_LIMIT_S))
   until engine_answers "$(host_of "$dir")"; do
@@ -101,7 +101,7 @@ start() {
 stop_private() { # FOLDER
   local dir=$1 host containers
   host=$(host_of "$dir")
-  # With live-restore containers would outlive the daemon.
+  # Its containers end with it, but slowly.
   if [ -n "$(daemon_of "$dir")" ] && engine_answers "$host"; then
     containers=$(docker --host "$host" ps --all --quiet)
     [ -z "$containers" ] || timeout 60 xargs docker --host "$host" rm --force --volumes <<<"$containers" >/dev/null 2>&1 || true

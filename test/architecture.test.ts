@@ -45,6 +45,7 @@ const HOME: Readonly<Record<string, string>> = {
   'node-zookeeper-client': 'registry',
   pg: 'store',
   esl: 'protocols',
+  dockerode: 'agent',
   fastify: 'http',
   'prom-client': 'http',
   commander: 'cli',
@@ -55,6 +56,8 @@ const HOME: Readonly<Record<string, string>> = {
 const mayUseZod = (file: string): boolean =>
   file.startsWith('config/') || file.endsWith('codec.ts');
 
+/** Loaded when it is needed. */
+const LATE_IMPORT = /\bimport\('([^'.][^']*)'\)/g;
 const IMPORT = /^(?:import|export)\s+(type\s)?(?:[^;']*?from\s+)?'([^']+)'/gm;
 
 /** Pure folders: no package, no node: module, no clock, no randomness. */
@@ -71,6 +74,7 @@ for (const file of files) {
     const text = readFileSync(join('src', file), 'utf8');
     const allowed = MAY_IMPORT[folder];
     assert.ok(allowed, `unknown folder src/${folder}`);
+    for (const [, target = ''] of text.matchAll(LATE_IMPORT)) checkPackage(file, folder, target);
     for (const [, type, target = ''] of text.matchAll(IMPORT)) {
       if (target.startsWith('.')) {
         const to = posix.normalize(posix.join(posix.dirname(file), target)).split('/')[0] ?? '';

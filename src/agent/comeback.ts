@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { backoffMs } from '../util/backoff.js';
 import { messageOf, ServerStartError } from '../util/errors.js';
 import type { Timekeeper } from './ports.js';
 import { RestartPace } from './restart-pace.js';
@@ -16,24 +17,36 @@ export interface ComebackDeps {
 export class Comeback {
   readonly #deps: ComebackDeps;
   readonly #pace: RestartPace;
+  #trouble: string | null = null;
 
   constructor(deps: ComebackDeps) {
     this.#deps = deps;
     this.#pace = new RestartPace(deps.timing.restart, deps.time.random);
   }
 
+  /** Why it is not known yet whether a server runs here; null when it is. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
   /**
    * The server that an earlier agent left, or null. A runtime that cannot be asked now may hold it, so it is
-   * asked again: nothing may be started before that is known. Throws CrashLoopError, MissingPartError.
+   * asked again for as long as it takes: nothing may be started before that is known, and giving up could end
+   * a server with calls on it. Throws MissingPartError.
    */
   async adopt(signal: AbortSignal): Promise<RunningServer | null> {
-    for (;;) {
+    const { runtime, time, timing, log } = this.#deps;
+    for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#deps.runtime.adopt();
+        const found = await runtime.adopt();
+        this.#trouble = null;
+        return found;
       } catch (err) {
         if (!(err instanceof ServerStartError)) throw err;
-        this.#deps.log.warn({ err }, 'cannot tell whether the server of an earlier agent runs');
-        await this.#wait(`what runs here cannot be told: ${messageOf(err)}`, 0, signal);
+        const trouble = `cannot tell what runs here: ${messageOf(err)}`;
+        if (trouble !== this.#trouble) log.warn({ err }, 'cannot tell what runs here, will retry');
+        this.#trouble = trouble;
+        await time.wait(backoffMs(attempt, timing.restart.backoff, time.random), signal);
         if (signal.aborted) return null;
       }
     }
@@ -51,11 +64,6 @@ export class Comeback {
       return;
     }
     const upMs = fitSinceMs === null ? 0 : Math.max(1, time.monoMs() - fitSinceMs);
-    await this.#wait(cause, upMs, signal);
-  }
-
-  async #wait(cause: string, upMs: number, signal: AbortSignal): Promise<void> {
-    const { time, log } = this.#deps;
     const pauseMs = this.#pace.pauseAfter({ endedMs: time.monoMs(), upMs, cause });
     log.warn({ cause, pauseMs: Math.round(pauseMs) }, 'the server does not run, trying again');
     await time.wait(pauseMs, signal);

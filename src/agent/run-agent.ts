@@ -82,7 +82,7 @@ export interface Agent {
 /** Builds the agent of one SIP server; starts nothing. */
 export function createAgent(deps: AgentDeps): Agent {
   const { view, time, metrics } = deps;
-  const log = deps.log.child({ component: 'agent', nodeId: deps.identity.nodeId });
+  const log = deps.log.child({ component: 'agent' });
   const status = new NodeStatus(deps.identity, {
     publication: deps.publication,
     time,

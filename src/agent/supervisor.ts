@@ -94,7 +94,8 @@ export class Supervisor {
   report(): ServerReport {
     const server = this.#server;
     const { health, last, evidence, sample, loadClass } = this.#watch;
-    const notes = [server?.note ?? null, last?.kind === 'ok' ? last.note : null];
+    const lastNote = last?.kind === 'ok' ? last.note : null;
+    const notes = [this.#comeback.trouble, server?.note ?? null, lastNote];
     return {
       server: {
         name: server?.name ?? null,

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import type { LogLevel } from '../config/common.js';
+import { CarnaError, messageOf } from '../util/errors.js';
 import { hideCredentials } from './hide-credentials.js';
 
 /** Fields that hold secrets whatever their value, at the top of a log object and up to two levels below. */
@@ -49,9 +50,13 @@ export function createLogger(options: LoggerOptions): Logger {
   );
 }
 
-/** An error as pino shows it, without credentials in its texts. */
+/** An error as pino shows it, without credentials in its texts; an expected one without its stack. */
 function serializeError(err: Error): unknown {
-  return hideInTexts(pino.stdSerializers.err(err), 0);
+  const shown = pino.stdSerializers.err(err);
+  if (!(err instanceof CarnaError)) return hideInTexts(shown, 0);
+  const { type, code, message } = shown;
+  const cause = err.cause === undefined ? {} : { cause: messageOf(err.cause) };
+  return hideInTexts({ type, code: code as unknown, message, ...cause }, 0);
 }
 
 const MAX_CAUSES = 5;

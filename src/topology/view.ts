@@ -204,9 +204,11 @@ function whyUnproven(nodeId: string, setid: number | null, input: ViewInput): st
   return applied.drift ?? behind;
 }
 
-const collator = new Intl.Collator('en', { numeric: true });
+/** Made when it is first needed: its tables are several megabytes. */
+let collator: Intl.Collator | undefined;
 
 /** Orders by nodeId, `media-2` before `media-10`. */
 export function byNodeId(a: { readonly nodeId: string }, b: { readonly nodeId: string }): number {
+  collator ??= new Intl.Collator('en', { numeric: true });
   return collator.compare(a.nodeId, b.nodeId) || (a.nodeId < b.nodeId ? -1 : 1);
 }

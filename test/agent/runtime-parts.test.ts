@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { observeByAddress } from '../../src/agent/runtime/observe.js';
 import { readProcess } from '../../src/agent/runtime/process-group.js';
-import { refusalFile } from '../../src/agent/runtime/refusal-file.js';
+import { refusalFile } from '../../src/agent/runtime/flag-file.js';
 import { serverEnv } from '../../src/agent/runtime/server-env.js';
 import { readServerFile, writeServerFile } from '../../src/agent/runtime/server-file.js';
 import { serverOf } from '../../src/lab/server-pid.js';

@@ -26,7 +26,7 @@ export function dockerFault(
   if (text === null) {
     return new ServerStartError(`${what}: Docker at ${socketPath}: ${messageOf(err)}`);
   }
-  if (text.remedy === null || isKnown) return new ServerStartError(`${what}: ${text.what}`);
+  if (text.remedy === null || isKnown) return new ServerStartError(text.what);
   return new MissingPartError(text.what, text.remedy);
 }
 

@@ -7,7 +7,7 @@ import type { NodeIdentity } from '../../agent/node-status.js';
 import type { AgentView, KamailioRpc } from '../../agent/ports.js';
 import type { Agent, AgentDeps } from '../../agent/run-agent.js';
 import { createAgent } from '../../agent/run-agent.js';
-import { refusalFile } from '../../agent/runtime/refusal-file.js';
+import { refusalFile } from '../../agent/runtime/flag-file.js';
 import type { ServerRuntime } from '../../agent/runtime/runtime.js';
 import { termSignal } from '../../agent/term-signal.js';
 import { systemTimekeeper } from '../../agent/timekeeper.js';

@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { openDockerEngine } from '../../agent/runtime/docker-engine.js';
 import { readSelfHints } from '../../agent/runtime/docker-self.js';
 import { dockerRuntime } from '../../agent/runtime/docker.js';
+import { serverFlagFile } from '../../agent/runtime/flag-file.js';
+import { rememberingRuntime } from '../../agent/runtime/known-server.js';
 import { observeByLabel } from '../../agent/runtime/observe-container.js';
 import type { ServerRuntime } from '../../agent/runtime/runtime.js';
 import { serverEnv } from '../../agent/runtime/server-env.js';
@@ -16,7 +18,7 @@ export async function openDockerRuntime(
   log: Logger,
 ): Promise<ServerRuntime> {
   const engine = await openDockerEngine(config.dockerSocket, systemTimekeeper);
-  return dockerRuntime(
+  const runtime = dockerRuntime(
     {
       engine,
       image: config.serverImage ?? '',
@@ -39,6 +41,7 @@ export async function openDockerRuntime(
     log,
     systemTimekeeper,
   );
+  return rememberingRuntime(runtime, serverFlagFile(config.stateDir));
 }
 
 /** The container that somebody else runs, by its label. */
