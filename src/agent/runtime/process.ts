@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { messageOf, ServerStartError } from '../../util/errors.js';
+import { messageOf, MissingPartError, ServerStartError } from '../../util/errors.js';
 import type { Timekeeper } from '../ports.js';
 import type { ProcessIdentity } from './process-group.js';
 import { isLiving, readProcess, signalGroup } from './process-group.js';
@@ -60,7 +60,7 @@ async function adoptServer(deps: Deps): Promise<RunningServer | null> {
   const found = kept === null ? null : await findOrphan(kept, log, time);
   if (kept === null || found === null) {
     await logLastWords(options.stateDir, log, time);
-    keep(deps, null);
+    claimFolder(deps);
     return null;
   }
   try {
@@ -164,6 +164,18 @@ function keepOrKill(deps: Deps, server: KeptServer & { readonly process: Process
   } catch (err) {
     signalGroup(server.process.pid, 'SIGKILL');
     throw err;
+  }
+}
+
+/** Nothing runs here yet: a folder that cannot be written will not become better by waiting. */
+function claimFolder(deps: Deps): void {
+  try {
+    keep(deps, null);
+  } catch (err) {
+    throw new MissingPartError(
+      messageOf(err),
+      'set CARNA_STATE_DIR to a folder that the agent may write',
+    );
   }
 }
 
