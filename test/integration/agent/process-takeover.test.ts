@@ -144,6 +144,7 @@ test('Kamailio: its main process killed while no agent lived, the workers are en
   await serving(kamailio);
   await agent.kill();
   process.kill(agent.serverPid, 'SIGKILL');
+  await waitUntil('its end', LIMIT_MS, () => readProcess(agent.serverPid) === null);
   assert.equal(await answers(kamailio), true, 'the workers serve alone');
   const warnings: string[] = [];
   assert.equal(await adopt(options, [], warnings), null);
@@ -378,5 +379,8 @@ test('a state folder that cannot be written is named, by an agent that starts as
     return true;
   };
   await assert.rejects(runtime.adopt(), namesIt(MissingPartError));
-  await assert.rejects(runtime.start('life-1', () => undefined), namesIt(ServerStartError));
+  await assert.rejects(
+    runtime.start('life-1', () => undefined),
+    namesIt(ServerStartError),
+  );
 });
