@@ -81,7 +81,12 @@ export type OptionsPing = (timeoutMs: number) => Promise<OptionsResult>;
 
 export type OptionsResult =
   | { readonly kind: 'answered'; readonly status: number; readonly latencyMs: number }
-  | { readonly kind: 'silent'; readonly reason: string };
+  | {
+      readonly kind: 'silent';
+      readonly reason: string;
+      /** It could not be asked from here: nothing is known of the server. */
+      readonly isLocal: boolean;
+    };
 
 /** Keeps one ephemeral znode equal to a record, across connections and sessions. */
 export interface Publication<T> {

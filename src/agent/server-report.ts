@@ -1,6 +1,8 @@
 import type { LoadClass } from '../topology/node.js';
 import type { LoadSample } from './checks/probe.js';
 import type { Evidence } from './evidence.js';
+import type { HealthWatch } from './health-watch.js';
+import type { RunningServer } from './runtime/runtime.js';
 
 /** Why a node that passes its checks is kept down. */
 export interface QuarantineReport {
@@ -33,4 +35,35 @@ export interface ServerReport {
   readonly checks: readonly Evidence[];
   readonly load: { readonly class: LoadClass } & Partial<LoadSample>;
   readonly quarantine: QuarantineReport | null;
+}
+
+interface Facts {
+  /** Null while none runs. */
+  readonly server: RunningServer | null;
+  readonly starts: number;
+  readonly lastExit: string | null;
+  readonly trouble: string | null;
+  readonly watch: Pick<HealthWatch, 'health' | 'last' | 'evidence' | 'sample' | 'loadClass'>;
+  readonly quarantine: QuarantineReport | null;
+}
+
+/** Puts the report together. Pure. */
+export function describeServer(facts: Facts): ServerReport {
+  const { server, starts, lastExit, trouble, quarantine } = facts;
+  const { health, last, evidence, sample, loadClass } = facts.watch;
+  const notes = [trouble, server?.note ?? null, last?.kind === 'ok' ? last.note : null];
+  return {
+    server: {
+      name: server?.name ?? null,
+      pid: server?.pid ?? null,
+      isAdopted: server?.isAdopted ?? false,
+      starts,
+      lastExit,
+    },
+    health: { ...health, last: last?.kind ?? null },
+    notes: notes.filter((note) => note !== null),
+    checks: evidence,
+    load: { class: loadClass, ...sample },
+    quarantine,
+  };
 }

@@ -10,6 +10,7 @@ import type { Timekeeper } from './ports.js';
 import type { RunningServer, ServerExit, ServerRuntime } from './runtime/runtime.js';
 import type { OpenControl, ServerControl } from './servers/server.js';
 import type { ServerReport } from './server-report.js';
+import { describeServer } from './server-report.js';
 import type { AgentTiming } from './timing.js';
 
 export interface SupervisorDeps {
@@ -92,24 +93,14 @@ export class Supervisor {
 
   /** For /healthz. */
   report(): ServerReport {
-    const server = this.#server;
-    const { health, last, evidence, sample, loadClass } = this.#watch;
-    const lastNote = last?.kind === 'ok' ? last.note : null;
-    const notes = [this.#comeback.trouble, server?.note ?? null, lastNote];
-    return {
-      server: {
-        name: server?.name ?? null,
-        pid: server?.pid ?? null,
-        isAdopted: server?.isAdopted ?? false,
-        starts: this.#starts,
-        lastExit: this.#lastExit,
-      },
-      health: { ...health, last: last?.kind ?? null },
-      notes: notes.filter((note) => note !== null),
-      checks: evidence,
-      load: { class: loadClass, ...sample },
+    return describeServer({
+      server: this.#server,
+      starts: this.#starts,
+      lastExit: this.#lastExit,
+      trouble: this.#comeback.trouble,
+      watch: this.#watch,
       quarantine: this.#flaps.report(),
-    };
+    });
   }
 
   /** Stops the server, and with it `run`. The first call counts. */

@@ -62,7 +62,8 @@ export function optionsWitness(clock: Clock): WitnessPort {
     const monoMs = (): number => clock.monoMs();
     const timeoutMs = WITNESS_TIMEOUT_MS;
     const result = await pingOptions({ target, timeoutMs, random: Math.random, monoMs });
-    return result.kind === 'answered' ? 'answers' : 'silent';
+    if (result.kind === 'answered') return 'answers';
+    return result.isLocal ? 'unknown' : 'silent';
   };
   return { ping, timing: DEFAULT_WITNESS_TIMING, bell: new Doorbell() };
 }

@@ -17,7 +17,8 @@ const LIFE = { ring: (): void => undefined, isAdopted: false };
 
 const answers = (status: number) => () =>
   Promise.resolve({ kind: 'answered', status, latencyMs: 1 } as const);
-const silent = () => Promise.resolve({ kind: 'silent', reason: 'timed out' } as const);
+const silent = () =>
+  Promise.resolve({ kind: 'silent', reason: 'timed out', isLocal: false } as const);
 
 const said = (result: ProbeResult): string =>
   result.kind === 'ok' ? `ok${result.note === null ? '' : `: ${result.note}`}` : result.reason;
@@ -198,4 +199,18 @@ test('a good answer tells the calls on the server', async () => {
   const result = await control.probe(1_000);
   assert.equal(result.kind === 'ok' ? result.calls : 'no answer', 7);
   await control.close();
+});
+
+test('SIP: a question that could not be asked from here says nothing of the server', async () => {
+  const ping = () => Promise.resolve({ kind: 'silent', reason: 'EMFILE', isLocal: true } as const);
+  const result = await sipProbe(
+    ping,
+    () => false,
+    () => 0,
+  )(100);
+  assert.equal(result.kind, 'unknown');
+  assert.deepEqual(
+    result.evidence?.map(({ check, verdict }) => [check, verdict]),
+    [['sip', 'unknown']],
+  );
 });

@@ -24,7 +24,7 @@ const answers =
   () =>
     Promise.resolve({ kind: 'answered', status, latencyMs: 0.93 });
 const silent: OptionsPing = (limitMs) =>
-  Promise.resolve({ kind: 'silent', reason: `no answer within ${limitMs} ms` });
+  Promise.resolve({ kind: 'silent', reason: `no answer within ${limitMs} ms`, isLocal: false });
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
 function freeswitch(esl: FakeEsl, ping: OptionsPing = answers(200)): ServerControl {
@@ -288,7 +288,8 @@ test('a probe ends at its deadline whatever hangs, and tells it of every questio
     const late: OptionsPing = (limitMs) =>
       new Promise((resolve) =>
         setTimeout(
-          () => resolve({ kind: 'silent', reason: `no answer within ${limitMs} ms` }),
+          () =>
+            resolve({ kind: 'silent', reason: `no answer within ${limitMs} ms`, isLocal: false }),
           limitMs,
         ),
       );

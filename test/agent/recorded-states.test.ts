@@ -26,7 +26,8 @@ const NOTICE =
 
 const answered: OptionsPing = () =>
   Promise.resolve({ kind: 'answered', status: 200, latencyMs: 1 });
-const silent: OptionsPing = () => Promise.resolve({ kind: 'silent', reason: 'silent' });
+const silent: OptionsPing = () =>
+  Promise.resolve({ kind: 'silent', reason: 'silent', isLocal: false });
 
 /** Every reply to `command` in a transcript, in order. */
 function recorded(name: string, command: string, tag = ''): Buffer[] {

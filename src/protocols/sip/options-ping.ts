@@ -21,7 +21,12 @@ export interface PingOptions {
 /** Any final response is an answer, also 4xx and 5xx: the caller judges the status. */
 export type PingResult =
   | { readonly kind: 'answered'; readonly status: number; readonly latencyMs: number }
-  | { readonly kind: 'silent'; readonly reason: string };
+  | {
+      readonly kind: 'silent';
+      readonly reason: string;
+      /** The question could not be asked from here, so that silence says nothing of the target. */
+      readonly isLocal: boolean;
+    };
 
 /**
  * One SIP OPTIONS over UDP. A refused port is known at once (ICMP), silence after `timeoutMs`; packets
@@ -43,15 +48,17 @@ export async function pingOptions(options: PingOptions): Promise<PingResult> {
   const timers: NodeJS.Timeout[] = [];
   try {
     return await new Promise<PingResult>((resolve, reject) => {
-      const silent = (reason: string): void => resolve({ kind: 'silent', reason });
-      socket.on('error', (err) => silent(messageOf(err)));
+      socket.on('error', (err) => resolve(silence(err)));
       timers.push(
-        setTimeout(() => silent(`no answer within ${options.timeoutMs} ms`), options.timeoutMs),
+        setTimeout(() => {
+          const reason = `no answer within ${options.timeoutMs} ms`;
+          resolve({ kind: 'silent', reason, isLocal: false });
+        }, options.timeoutMs),
       );
       void connect(socket, options)
         .then(
           () => converse(socket, options, timers, resolve),
-          (err: unknown) => silent(messageOf(err)),
+          (err: unknown) => resolve(silence(err)),
         )
         .catch(reject);
     });
@@ -61,6 +68,12 @@ export async function pingOptions(options: PingOptions): Promise<PingResult> {
     socket.on('error', () => undefined); // A late ICMP message has no one to tell.
     socket.close();
   }
+}
+
+/** A refused port is the target's word; any other error is our own or of the network between. */
+function silence(err: unknown): PingResult {
+  const isRefused = err instanceof Error && 'code' in err && err.code === 'ECONNREFUSED';
+  return { kind: 'silent', reason: messageOf(err), isLocal: !isRefused };
 }
 
 async function connect(socket: Socket, options: PingOptions): Promise<void> {
@@ -87,7 +100,7 @@ function converse(
   const sentMs = options.monoMs();
   const send = (): void =>
     socket.send(bytes, (err) => {
-      if (err) resolve({ kind: 'silent', reason: messageOf(err) });
+      if (err) resolve(silence(err));
     });
   socket.on('message', (datagram) => {
     const status = finalStatus(datagram, request);

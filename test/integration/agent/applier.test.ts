@@ -90,7 +90,7 @@ function startAgent(dir: string, args: readonly string[], host: string, port: nu
   const ping = async (timeoutMs: number) =>
     (await answersOptions(host, port, timeoutMs))
       ? ({ kind: 'answered', status: 200, latencyMs: 1 } as const)
-      : ({ kind: 'silent', reason: 'timed out' } as const);
+      : ({ kind: 'silent', reason: 'timed out', isLocal: false } as const);
   return createAgent({
     identity: {
       nodeId: 'd1',

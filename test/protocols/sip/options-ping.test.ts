@@ -100,7 +100,11 @@ test('silence is silence, and a short time-out leaves no second try', async () =
     () => requests++,
     async (ping) => {
       const result = await ping({ timeoutMs: T1_MS / 5 });
-      assert.deepEqual(result, { kind: 'silent', reason: `no answer within ${T1_MS / 5} ms` });
+      assert.deepEqual(result, {
+        kind: 'silent',
+        reason: `no answer within ${T1_MS / 5} ms`,
+        isLocal: false,
+      });
       await waitUntil('the request came', 10_000, () => requests > 0);
     },
   );
@@ -115,6 +119,7 @@ test('a refused port is known before the deadline', async () => {
       const result = await ping({ target, timeoutMs: 60_000 });
       assert.ok(result.kind === 'silent');
       assert.match(result.reason, /ECONNREFUSED/);
+      assert.equal(result.isLocal, false, 'the target said so');
     },
   );
 });
@@ -126,6 +131,7 @@ test('an address that is not ours to send from is a reason, not a crash', async 
       const result = await ping({ localHost: '192.0.2.77' });
       assert.ok(result.kind === 'silent');
       assert.match(result.reason, /EADDRNOTAVAIL/);
+      assert.equal(result.isLocal, true);
     },
   );
 });
