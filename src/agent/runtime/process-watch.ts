@@ -6,9 +6,9 @@ import type { ServerExit } from './runtime.js';
 
 /**
  * How often a process that is not our child is asked for: nobody tells us of its end. 40 looks a second
- * cost six to eight thousandths of a core (measured), four of them for the mere waking up.
+ * cost six to eight thousandths of a core (measured), most of it for the mere waking up; this is half.
  */
-const LOOK_MS = 25;
+const LOOK_MS = 50;
 const STAT_BYTES = 512;
 const ZOMBIE = 'Z'.charCodeAt(0);
 const DEAD = 'X'.charCodeAt(0);

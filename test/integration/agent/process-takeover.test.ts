@@ -85,6 +85,11 @@ async function said(options: ProcessRuntimeOptions, file: string): Promise<void>
   await waitUntil(file, LIMIT_MS, () => existsSync(join(options.stateDir, file)));
 }
 
+/** A signal is on its way for a moment. */
+async function ended(pid: number): Promise<void> {
+  await waitUntil('its end', LIMIT_MS, () => readProcess(pid) === null);
+}
+
 const pidsOf = (leader: number): readonly number[] => livingMembers(leader).map(({ pid }) => pid);
 
 /** Makes a Kamailio complain in its output. */
@@ -144,7 +149,7 @@ test('Kamailio: its main process killed while no agent lived, the workers are en
   await serving(kamailio);
   await agent.kill();
   process.kill(agent.serverPid, 'SIGKILL');
-  await waitUntil('its end', LIMIT_MS, () => readProcess(agent.serverPid) === null);
+  await ended(agent.serverPid);
   assert.equal(await answers(kamailio), true, 'the workers serve alone');
   const warnings: string[] = [];
   assert.equal(await adopt(options, [], warnings), null);
@@ -214,15 +219,15 @@ test('a server that writes 20 MB without an agent is not blocked, and the next a
 
 test('what a server said that ended while no agent lived is logged by the next one', async () => {
   const options = programOptions(
-    `require('fs').writeFileSync('ready', '');
-     process.on('SIGTERM', () => { console.log('my last words'); process.exit(3); });
+    `process.on('SIGTERM', () => { console.log('my last words'); process.exit(3); });
+     require('fs').writeFileSync('ready', '');
      setInterval(() => 0, 1000);`,
   );
   const agent = await agentOf(options);
   await said(options, 'ready');
   await agent.kill();
   process.kill(agent.serverPid, 'SIGTERM');
-  await waitUntil('its end', LIMIT_MS, () => readProcess(agent.serverPid) === null);
+  await ended(agent.serverPid);
   const lines: string[] = [];
   assert.equal(await adopt(options, lines), null);
   assert.deepEqual(lines, ['my last words']);
