@@ -16,6 +16,11 @@ export class Freshness {
     else this.#sinceMs ??= this.#clock.monoMs();
   }
 
+  /** Milliseconds since when it has been fresh; 0 while it is stale. */
+  freshForMs(): number {
+    return this.#sinceMs === null ? 0 : this.#clock.monoMs() - this.#sinceMs;
+  }
+
   isSettled(): boolean {
     return this.settlesInMs() === 0;
   }

@@ -6,6 +6,8 @@ import { describeRow, rowKey } from '../topology/dispatcher-row.js';
 import type { GenerationRecord } from '../topology/node.js';
 import { MAX_TRACES } from '../topology/node.js';
 import type { PassPlan } from '../topology/plan-pass.js';
+import type { Spent } from '../topology/guard-budget.js';
+import { noteSpent } from '../topology/guard-budget.js';
 import { hashSets, planPass } from '../topology/plan-pass.js';
 import { StoreConflictError } from '../util/errors.js';
 import type { Freshness } from './freshness.js';
@@ -50,6 +52,7 @@ export class LeaderTerm {
   /** Traces of the nodes present and of those remembered that the audit holds. */
   #known: Set<string> | null = null;
   #heldSince: ReadonlyMap<number, number> = new Map();
+  #spent: Spent = new Map();
   #isZnodeDue = true;
   #nextFullReadMs = 0;
 
@@ -94,6 +97,8 @@ export class LeaderTerm {
     if (plan.changes.length > 0 || plan.audit.length > 0) {
       if (!this.#term.mayWrite()) return this.#idle();
       after = await this.#commit(rows, head, plan, seenAtMs);
+      const { clock, budget } = this.#deps;
+      this.#spent = noteSpent(this.#spent, plan.taken, clock.wallMs(), budget);
     }
     this.#heldSince = new Map(plan.held.map((held) => [held.setid, held.sinceMs] as const));
     this.#forgetGone();
@@ -144,7 +149,7 @@ export class LeaderTerm {
   }
 
   #plan(rows: ReadonlyMap<string, DispatcherRow>): PassPlan {
-    const { view, wiring, limits, clock, newPassId } = this.#deps;
+    const { view, wiring, limits, budget, clock, newPassId } = this.#deps;
     const nodes = view.nodes();
     this.#memory.observe(nodes);
     return planPass({
@@ -159,6 +164,9 @@ export class LeaderTerm {
       nowMs: clock.wallMs(),
       limits,
       heldSince: this.#heldSince,
+      spent: this.#spent,
+      freshForMs: this.#freshness.freshForMs(),
+      budget,
       known: this.#known ?? new Set(),
       passId: newPassId(),
     });

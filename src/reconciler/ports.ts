@@ -8,6 +8,7 @@ import type {
 import type { EpochOptions } from '../store/dispatcher-table.js';
 import type { LiveProof } from '../store/change-log.js';
 import type { DeriveLimits, LiveNode } from '../topology/desired-rows.js';
+import type { BudgetLimits } from '../topology/guard-budget.js';
 import type { AppliedRecord, GenerationRecord, IntentRecord } from '../topology/node.js';
 import type { Wiring } from '../topology/wiring.js';
 import type { BackoffLimits } from '../util/backoff.js';
@@ -61,6 +62,7 @@ export interface ReconcilerDeps {
   readonly holder: string;
   readonly wiring: Wiring;
   readonly limits: DeriveLimits;
+  readonly budget: BudgetLimits;
   readonly timing: ReconcilerTiming;
   readonly view: ReconcilerView;
   readonly table: ReconcilerTable;

@@ -2,10 +2,19 @@ import type { RowWhy } from './desired-rows.js';
 import type { RowChange } from './diff-rows.js';
 import type { DispatcherRow } from './dispatcher-row.js';
 import { isSelectable, rowKey } from './dispatcher-row.js';
+import type { BudgetLimits, Circumstances, Spent } from './guard-budget.js';
+import { budgetLeft, splitByBudget, stopReason } from './guard-budget.js';
+
+/**
+ * never-empty: the set would lose its last row (or the last that can take calls); budget: too many losses
+ * in too short a time; stop: something wider than the nodes is suspected.
+ */
+export type GuardRule = 'never-empty' | 'budget' | 'stop';
 
 /** A set whose changes a guard holds back, with the suspected cause. */
 export interface HeldSet {
   readonly setid: number;
+  readonly rule: GuardRule;
   readonly why: string;
   /** Wall clock in ms when the holding began. */
   readonly sinceMs: number;
@@ -22,6 +31,9 @@ export interface GuardInput {
   readonly heldSince: ReadonlyMap<number, number>;
   /** Wall clock in ms. */
   readonly nowMs: number;
+  readonly now: Circumstances;
+  readonly spent: Spent;
+  readonly limits: BudgetLimits;
 }
 
 export interface Guarded {
@@ -29,29 +41,91 @@ export interface Guarded {
   readonly held: readonly HeldSet[];
   /** Sets that end without any row, each removal explained: the store may let them become empty. */
   readonly mayEmpty: readonly number[];
+  /** Unexplained losses that pass, by setid: they count against the budget of the set. */
+  readonly taken: ReadonlyMap<number, number>;
 }
 
 /** What an operator or the node's own agent said. Everything else is a guess and never empties a set. */
 const EXPLAINED: ReadonlySet<RowWhy> = new Set(['down', 'draining', 'goodbye', 'intent']);
 
+/** Somebody's doing, although nobody said so of the node: no sign of a fault, but no reason to empty a set. */
+const PLANNED: ReadonlySet<RowWhy> = new Set(['moved', 'unwired']);
+
 /**
- * The never-empty guard: a set that Kamailio could choose from keeps a row to choose, and a set that
- * had rows keeps one, unless every row that goes was explained by its owner or an operator.
+ * Holds back what would take rows away that nobody explained: everything while something wider than the
+ * nodes is suspected, else what exceeds the set's budget; and of what is left whatever would leave a set
+ * that Kamailio could choose from without a row to choose, or a set that had rows without any.
  *
- * Only the unexplained removals and disablings of such a set are held. The explained ones pass: the
- * held rows keep the set alive, and a node that says of itself that it is down must get no call.
- * Pure.
+ * The explained losses pass: the held rows keep the set alive, and a node that says of itself that it is
+ * down must get no call. Pure.
  */
 export function guardPlan(input: GuardInput): Guarded {
-  if (!input.changes.some((change) => takesAway(change, true))) {
-    return { changes: input.changes, held: [], mayEmpty: [] };
+  const { changes, now, limits } = input;
+  if (!changes.some((change) => takesAway(change, true))) {
+    return { changes, held: [], mayEmpty: [], taken: new Map() };
   }
+  const stop = stopReason(now, limits);
+  const wide = new Hold(input);
+  for (const [setid, losses] of unexplainedLosses(input)) {
+    if (stop !== null) wide.add(setid, 'stop', stop, losses);
+    else holdExcess(input, wide, setid, losses);
+  }
+  const rest = wide.passing(changes);
+  const last = new Hold(input);
+  const mayEmpty = holdLast({ ...input, changes: rest }, last);
+  const passing = last.passing(rest);
+  const taken = new Map<number, number>();
+  for (const [setid, losses] of unexplainedLosses({ ...input, changes: passing })) {
+    taken.set(setid, losses.length);
+  }
+  const held = [...wide.sets, ...last.sets].sort((x, y) => x.setid - y.setid);
+  return { changes: passing, held, mayEmpty, taken };
+}
+
+/** What is held back of a plan by one kind of guard. */
+class Hold {
+  readonly sets: HeldSet[] = [];
+  readonly #keys = new Set<string>();
+  readonly #input: GuardInput;
+
+  constructor(input: GuardInput) {
+    this.#input = input;
+  }
+
+  add(setid: number, rule: GuardRule, why: string, changes: readonly RowChange[]): void {
+    const { heldSince, nowMs } = this.#input;
+    for (const change of changes) this.#keys.add(rowKey(change.row));
+    const destinations = changes.map((change) => change.row.destination);
+    this.sets.push({ setid, rule, why, sinceMs: heldSince.get(setid) ?? nowMs, destinations });
+  }
+
+  passing(changes: readonly RowChange[]): readonly RowChange[] {
+    return changes.filter((change) => !this.#keys.has(rowKey(change.row)));
+  }
+}
+
+function holdExcess(
+  input: GuardInput,
+  hold: Hold,
+  setid: number,
+  losses: readonly RowChange[],
+): void {
+  const rows = countSets(input.actual.values()).get(setid)?.rows ?? 0;
+  const spent = input.spent.get(setid) ?? [];
+  const left = budgetLeft(rows, spent, input.nowMs, input.limits);
+  const { excess } = splitByBudget(losses, left);
+  if (excess.length === 0) return;
+  const window = Math.round(input.limits.windowMs / 1_000);
+  const why = `set ${setid} would lose ${losses.length} of ${rows} rows without anybody's word, ${left} more may go within ${window} s`;
+  hold.add(setid, 'budget', why, excess);
+}
+
+/** The never-empty guard. Gives the sets that end without any row, each removal explained. */
+function holdLast(input: GuardInput, hold: Hold): number[] {
   const before = countSets(input.actual.values());
   const after = new Map([...before].map(([setid, count]) => [setid, { ...count }] as const));
   for (const change of input.changes) countChange(after, change);
-  const held: HeldSet[] = [];
   const mayEmpty: number[] = [];
-  const heldKeys = new Set<string>();
   for (const [setid, was] of [...before].sort(([a], [b]) => a - b)) {
     const now = after.get(setid) ?? { rows: 0, selectable: 0 };
     const losesLast = was.rows > 0 && now.rows === 0;
@@ -60,15 +134,24 @@ export function guardPlan(input: GuardInput): Guarded {
     const unexplained = input.changes.filter(
       (c) => c.row.setid === setid && takesAway(c, losesLast) && !isExplained(input, c),
     );
-    if (unexplained.length === 0) {
-      if (losesLast) mayEmpty.push(setid);
-      continue;
-    }
-    for (const change of unexplained) heldKeys.add(rowKey(change.row));
-    held.push(describeHold(input, setid, unexplained, losesLast));
+    if (unexplained.length > 0) {
+      hold.add(setid, 'never-empty', lossOf(input, setid, unexplained, losesLast), unexplained);
+    } else if (losesLast) mayEmpty.push(setid);
   }
-  const changes = input.changes.filter((c) => !heldKeys.has(rowKey(c.row)));
-  return { changes, held, mayEmpty };
+  return mayEmpty;
+}
+
+/** Rows that go or can no longer be chosen, and nobody said so; by setid. */
+function unexplainedLosses(input: GuardInput): ReadonlyMap<number, readonly RowChange[]> {
+  const bySet = new Map<number, RowChange[]>();
+  for (const change of input.changes) {
+    if (!takesAway(change, true) || isExplained(input, change)) continue;
+    if (PLANNED.has(input.reasons.get(rowKey(change.row)) ?? 'silent')) continue;
+    const losses = bySet.get(change.row.setid);
+    if (losses === undefined) bySet.set(change.row.setid, [change]);
+    else losses.push(change);
+  }
+  return bySet;
 }
 
 interface Count {
@@ -124,20 +207,15 @@ function isExplained(input: GuardInput, change: RowChange): boolean {
   return why !== undefined && EXPLAINED.has(why);
 }
 
-function describeHold(
+function lossOf(
   input: GuardInput,
   setid: number,
   unexplained: readonly RowChange[],
   losesLast: boolean,
-): HeldSet {
+): string {
   const reasons = [
     ...new Set(unexplained.map((c) => input.reasons.get(rowKey(c.row)) ?? 'unknown')),
   ].sort();
   const loss = losesLast ? 'its last row' : 'its last row that can take calls';
-  return {
-    setid,
-    why: `set ${setid} would lose ${loss} and no owner or operator said so (${reasons.join(', ')})`,
-    sinceMs: input.heldSince.get(setid) ?? input.nowMs,
-    destinations: unexplained.map((c) => c.row.destination),
-  };
+  return `set ${setid} would lose ${loss} and no owner or operator said so (${reasons.join(', ')})`;
 }

@@ -6,6 +6,7 @@ import type { DispatcherRow } from './dispatcher-row.js';
 import { rowKey } from './dispatcher-row.js';
 import type { HeldSet } from './guard.js';
 import { guardPlan } from './guard.js';
+import type { BudgetLimits, Spent } from './guard-budget.js';
 import type { NodeChange } from './node-changes.js';
 import { listNodeChanges } from './node-changes.js';
 import type { RefusedRow } from './row-validation.js';
@@ -15,6 +16,11 @@ import { setHash } from './set-hash.js';
 export interface PassInput extends DeriveInput {
   /** Since when each set is held, from the pass before. */
   readonly heldSince: ReadonlyMap<number, number>;
+  /** Unexplained losses of the sets so far (guard-budget.ts). */
+  readonly spent: Spent;
+  /** How long the registry's view has been fresh without a break, in ms. */
+  readonly freshForMs: number;
+  readonly budget: BudgetLimits;
   readonly known: ReadonlySet<string>;
   readonly passId: string;
 }
@@ -25,6 +31,8 @@ export interface PassPlan {
   readonly audit: readonly NodeChange[];
   readonly mayEmpty: readonly number[];
   readonly held: readonly HeldSet[];
+  /** Unexplained losses that this plan makes, by setid. */
+  readonly taken: ReadonlyMap<number, number>;
   readonly refused: readonly RefusedRow[];
   readonly conflicts: readonly AddressConflict[];
   /** Rows of others where a node of ours should stand. */
@@ -47,8 +55,10 @@ export function planPass(input: PassInput): PassPlan {
     reasons.set(key, owner.why);
     owners.set(key, owner);
   }
-  const { heldSince, nowMs } = input;
-  const guarded = guardPlan({ actual, changes, reasons, heldSince, nowMs });
+  const { heldSince, nowMs, spent, freshForMs, budget: limits } = input;
+  const silent = derived.silent.size;
+  const now = { nodes: input.nodes.size + silent, silent, freshForMs };
+  const guarded = guardPlan({ actual, changes, reasons, heldSince, nowMs, now, spent, limits });
   const audit = listNodeChanges({
     ...input,
     silent: derived.silent,
@@ -60,6 +70,7 @@ export function planPass(input: PassInput): PassPlan {
     audit,
     mayEmpty: guarded.mayEmpty,
     held: guarded.held,
+    taken: guarded.taken,
     refused,
     conflicts: sorted(derived.conflicts),
     foreign: sorted(derived.foreign),

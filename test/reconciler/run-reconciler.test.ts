@@ -420,3 +420,32 @@ test('all vanished and none answers: the last row that can take calls is held', 
   assert.deepEqual(flags(world), ['a 8', 'b 8']);
   assert.equal(reconciler.status().held[0]?.setid, 30);
 });
+
+const eight = (): ReturnType<typeof record>[] =>
+  Array.from({ length: 8 }, (_, n) => record(`n${n}`));
+
+test('of eight nodes that vanish two by two, two a minute may become inactive', async () => {
+  const world = new World();
+  world.show(...eight());
+  world.answers = () => 'silent';
+  const ask: Step = () => world.askAgain();
+  const left = eight().slice(4);
+  await lead(world, [
+    ...settle,
+    () => world.show(...left),
+    ...Array.from({ length: 20 }, () => ask),
+  ]);
+  assert.equal(world.table.filter((row) => row.flags === 9).length, 2);
+  assert.equal(world.table.length, 8);
+});
+
+test('eight of eight vanish and none answers: nothing changes, and the stop is told', async () => {
+  const world = new World();
+  world.show(...eight());
+  world.answers = () => 'silent';
+  const ask: Step = () => world.askAgain();
+  const steps = [...settle, () => world.show(), ...Array.from({ length: 90 }, () => ask)];
+  const reconciler = await lead(world, steps);
+  assert.deepEqual(new Set(world.table.map((row) => row.flags)), new Set([8]));
+  assert.equal(reconciler.status().held[0]?.rule, 'stop');
+});

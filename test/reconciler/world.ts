@@ -2,6 +2,7 @@ import type { Bell, ReconcilerDeps, Term } from '../../src/reconciler/ports.js';
 import type { CommitOptions } from '../../src/store/dispatcher-table.js';
 import type { LiveProof } from '../../src/store/change-log.js';
 import { DEFAULT_WITNESS_TIMING } from '../../src/reconciler/witness.js';
+import { DEFAULT_BUDGET_LIMITS } from '../../src/topology/guard-budget.js';
 import { DEFAULT_DERIVE_LIMITS } from '../../src/topology/desired-rows.js';
 import type { Evidence, LiveNode } from '../../src/topology/desired-rows.js';
 import { applyChanges } from '../../src/topology/diff-rows.js';
@@ -95,6 +96,7 @@ export class World {
       holder: 'rec-1',
       wiring: DEFAULT_WIRING,
       limits: DEFAULT_DERIVE_LIMITS,
+      budget: { ...DEFAULT_BUDGET_LIMITS, calmMs: 0 },
       timing: {
         quietMs: 100,
         resyncMs: 30_000,

@@ -8,7 +8,7 @@ import { isOurs, isSelectable, rowKey } from '../../src/topology/dispatcher-row.
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import { NODE_STATES } from '../../src/topology/node.js';
 import { planPass } from '../../src/topology/plan-pass.js';
-import { derivation, intentFor, liveNodes, NOW_MS, record, rowOf } from './records.js';
+import { derivation, intentFor, liveNodes, NOW_MS, record, rowOf, UNGUARDED } from './records.js';
 
 /** Rows as `setid destination flags why owner`, dropped ones with a leading minus. */
 function check(part: Partial<DeriveInput>, expected: readonly string[]): void {
@@ -249,7 +249,7 @@ function inputOf(w: World, turn: <T>(list: readonly T[]) => T[]): DeriveInput {
 }
 
 const pass = (input: DeriveInput) =>
-  planPass({ ...input, heldSince: new Map(), known: new Set(), passId: 'pass-0001' });
+  planPass({ ...input, ...UNGUARDED, known: new Set(), passId: 'pass-0001' });
 
 test('the order of the inputs does not matter', () =>
   fc.assert(

@@ -1,3 +1,4 @@
+import { DEFAULT_BUDGET_LIMITS } from '../../src/topology/guard-budget.js';
 import type { DeriveInput, LiveNode } from '../../src/topology/desired-rows.js';
 import { DEFAULT_DERIVE_LIMITS } from '../../src/topology/desired-rows.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
@@ -81,3 +82,11 @@ export function derivation(part: Partial<DeriveInput> = {}): DeriveInput {
     ...part,
   };
 }
+
+/** A calm view and nothing spent, for plans whose guards are not the matter. */
+export const UNGUARDED = {
+  heldSince: new Map<number, number>(),
+  spent: new Map<number, readonly number[]>(),
+  freshForMs: Number.POSITIVE_INFINITY,
+  budget: DEFAULT_BUDGET_LIMITS,
+};

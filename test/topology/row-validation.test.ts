@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import { planPass } from '../../src/topology/plan-pass.js';
 import { faultOfRow, validateRows } from '../../src/topology/row-validation.js';
-import { derivation, liveNodes, record, rowOf } from './records.js';
+import { derivation, liveNodes, record, rowOf, UNGUARDED } from './records.js';
 
 const good = [
   'sip:10.0.0.1:5060',
@@ -44,7 +44,7 @@ test('the second of two equal destinations is refused', () => {
 });
 
 const pass = (input: ReturnType<typeof derivation>) =>
-  planPass({ ...input, heldSince: new Map(), known: new Set(), passId: 'pass-0001' });
+  planPass({ ...input, ...UNGUARDED, known: new Set(), passId: 'pass-0001' });
 const broken = record('a', { sip: [{ transport: 'udp', host: 'no host', port: 5060 }] });
 
 test('an invalid node is left out and told; the others are written', () => {

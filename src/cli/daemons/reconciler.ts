@@ -17,6 +17,7 @@ import type { Registry } from '../../registry/registry.js';
 import type { Store } from '../../store/pool.js';
 import { openStore } from '../../store/pool.js';
 import { DEFAULT_DERIVE_LIMITS } from '../../topology/desired-rows.js';
+import { DEFAULT_BUDGET_LIMITS } from '../../topology/guard-budget.js';
 import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import { systemClock } from '../../util/clock.js';
 import { Doorbell } from '../../util/doorbell.js';
@@ -80,6 +81,7 @@ function reconcilerDeps(
     holder: config.reconcilerId,
     wiring: DEFAULT_WIRING,
     limits: DEFAULT_DERIVE_LIMITS,
+    budget: DEFAULT_BUDGET_LIMITS,
     timing: {
       quietMs: config.quietMs,
       resyncMs: config.resyncMs,

@@ -15,6 +15,7 @@ import type { Store } from '../../store/pool.js';
 import { openStore } from '../../store/pool.js';
 import { DEFAULT_DERIVE_LIMITS } from '../../topology/desired-rows.js';
 import { encodeNodeRecord } from '../../topology/node-codec.js';
+import { DEFAULT_BUDGET_LIMITS } from '../../topology/guard-budget.js';
 import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import { systemClock } from '../../util/clock.js';
 import { Doorbell } from '../../util/doorbell.js';
@@ -105,6 +106,7 @@ async function timeStart(context: BenchContext, store: Store): Promise<number> {
     holder: 'bench',
     wiring: DEFAULT_WIRING,
     limits: DEFAULT_DERIVE_LIMITS,
+    budget: DEFAULT_BUDGET_LIMITS,
     timing: {
       quietMs: 100,
       resyncMs: 30_000,

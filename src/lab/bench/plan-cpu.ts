@@ -3,6 +3,7 @@ import { DEFAULT_DERIVE_LIMITS } from '../../topology/desired-rows.js';
 import { applyChanges } from '../../topology/diff-rows.js';
 import type { DispatcherRow } from '../../topology/dispatcher-row.js';
 import { hashSets, planPass } from '../../topology/plan-pass.js';
+import { DEFAULT_BUDGET_LIMITS } from '../../topology/guard-budget.js';
 import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import { syntheticNode } from './synthetic-node.js';
 import type { BenchRow } from './report.js';
@@ -34,6 +35,9 @@ export function benchPlan(count: number): readonly BenchRow[] {
       nowMs: 0,
       limits: DEFAULT_DERIVE_LIMITS,
       heldSince: new Map(),
+      spent: new Map(),
+      freshForMs: Number.POSITIVE_INFINITY,
+      budget: DEFAULT_BUDGET_LIMITS,
       known: new Set(),
       passId: 'bench',
     });
