@@ -10,6 +10,13 @@ export function parseCount(what: string): (text: string) => number {
   };
 }
 
+/** The number of a destination set. */
+export function parseSetid(text: string): number {
+  const setid = Number(text);
+  if (/^\d{1,10}$/.test(text) && setid <= 2_147_483_647) return setid;
+  throw new InvalidArgumentError('expected the number of a destination set.');
+}
+
 const MAX_DURATION_MS = 7 * 24 * 3600 * 1000;
 
 /** Reads `90s`, `30m`, `2h`, `1h30m` as ms for commander. */

@@ -1,5 +1,5 @@
 import type { DrainCheck, DrainNumbers } from '../topology/drain-check.js';
-import type { IntentRecord } from '../topology/node.js';
+import type { HeldRecord, IntentRecord, OverrideRecord } from '../topology/node.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
@@ -60,6 +60,24 @@ export interface DrainJson {
   readonly check: DrainCheckJson | null;
 }
 
+/** `carna guard --json`. */
+export interface GuardJson {
+  readonly schema: typeof JSON_SCHEMA;
+  readonly asOfMs: number;
+  readonly isFresh: boolean;
+  /** By set and rule, as the leader told it last; HeldRecord in src/topology/node.ts. */
+  readonly held: readonly HeldRecord[];
+  /** Operators' words that were not used yet, also those that are over. */
+  readonly overrides: readonly OverrideRecord[];
+}
+
+/** `carna guard override --json`. */
+export interface OverrideJson {
+  readonly schema: typeof JSON_SCHEMA;
+  readonly did: 'overridden';
+  readonly override: OverrideRecord;
+}
+
 /** What a drain leaves to the other nodes of the role (src/topology/drain-check.ts explains each number). */
 export interface DrainCheckJson extends DrainNumbers {
   readonly kind: DrainCheck['kind'];
@@ -104,7 +122,9 @@ export function jsonLine(
     | TimelineEntry
     | DrainJson
     | DrainProgressJson
-    | UndrainProgressJson,
+    | UndrainProgressJson
+    | GuardJson
+    | OverrideJson,
 ): string {
   return JSON.stringify(value);
 }

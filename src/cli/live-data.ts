@@ -42,6 +42,7 @@ export function openLiveData(config: CliConfig): OperatorData {
         ...(node === null ? {} : { nodeId: node }),
         ...(sinceId === null ? {} : { sinceId }),
       }),
+    writeOverride: async (override) => (await connections.registry()).writeOverride(override),
     writeIntent: async (intent) => (await connections.registry()).writeIntent(intent),
     removeIntent: async (nodeId) => {
       const view = await connections.view();
@@ -147,17 +148,25 @@ function topologyOf(view: DcView, leader: string | null): TopologyData {
   const nodes = view.nodes();
   const intents = view.intents();
   const applied = view.applied();
+  const overrides = view.overrides();
   const generation = view.generation();
   const recordsOf = <T>(all: ReadonlyMap<string, { readonly record: T }>): Map<string, T> =>
     new Map([...all].map(([id, found]) => [id, found.record]));
   const generationFault =
     generation.refused === null ? [] : [{ path: 'generation', why: generation.refused }];
-  const refused = [...nodes.refused, ...intents.refused, ...applied.refused, ...generationFault];
+  const refused = [
+    ...nodes.refused,
+    ...intents.refused,
+    ...applied.refused,
+    ...overrides.refused,
+    ...generationFault,
+  ];
   return {
     nodes: nodes.nodes,
     intents: recordsOf(intents.records),
     applied: recordsOf(applied.records),
     generation: generation.record,
+    overrides: overrides.records,
     refused: refused.map(({ path, why }) => ({ what: path, why })),
     conflicts: nodes.conflicts.map(({ address, nodeIds }) => ({
       what: address,

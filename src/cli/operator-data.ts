@@ -1,6 +1,6 @@
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
-import type { IntentRecord, NodeRecord } from '../topology/node.js';
+import type { IntentRecord, NodeRecord, OverrideRecord } from '../topology/node.js';
 import type { Finding } from '../topology/problems.js';
 import type { ChangeRow } from '../topology/timeline.js';
 import type { ViewInput } from '../topology/view.js';
@@ -11,6 +11,8 @@ export interface TopologyData extends Pick<
   ViewInput,
   'nodes' | 'intents' | 'applied' | 'generation'
 > {
+  /** Operators' words against the guards that stand, by setid. */
+  readonly overrides: ReadonlyMap<number, OverrideRecord>;
   readonly refused: readonly Finding[];
   readonly conflicts: readonly Finding[];
   /** Name of the leading reconciler; null when none leads or it is not known. */
@@ -56,6 +58,8 @@ export interface OperatorData {
   writeIntent(intent: IntentRecord): Promise<void>;
   /** False when there was none. */
   removeIntent(nodeId: string): Promise<boolean>;
+  /** Creates or replaces an operator's word against the guards of a set. */
+  writeOverride(override: OverrideRecord): Promise<void>;
   /** What the agent behind `host:port` says of itself and its server. */
   readAgentHealth(httpAddress: string): Promise<AgentHealth>;
   /** Ends all connections; safe to call twice. */

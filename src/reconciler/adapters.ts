@@ -21,6 +21,7 @@ export function reconcilerView(all: DcView): ReconcilerView {
     nodes: () => all.nodes().nodes,
     intents: () => recordsOf(all.intents().records),
     applied: () => recordsOf(all.applied().records),
+    overrides: () => all.overrides().records,
     isFresh: () => all.isFresh(),
     subscribe: (listener, parts) => all.subscribe(listener, parts),
   };

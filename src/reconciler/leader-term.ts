@@ -3,7 +3,9 @@ import type { RowChange } from '../topology/diff-rows.js';
 import { applyChanges } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { describeRow, rowKey } from '../topology/dispatcher-row.js';
-import type { GenerationRecord } from '../topology/node.js';
+import type { HeldSet } from '../topology/guard.js';
+import { heldRecords, sameHeld } from '../topology/held.js';
+import type { GenerationRecord, HeldRecord } from '../topology/node.js';
 import { MAX_TRACES } from '../topology/node.js';
 import type { PassPlan } from '../topology/plan-pass.js';
 import type { Spent } from '../topology/guard-budget.js';
@@ -52,6 +54,7 @@ export class LeaderTerm {
   /** Traces of the nodes present and of those remembered that the audit holds. */
   #known: Set<string> | null = null;
   #heldSince: ReadonlyMap<number, number> = new Map();
+  #held: readonly HeldRecord[] = [];
   #spent: Spent = new Map();
   #isZnodeDue = true;
   #nextFullReadMs = 0;
@@ -100,7 +103,8 @@ export class LeaderTerm {
       const { clock, budget } = this.#deps;
       this.#spent = noteSpent(this.#spent, plan.taken, clock.wallMs(), budget);
     }
-    this.#heldSince = new Map(plan.held.map((held) => [held.setid, held.sinceMs] as const));
+    this.#noteHeld(plan.held);
+    for (const setid of plan.released) await this.#deps.overrides.remove(setid);
     this.#forgetGone();
     this.#witness.watch(this.#destinationsOf(plan.silent));
     const wroteZnode = await this.#publish();
@@ -167,6 +171,7 @@ export class LeaderTerm {
       spent: this.#spent,
       freshForMs: this.#freshness.freshForMs(),
       budget,
+      overrides: view.overrides(),
       known: this.#known ?? new Set(),
       passId: newPassId(),
     });
@@ -224,8 +229,18 @@ export class LeaderTerm {
     return true;
   }
 
+  /** What is held is told with the generation, again whenever it changes. */
+  #noteHeld(held: readonly HeldSet[]): void {
+    this.#heldSince = new Map(held.map(({ setid, sinceMs }) => [setid, sinceMs] as const));
+    const told = heldRecords(held);
+    if (sameHeld(told, this.#held)) return;
+    this.#held = told;
+    this.#isZnodeDue = true;
+  }
+
   #record(head: Head): GenerationRecord {
-    return { schema: 1, epoch: this.epoch, ...head };
+    const held = this.#held.length === 0 ? {} : { held: this.#held };
+    return { schema: 1, epoch: this.epoch, ...head, ...held };
   }
 
   /** Memory is bounded by what stands in the table or is present; known traces by the same. */
@@ -272,6 +287,7 @@ function isSame(found: GenerationRecord | null, wanted: GenerationRecord): boole
   if (found === null || found.generation !== wanted.generation || found.epoch !== wanted.epoch) {
     return false;
   }
+  if (!sameHeld(found.held ?? [], wanted.held ?? [])) return false;
   return sameEntries(found.sets, wanted.sets) && lastTrace(found) === lastTrace(wanted);
 }
 

@@ -9,18 +9,25 @@ import type { EpochOptions } from '../store/dispatcher-table.js';
 import type { LiveProof } from '../store/change-log.js';
 import type { DeriveLimits, LiveNode } from '../topology/desired-rows.js';
 import type { BudgetLimits } from '../topology/guard-budget.js';
-import type { AppliedRecord, GenerationRecord, IntentRecord } from '../topology/node.js';
+import type {
+  AppliedRecord,
+  GenerationRecord,
+  IntentRecord,
+  OverrideRecord,
+} from '../topology/node.js';
 import type { Wiring } from '../topology/wiring.js';
 import type { BackoffLimits } from '../util/backoff.js';
 import type { Clock } from '../util/clock.js';
 import type { WitnessPort } from './witness.js';
 
-export type ViewPart = 'nodes' | 'intents' | 'applied';
+export type ViewPart = 'nodes' | 'intents' | 'overrides' | 'applied';
 
 /** What the registry's view shows; kept warm whether we lead or not. */
 export interface ReconcilerView {
   nodes(): ReadonlyMap<string, LiveNode>;
   intents(): ReadonlyMap<string, IntentRecord>;
+  /** By setid. */
+  overrides(): ReadonlyMap<number, OverrideRecord>;
   applied(): ReadonlyMap<string, AppliedRecord>;
   /** False while the view may be out of date (disconnected, not yet filled): nothing is judged then. */
   isFresh(): boolean;
@@ -45,6 +52,12 @@ export interface GenerationZnode {
   write(record: GenerationRecord): Promise<void>;
 }
 
+/** Operators' words against the guards. */
+export interface Overrides {
+  /** It was used: it counts no more. */
+  remove(setid: number): Promise<void>;
+}
+
 export interface ReconcilerTiming {
   /** Changes within this time after a pass are merged into the next; 100 to 250. */
   readonly quietMs: number;
@@ -67,6 +80,7 @@ export interface ReconcilerDeps {
   readonly view: ReconcilerView;
   readonly table: ReconcilerTable;
   readonly generation: GenerationZnode;
+  readonly overrides: Overrides;
   readonly clock: Clock;
   /** [0, 1) */
   readonly random: () => number;

@@ -30,7 +30,7 @@ export function openReconciler(deps: ReconcilerDeps): Reconciler {
   const unsubscribe = deps.view.subscribe(() => {
     state.observe();
     deps.bell.ring();
-  }, ['nodes', 'intents']);
+  }, ['nodes', 'intents', 'overrides']);
   state.observe();
   return {
     lead: (term) => lead(deps, state, term),

@@ -6,6 +6,7 @@ export interface DcPaths {
   readonly root: string;
   readonly nodes: string;
   readonly intents: string;
+  readonly overrides: string;
   readonly generation: string;
   readonly applied: string;
   readonly leader: string;
@@ -22,6 +23,7 @@ export function dcPaths(cluster: string, dc: string): DcPaths {
     root,
     nodes: `${root}/nodes`,
     intents: `${root}/intents`,
+    overrides: `${root}/overrides`,
     generation: `${root}/generation`,
     applied: `${root}/applied`,
     leader: `${root}/leader`,

@@ -4,12 +4,14 @@ import {
   encodeAppliedRecord,
   encodeGenerationRecord,
   encodeIntentRecord,
+  encodeOverrideRecord,
 } from '../topology/node-codec.js';
 import type {
   AppliedRecord,
   GenerationRecord,
   IntentRecord,
   NodeRecord,
+  OverrideRecord,
 } from '../topology/node.js';
 import { DeposedError, InvalidInputError, RegistryAmbiguousError } from '../util/errors.js';
 import { runForLeader } from './leader.js';
@@ -56,6 +58,10 @@ export interface Registry {
   writeIntent(record: IntentRecord): Promise<void>;
   /** Fine when there is none. */
   removeIntent(nodeId: string): Promise<void>;
+  /** Sets or replaces an operator's word against the guards of a set. */
+  writeOverride(record: OverrideRecord): Promise<void>;
+  /** Fine when there is none. */
+  removeOverride(setid: number): Promise<void>;
   /**
    * Replaces the generation. False when a newer generation of the same epoch stands already; throws
    * DeposedError when a higher epoch does.
@@ -106,15 +112,24 @@ export function openRegistry(options: RegistryOptions): Registry {
       const id = checkNodeId(nodeId);
       return onlyFor(id, publishAppliedBytes(session, paths.applied, id, log));
     },
-    writeIntent: (record) => writeIntent(session, paths.intents, record),
+    writeIntent: (record) => {
+      const data = Buffer.from(encodeIntentRecord(record));
+      return writeZnode(session, paths.intents, checkNodeId(record.nodeId), data);
+    },
     removeIntent: (nodeId) => removeZnode(session, `${paths.intents}/${checkNodeId(nodeId)}`),
+    writeOverride: (record) => {
+      const data = Buffer.from(encodeOverrideRecord(record));
+      return writeZnode(session, paths.overrides, String(record.setid), data);
+    },
+    removeOverride: (setid) => removeZnode(session, `${paths.overrides}/${setid}`),
     writeGeneration: (record) => writeGeneration(session, paths.generation, record),
     watchAll: () => new DcView(session, paths, log),
     watchForAgent: (nodeId) => new AgentView(session, paths, checkNodeId(nodeId), log),
     runForLeader: (candidateId, lead, stop) =>
       runForLeader(session, paths.leader, { candidateId, log }, lead, stop),
     initialise: async () => {
-      for (const path of [paths.nodes, paths.intents, paths.applied, paths.leader]) {
+      const { nodes, intents, overrides, applied, leader } = paths;
+      for (const path of [nodes, intents, overrides, applied, leader]) {
         await session.ensurePath(path);
       }
     },
@@ -153,9 +168,14 @@ function onlyFor<T extends { readonly nodeId: string }>(
   };
 }
 
-async function writeIntent(session: ZkSession, dir: string, record: IntentRecord): Promise<void> {
-  const path = `${dir}/${checkNodeId(record.nodeId)}`;
-  const data = Buffer.from(encodeIntentRecord(record));
+/** Creates the persistent znode or replaces its data. */
+async function writeZnode(
+  session: ZkSession,
+  dir: string,
+  name: string,
+  data: Buffer,
+): Promise<void> {
+  const path = `${dir}/${name}`;
   await persistently(session, async () => {
     if ((await session.exists(path)) !== null) {
       await session.setData(path, data);

@@ -2,11 +2,13 @@ import type { Logger } from 'pino';
 import type { AppliedRecord, IntentRecord } from '../topology/node.js';
 import { GenerationReader, NodesReader, appliedReader, intentsReader } from './nodes.js';
 import type { GenerationSnapshot, NodesSnapshot, RecordsSnapshot } from './nodes.js';
+import type { OverridesSnapshot } from './overrides.js';
+import { OverridesReader } from './overrides.js';
 import type { DcPaths } from './paths.js';
 import type { ZkSession } from './session.js';
 import { TreeView } from './tree-view.js';
 
-export type DcPart = 'nodes' | 'intents' | 'applied' | 'generation';
+export type DcPart = 'nodes' | 'intents' | 'overrides' | 'applied' | 'generation';
 
 /** Everything that a data centre publishes, typed. */
 export class DcView {
@@ -15,6 +17,7 @@ export class DcView {
   readonly #intents = intentsReader();
   readonly #applied = appliedReader();
   readonly #generation = new GenerationReader('generation');
+  readonly #overrides = new OverridesReader();
 
   constructor(session: ZkSession, paths: DcPaths, log: Logger) {
     this.#tree = TreeView.open(session, paths.root, { log });
@@ -30,6 +33,10 @@ export class DcView {
 
   applied(): RecordsSnapshot<AppliedRecord> {
     return this.#applied.read(this.#tree.snapshot());
+  }
+
+  overrides(): OverridesSnapshot {
+    return this.#overrides.read(this.#tree.snapshot());
   }
 
   generation(): GenerationSnapshot {

@@ -1,17 +1,16 @@
 import type { RowWhy } from './desired-rows.js';
 import type { RowChange } from './diff-rows.js';
 import type { DispatcherRow } from './dispatcher-row.js';
+import type { GuardRule } from './node.js';
 import { isSelectable, rowKey } from './dispatcher-row.js';
 import type { BudgetLimits, Circumstances, Spent } from './guard-budget.js';
 import { budgetLeft, splitByBudget, stopReason } from './guard-budget.js';
 
 /**
- * never-empty: the set would lose its last row (or the last that can take calls); budget: too many losses
- * in too short a time; stop: something wider than the nodes is suspected.
+ * A set whose changes a guard holds back, with the suspected cause. Rules: never-empty = the set would lose
+ * its last row (or the last that can take calls); budget = too many losses in too short a time; stop =
+ * something wider than the nodes is suspected.
  */
-export type GuardRule = 'never-empty' | 'budget' | 'stop';
-
-/** A set whose changes a guard holds back, with the suspected cause. */
 export interface HeldSet {
   readonly setid: number;
   readonly rule: GuardRule;
@@ -34,6 +33,8 @@ export interface GuardInput {
   readonly now: Circumstances;
   readonly spent: Spent;
   readonly limits: BudgetLimits;
+  /** Sets for which an operator said that the guards are wrong. */
+  readonly overridden: ReadonlySet<number>;
 }
 
 export interface Guarded {
@@ -43,6 +44,8 @@ export interface Guarded {
   readonly mayEmpty: readonly number[];
   /** Unexplained losses that pass, by setid: they count against the budget of the set. */
   readonly taken: ReadonlyMap<number, number>;
+  /** Sets in which an operator's word let through what would have been held. */
+  readonly released: readonly number[];
 }
 
 /** What an operator or the node's own agent said. Everything else is a guess and never empties a set. */
@@ -62,7 +65,7 @@ const PLANNED: ReadonlySet<RowWhy> = new Set(['moved', 'unwired']);
 export function guardPlan(input: GuardInput): Guarded {
   const { changes, now, limits } = input;
   if (!changes.some((change) => takesAway(change, true))) {
-    return { changes, held: [], mayEmpty: [], taken: new Map() };
+    return { changes, held: [], mayEmpty: [], taken: new Map(), released: [] };
   }
   const stop = stopReason(now, limits);
   const wide = new Hold(input);
@@ -79,12 +82,15 @@ export function guardPlan(input: GuardInput): Guarded {
     taken.set(setid, losses.length);
   }
   const held = [...wide.sets, ...last.sets].sort((x, y) => x.setid - y.setid);
-  return { changes: passing, held, mayEmpty, taken };
+  const released = [...new Set([...wide.released, ...last.released])].sort((x, y) => x - y);
+  return { changes: passing, held, mayEmpty, taken, released };
 }
 
 /** What is held back of a plan by one kind of guard. */
 class Hold {
   readonly sets: HeldSet[] = [];
+  /** Sets that would have been held, had no operator said otherwise. */
+  readonly released = new Set<number>();
   readonly #keys = new Set<string>();
   readonly #input: GuardInput;
 
@@ -93,7 +99,11 @@ class Hold {
   }
 
   add(setid: number, rule: GuardRule, why: string, changes: readonly RowChange[]): void {
-    const { heldSince, nowMs } = this.#input;
+    const { heldSince, nowMs, overridden } = this.#input;
+    if (overridden.has(setid)) {
+      this.released.add(setid);
+      return;
+    }
     for (const change of changes) this.#keys.add(rowKey(change.row));
     const destinations = changes.map((change) => change.row.destination);
     this.sets.push({ setid, rule, why, sinceMs: heldSince.get(setid) ?? nowMs, destinations });
@@ -136,7 +146,10 @@ function holdLast(input: GuardInput, hold: Hold): number[] {
     );
     if (unexplained.length > 0) {
       hold.add(setid, 'never-empty', lossOf(input, setid, unexplained, losesLast), unexplained);
-    } else if (losesLast) mayEmpty.push(setid);
+    }
+    if (losesLast && (unexplained.length === 0 || input.overridden.has(setid))) {
+      mayEmpty.push(setid);
+    }
   }
   return mayEmpty;
 }

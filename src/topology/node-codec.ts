@@ -1,7 +1,23 @@
 import { z } from 'zod';
 import { InvalidInputError } from '../util/errors.js';
-import type { AppliedRecord, GenerationRecord, IntentRecord, NodeRecord } from './node.js';
-import { LOAD_CLASSES, MAX_TRACES, NODE_KINDS, NODE_STATES, ROLES, TRANSPORTS } from './node.js';
+import type {
+  AppliedRecord,
+  GenerationRecord,
+  IntentRecord,
+  NodeRecord,
+  OverrideRecord,
+} from './node.js';
+import {
+  GUARD_RULES,
+  LOAD_CLASSES,
+  MAX_HELD,
+  MAX_HELD_DESTINATIONS,
+  MAX_TRACES,
+  NODE_KINDS,
+  NODE_STATES,
+  ROLES,
+  TRANSPORTS,
+} from './node.js';
 
 /** What readers accept and writers make at most, in bytes of JSON. */
 export const MAX_NODE_RECORD_BYTES = 1024;
@@ -69,6 +85,26 @@ const intentRecord = z.object({
   now: z.boolean(),
 });
 
+const setid = z.int().min(0).max(2_147_483_647);
+
+const heldRecord = z.object({
+  setid,
+  rule: z.enum(GUARD_RULES),
+  why: line(1024),
+  sinceMs: wallMs,
+  count,
+  destinations: z.array(line(255)).max(MAX_HELD_DESTINATIONS),
+});
+
+const overrideRecord = z.object({
+  schema: z.literal(SCHEMA),
+  setid,
+  by: line(255),
+  why: line(1024),
+  since: wallMs,
+  until: wallMs,
+});
+
 const generationRecord = z.object({
   schema: z.literal(SCHEMA),
   generation: count,
@@ -76,6 +112,7 @@ const generationRecord = z.object({
   sets: hashes,
   traces: z.array(z.object({ id: line(36), generation: count })).max(MAX_TRACES),
   committedAtMs: wallMs,
+  held: z.array(heldRecord).max(MAX_HELD).optional(),
 });
 
 const appliedRecord = z.object({
@@ -135,6 +172,16 @@ export function encodeAppliedRecord(record: AppliedRecord): Uint8Array {
 /** Throws InvalidInputError saying what is wrong. Pure. */
 export function decodeAppliedRecord(bytes: Uint8Array | null): AppliedRecord {
   return decode('applied record', appliedRecord, bytes, MAX_RECORD_BYTES);
+}
+
+/** Throws InvalidInputError for an invalid record. Pure. */
+export function encodeOverrideRecord(record: OverrideRecord): Uint8Array {
+  return encode(`override for set ${record.setid}`, overrideRecord, record);
+}
+
+/** Throws InvalidInputError saying what is wrong. Pure. */
+export function decodeOverrideRecord(bytes: Uint8Array | null): OverrideRecord {
+  return decode('override', overrideRecord, bytes, MAX_RECORD_BYTES);
 }
 
 /** True for what may stand as the host of a SIP URI: IPv4, bracketed IPv6, host name. */

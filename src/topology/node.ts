@@ -97,9 +97,43 @@ export interface GenerationRecord {
   readonly traces: readonly { readonly id: string; readonly generation: number }[];
   /** Wall clock in ms. */
   readonly committedAtMs: number;
+  /** What the guards hold back now, by setid; absent = nothing. At most MAX_HELD sets. */
+  readonly held?: readonly HeldRecord[] | undefined;
 }
 
 export const MAX_TRACES = 100;
+
+/** never-empty, budget, stop: see guard.ts. */
+export const GUARD_RULES = ['never-empty', 'budget', 'stop'] as const;
+export type GuardRule = (typeof GUARD_RULES)[number];
+
+/** Changes of one set that a guard holds back. */
+export interface HeldRecord {
+  readonly setid: number;
+  readonly rule: GuardRule;
+  /** For people, with the suspected cause. */
+  readonly why: string;
+  /** Wall clock in ms when the holding began. */
+  readonly sinceMs: number;
+  readonly count: number;
+  /** Of the rows that stay as they are, at most MAX_HELD_DESTINATIONS. */
+  readonly destinations: readonly string[];
+}
+
+export const MAX_HELD = 50;
+export const MAX_HELD_DESTINATIONS = 10;
+
+/** An operator's word that a set's held changes may be made: the content of `overrides/<setid>`. Used once. */
+export interface OverrideRecord {
+  readonly schema: 1;
+  readonly setid: number;
+  readonly by: string;
+  readonly why: string;
+  /** Wall clock in ms. */
+  readonly since: number;
+  /** Wall clock in ms after which it counts for nothing. */
+  readonly until: number;
+}
 
 /** The content of `applied/<nodeId>` (ephemeral): what one Kamailio was proven, by read-back, to run. */
 export interface AppliedRecord {

@@ -9,6 +9,7 @@ import { guardPlan } from './guard.js';
 import type { BudgetLimits, Spent } from './guard-budget.js';
 import type { NodeChange } from './node-changes.js';
 import { listNodeChanges } from './node-changes.js';
+import type { OverrideRecord } from './node.js';
 import type { RefusedRow } from './row-validation.js';
 import { faultOfRow } from './row-validation.js';
 import { setHash } from './set-hash.js';
@@ -21,6 +22,8 @@ export interface PassInput extends DeriveInput {
   /** How long the registry's view has been fresh without a break, in ms. */
   readonly freshForMs: number;
   readonly budget: BudgetLimits;
+  /** Operators' words against the guards, by setid. */
+  readonly overrides: ReadonlyMap<number, OverrideRecord>;
   readonly known: ReadonlySet<string>;
   readonly passId: string;
 }
@@ -33,6 +36,8 @@ export interface PassPlan {
   readonly held: readonly HeldSet[];
   /** Unexplained losses that this plan makes, by setid. */
   readonly taken: ReadonlyMap<number, number>;
+  /** Sets whose override was used: it is used up then. */
+  readonly released: readonly number[];
   readonly refused: readonly RefusedRow[];
   readonly conflicts: readonly AddressConflict[];
   /** Rows of others where a node of ours should stand. */
@@ -58,7 +63,9 @@ export function planPass(input: PassInput): PassPlan {
   const { heldSince, nowMs, spent, freshForMs, budget: limits } = input;
   const silent = derived.silent.size;
   const now = { nodes: input.nodes.size + silent, silent, freshForMs };
-  const guarded = guardPlan({ actual, changes, reasons, heldSince, nowMs, now, spent, limits });
+  const overridden = validOverrides(input.overrides, nowMs);
+  const guards = { now, spent, limits, overridden };
+  const guarded = guardPlan({ actual, changes, reasons, heldSince, nowMs, ...guards });
   const audit = listNodeChanges({
     ...input,
     silent: derived.silent,
@@ -71,12 +78,26 @@ export function planPass(input: PassInput): PassPlan {
     mayEmpty: guarded.mayEmpty,
     held: guarded.held,
     taken: guarded.taken,
+    released: guarded.released,
     refused,
     conflicts: sorted(derived.conflicts),
     foreign: sorted(derived.foreign),
     silent: [...derived.silent].sort(),
   };
 }
+
+function validOverrides(
+  overrides: ReadonlyMap<number, OverrideRecord>,
+  nowMs: number,
+): ReadonlySet<number> {
+  const valid = [...overrides].filter(
+    ([, { since, until }]) => since <= nowMs + CLOCKS_APART_MS && nowMs < until,
+  );
+  return new Set(valid.map(([setid]) => setid));
+}
+
+/** Operators' and reconcilers' clocks may differ; a word from further in the future is somebody's mistake. */
+const CLOCKS_APART_MS = 60_000;
 
 /** Hash per set (decimal) of the rows given, for the sets named or for all. */
 export function hashSets(

@@ -11,6 +11,7 @@ export interface Problem {
   readonly kind:
     | 'no-generation'
     | 'nobody-up'
+    | 'held'
     | 'silent'
     | 'down'
     | 'overdue'
@@ -31,6 +32,7 @@ export function findProblems(
   return [
     ...noGeneration(view),
     ...view.roles.flatMap(nobodyUp),
+    ...heldBack(view, input.nowMs),
     ...view.roles.flatMap(missingNodes),
     ...view.roles.flatMap((role) => overdueDrains(role, input.nowMs)),
     ...unproven(view),
@@ -66,6 +68,16 @@ function nobodyUp(role: RoleView): Problem[] {
       text: `set ${setid}: no ${role.role} is up, new calls for it have nowhere to go`,
       next: `carna nodes --role ${role.role}`,
     }));
+}
+
+/** What the guards hold back, by the leader's last word. */
+function heldBack(view: Omit<TopologyView, 'problems'>, nowMs: number): Problem[] {
+  return (view.generation?.held ?? []).map(({ setid, count, why, sinceMs }) => ({
+    kind: 'held',
+    what: `set ${setid}`,
+    text: `set ${setid}: ${count} changes held back for ${Math.ceil((nowMs - sinceMs) / 1000)} s: ${why}`,
+    next: 'carna guard',
+  }));
 }
 
 function missingNodes(role: RoleView): Problem[] {

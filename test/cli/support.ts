@@ -110,6 +110,7 @@ export function topology(
   const records = more.nodes ?? [LB, DISP1, DISP2, MEDIA1, MEDIA2, MEDIA10];
   return {
     intents: new Map(),
+    overrides: new Map(),
     applied: byId([applied(LB), applied(DISP1), applied(DISP2)]),
     generation: GENERATION,
     refused: [],
@@ -147,6 +148,7 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
     },
     readChanges: async () => [],
     writeIntent: async () => undefined,
+    writeOverride: async () => undefined,
     removeIntent: async () => false,
     readAgentHealth: async (http) => {
       throw new ServerUnavailableError(`http://${http}/healthz: no answer`);

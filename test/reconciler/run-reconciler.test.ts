@@ -9,7 +9,7 @@ import {
   StoreRefusedError,
   StoreUnavailableError,
 } from '../../src/util/errors.js';
-import { intentFor, record, rowOf } from '../topology/records.js';
+import { intentFor, NOW_MS, record, rowOf } from '../topology/records.js';
 import type { Step } from './world.js';
 import { SETTLE_MS, World } from './world.js';
 
@@ -448,4 +448,43 @@ test('eight of eight vanish and none answers: nothing changes, and the stop is t
   const reconciler = await lead(world, steps);
   assert.deepEqual(new Set(world.table.map((row) => row.flags)), new Set([8]));
   assert.equal(reconciler.status().held[0]?.rule, 'stop');
+});
+
+test('what is held is told with the generation, once, and taken back when it ends', async () => {
+  const world = new World();
+  world.show(...eight());
+  world.answers = () => 'silent';
+  const ask: Step = () => world.askAgain();
+  const pause = Array.from({ length: 20 }, () => ask);
+  await lead(world, [
+    ...settle,
+    () => world.show(),
+    ...pause,
+    () => {
+      assert.equal(world.znode?.held?.[0]?.rule, 'stop');
+      assert.equal(world.znode?.held?.[0]?.count, 8);
+      world.answers = () => 'answers';
+    },
+    ...pause,
+  ]);
+  assert.equal(world.znode?.held, undefined);
+  assert.equal(world.znodes.length, 4, 'the table, the silence, the hold, its end');
+});
+
+test("an operator's override lets the held changes through once, and only while it is valid", async () => {
+  const world = new World();
+  world.show(...eight());
+  world.answers = () => 'silent';
+  const ask: Step = () => world.askAgain();
+  const pause = Array.from({ length: 10 }, () => ask);
+  const say = (until: number) => () => {
+    const since = NOW_MS + world.nowMs;
+    const word = { schema: 1, setid: 30, by: 'ann', why: 'gone', since, until } as const;
+    world.overrides = new Map([[30, word]]);
+  };
+  await lead(world, [...settle, () => world.show(), ...pause, say(NOW_MS), ...pause]);
+  assert.deepEqual(new Set(world.table.map(({ flags: f }) => f)), new Set([8]), 'it is over');
+  await lead(world, [...settle, ...pause, say(NOW_MS + 1e9), ask, ask]);
+  assert.deepEqual(new Set(world.table.map(({ flags: f }) => f)), new Set([9]));
+  assert.equal(world.overrides.size, 0, 'it is used up');
 });

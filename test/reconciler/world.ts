@@ -13,6 +13,7 @@ import type {
   GenerationRecord,
   IntentRecord,
   NodeRecord,
+  OverrideRecord,
 } from '../../src/topology/node.js';
 import { DEFAULT_WIRING } from '../../src/topology/wiring.js';
 import type { CarnaError } from '../../src/util/errors.js';
@@ -32,6 +33,7 @@ export class World {
   nodes = new Map<string, LiveNode>();
   intents = new Map<string, IntentRecord>();
   applied = new Map<string, AppliedRecord>();
+  overrides = new Map<number, OverrideRecord>();
   isFresh = true;
   mayWrite = true;
   table: DispatcherRow[] = [];
@@ -107,6 +109,7 @@ export class World {
         nodes: () => this.nodes,
         intents: () => this.intents,
         applied: () => this.applied,
+        overrides: () => this.overrides,
         isFresh: () => this.isFresh,
         subscribe: (listener) => {
           this.#listeners.add(listener);
@@ -122,6 +125,7 @@ export class World {
             this.znodes.push(record);
           }),
       },
+      overrides: { remove: async (setid) => void this.overrides.delete(setid) },
       clock: { wallMs: () => NOW_MS + this.nowMs, monoMs: () => this.nowMs },
       random: () => 0,
       newPassId: () => `pass-${this.#passes++}`,

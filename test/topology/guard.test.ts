@@ -15,6 +15,7 @@ const CALM = {
   now: { nodes: 100, silent: 0, freshForMs: Number.POSITIVE_INFINITY },
   spent: new Map<number, readonly number[]>(),
   limits: { ...DEFAULT_BUDGET_LIMITS, share: 1 },
+  overridden: new Set<number>(),
 };
 
 function guard(
@@ -22,6 +23,7 @@ function guard(
   desired: readonly DispatcherRow[],
   why: Readonly<Record<string, RowWhy>>,
   heldSince: ReadonlyMap<number, number> = new Map(),
+  overridden: ReadonlySet<number> = new Set(),
 ): Guarded {
   const changes = diffRows(actual, desired);
   const reasonOf = (change: RowChange): readonly [string, RowWhy] => [
@@ -35,6 +37,7 @@ function guard(
     heldSince,
     nowMs: NOW_MS,
     ...CALM,
+    overridden,
   });
 }
 
@@ -198,4 +201,20 @@ test('spent losses are kept for a window and then forgotten', () => {
     ],
   );
   assert.deepEqual([...noteSpent(second, new Map(), 61_000, limits)], [[31, [2_000]]]);
+});
+
+test('an operator lets through what would be held, in that set alone, and the word is used up', () => {
+  const now = { nodes: 8, silent: 8, freshForMs: 0 };
+  const { changes, held, released } = judge({ now, overridden: new Set([30]) }, 8, 8);
+  assert.deepEqual([changes.length, held.length, released], [8, 0, [30]]);
+  const other = judge({ now, overridden: new Set([31]) }, 8, 8);
+  assert.deepEqual([other.changes.length, other.released], [0, []]);
+});
+
+test('a word that nothing needs is not used up', () =>
+  assert.deepEqual(judge({ overridden: new Set([30]) }, 8, 1).released, []));
+
+test('the store is told that an overridden set may end empty', () => {
+  const { mayEmpty, released } = guard([rowOf('a', 9)], [], {}, new Map(), new Set([30]));
+  assert.deepEqual([mayEmpty, released], [[30], [30]]);
 });

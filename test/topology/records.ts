@@ -89,4 +89,5 @@ export const UNGUARDED = {
   spent: new Map<number, readonly number[]>(),
   freshForMs: Number.POSITIVE_INFINITY,
   budget: DEFAULT_BUDGET_LIMITS,
+  overrides: new Map<number, never>(),
 };

@@ -91,6 +91,7 @@ function reconcilerDeps(
     view: reconcilerView(all),
     table: reconcilerTable(store),
     generation: generationZnode(registry, all),
+    overrides: { remove: (setid) => registry.removeOverride(setid) },
     clock: systemClock,
     random: Math.random,
     newPassId: () => randomBytes(12).toString('hex'),

@@ -116,6 +116,7 @@ async function timeStart(context: BenchContext, store: Store): Promise<number> {
     view: reconcilerView(all),
     table: reconcilerTable(store),
     generation: generationZnode(registry, all),
+    overrides: { remove: (setid) => registry.removeOverride(setid) },
     clock: systemClock,
     random: Math.random,
     newPassId: () => randomBytes(12).toString('hex'),

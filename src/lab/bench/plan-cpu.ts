@@ -36,6 +36,7 @@ export function benchPlan(count: number): readonly BenchRow[] {
       limits: DEFAULT_DERIVE_LIMITS,
       heldSince: new Map(),
       spent: new Map(),
+      overrides: new Map(),
       freshForMs: Number.POSITIVE_INFINITY,
       budget: DEFAULT_BUDGET_LIMITS,
       known: new Set(),

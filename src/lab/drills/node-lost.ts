@@ -20,7 +20,7 @@ import {
 
 /** Beyond the session of the lost agent: time for two questions of the witness, and as much again. */
 const WITNESS_MS = 4_000;
-const TIMEOUT_MS = AGENT_ZK_SESSION_MS + 30_000;
+const TIMEOUT_MS = AGENT_ZK_SESSION_MS + 60_000;
 const POLL_MS = 20;
 const INACTIVE = '9';
 

@@ -1,0 +1,144 @@
+import type { Command } from 'commander';
+import type { HeldRecord, OverrideRecord } from '../../topology/node.js';
+import { UsageError } from '../../util/errors.js';
+import { parseDeadline, parseSetid, parseText } from '../arguments.js';
+import { withOperatorData } from '../context.js';
+import type { Context } from '../context.js';
+import { EXIT } from '../exit-codes.js';
+import type { ExitCode } from '../exit-codes.js';
+import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
+import type { OperatorData } from '../operator-data.js';
+import { guardText, overrideWarning } from '../render/guard-text.js';
+import { formatDuration } from '../render/units.js';
+
+const DEFAULT_FOR_MS = 10 * 60_000;
+/** Longer than that nobody still knows why. */
+const MAX_FOR_MS = 60 * 60_000;
+
+interface OverrideOptions {
+  readonly for: number;
+  readonly why?: string;
+  readonly by?: string;
+  readonly yes?: true;
+  readonly json?: true;
+}
+
+/** `carna guard` and `carna guard override SET`. */
+export function registerGuard(program: Command, context: Context): void {
+  const guard = program
+    .command('guard')
+    .description('what the guards hold back, why, and since when')
+    .option('--json', 'one JSON object; src/cli/json-shapes.ts')
+    .addHelpText(
+      'after',
+      `
+A guard keeps rows as they are that nobody's word explains: the last one of a set, more than a quarter of a
+set within a minute, or any while most nodes are silent or the reconciler's own connection was just broken.
+It ends by itself when the nodes publish again. Exit code 1 while something is held.
+Examples:
+  carna guard
+  carna guard override 30 --for 10m --why "rack 4 is really gone"`,
+    )
+    .action(async (options: { readonly json?: true }) => {
+      context.exitCode = await withOperatorData(context, (data) =>
+        guardCommand(context, data, options),
+      );
+    });
+  guard
+    .command('override')
+    .description('say that the guards of a set are wrong: its held changes are made, once')
+    .argument('<setid>', 'destination set', parseSetid)
+    .option(
+      '--for <duration>',
+      'how long the word counts if nothing uses it, at most 1h',
+      parseDeadline,
+      DEFAULT_FOR_MS,
+    )
+    .option('--why <text>', 'reason, shown to everybody who looks', parseText)
+    .option('--by <name>', 'who says so (default: $USER)', parseText)
+    .option('--yes', 'do not ask; needed when not on a terminal')
+    .option('--json', 'one JSON object; src/cli/json-shapes.ts')
+    .addHelpText(
+      'after',
+      `
+It is used up by the first change that it lets through. Examples:
+  carna guard override 30
+  carna guard override 30 --for 10m --why "rack 4 is really gone" --yes`,
+    )
+    .action(async (setid: number, options: OverrideOptions) => {
+      context.exitCode = await withOperatorData(context, (data) =>
+        overrideCommand(context, data, setid, options),
+      );
+    });
+}
+
+async function guardCommand(
+  context: Context,
+  data: OperatorData,
+  options: { readonly json?: true },
+): Promise<ExitCode> {
+  const topology = await data.readTopology();
+  const held = topology.generation?.held ?? [];
+  const overrides = [...topology.overrides.values()];
+  const nowMs = context.clock.wallMs();
+  if (options.json === true) {
+    const { asOfMs, isFresh } = topology;
+    context.print(jsonLine({ schema: JSON_SCHEMA, asOfMs, isFresh, held, overrides }));
+  } else context.print(...guardText(held, overrides, context.paint, nowMs));
+  return held.length === 0 ? EXIT.done : EXIT.no;
+}
+
+async function overrideCommand(
+  context: Context,
+  data: OperatorData,
+  setid: number,
+  options: OverrideOptions,
+): Promise<ExitCode> {
+  if (options.for > MAX_FOR_MS) {
+    throw new UsageError(`expected --for of at most 1h, found ${formatDuration(options.for)}`);
+  }
+  const { generation } = await data.readTopology();
+  const held = (generation?.held ?? []).filter((one) => one.setid === setid);
+  if (held.length === 0) {
+    context.printError(`nothing is held back in set ${setid}; see: carna guard`);
+    return EXIT.no;
+  }
+  if (!(await isAgreed(context, setid, held, options))) {
+    context.printError('nothing was changed');
+    return EXIT.no;
+  }
+  const record = newOverride(context, setid, options);
+  await data.writeOverride(record);
+  if (options.json === true) {
+    context.print(jsonLine({ schema: JSON_SCHEMA, did: 'overridden', override: record }));
+  } else {
+    const until = formatDuration(record.until - record.since);
+    context.print(
+      `set ${setid}: its held changes may be made, once, within ${until}. See: carna guard`,
+    );
+  }
+  return EXIT.done;
+}
+
+async function isAgreed(
+  context: Context,
+  setid: number,
+  held: readonly HeldRecord[],
+  options: OverrideOptions,
+): Promise<boolean> {
+  const canAsk = context.isTty && context.proc.stdin.isTTY === true && options.json !== true;
+  if (options.yes !== true && !canAsk) {
+    throw new UsageError(
+      'override asks before it acts: expected a terminal or --yes, found neither (nothing was changed)',
+    );
+  }
+  if (options.json !== true) context.print(...overrideWarning(setid, held));
+  return options.yes === true || context.confirm(`Override the guards of set ${setid}? [y/N] `);
+}
+
+function newOverride(context: Context, setid: number, options: OverrideOptions): OverrideRecord {
+  const { env } = context.proc;
+  const since = context.clock.wallMs();
+  const by = options.by ?? env['SUDO_USER'] ?? env['USER'] ?? env['LOGNAME'] ?? 'somebody';
+  return { schema: 1, setid, by, why: options.why ?? '', since, until: since + options.for };
+}

@@ -1,0 +1,55 @@
+import type { HeldRecord, OverrideRecord } from '../../topology/node.js';
+import type { Painter } from './colour.js';
+import { printable } from './colour.js';
+import { stateMark } from './state-mark.js';
+import { formatAge, formatDuration, plural } from './units.js';
+
+/** What is held, set by set, each with how it ends. Pure. */
+export function guardText(
+  held: readonly HeldRecord[],
+  overrides: readonly OverrideRecord[],
+  paint: Painter,
+  nowMs: number,
+): string[] {
+  if (held.length === 0) return ['nothing is held back', ...overrideLines(overrides, nowMs)];
+  const changes = held.reduce((sum, { count }) => sum + count, 0);
+  const sets = new Set(held.map(({ setid }) => setid)).size;
+  return [
+    `${plural(changes, 'change')} held back in ${plural(sets, 'set')}`,
+    ...held.flatMap((one) => heldLines(one, paint, nowMs)),
+    ...overrideLines(overrides, nowMs),
+  ];
+}
+
+function heldLines(held: HeldRecord, paint: Painter, nowMs: number): string[] {
+  const { setid, rule, why, sinceMs, count, destinations } = held;
+  const more = count > destinations.length ? `, and ${count - destinations.length} more` : '';
+  return [
+    '',
+    `${stateMark('held', paint)} for ${formatDuration(nowMs - sinceMs)}   set ${setid}: ${plural(count, 'row')} (rule ${rule})`,
+    `   why    ${printable(why)}`,
+    `   kept   ${destinations.map(printable).join(', ')}${more}`,
+    `   ends   by itself when the nodes publish again · or: carna guard override ${setid} --for 10m`,
+  ];
+}
+
+function overrideLines(overrides: readonly OverrideRecord[], nowMs: number): string[] {
+  return overrides.flatMap(({ setid, by, why, since, until }) => {
+    const reason = why === '' ? '' : ` (${printable(why)})`;
+    const left = until <= nowMs ? 'over' : `for ${formatDuration(until - nowMs)} more`;
+    return [
+      '',
+      `set ${setid}: overridden ${formatAge(nowMs - since)} by ${printable(by)}${reason}, ${left}`,
+    ];
+  });
+}
+
+/** What an override does, before it is asked for. Pure. */
+export function overrideWarning(setid: number, held: readonly HeldRecord[]): string[] {
+  const count = held.reduce((sum, one) => sum + one.count, 0);
+  return [
+    `${plural(count, 'row')} of set ${setid} will be taken out of use or deleted. Calls that stand there go on; new ones go elsewhere,`,
+    'or nowhere when these are the last. Held because:',
+    ...held.map(({ why }) => `  ${printable(why)}`),
+  ];
+}

@@ -1,0 +1,29 @@
+import type { HeldSet } from './guard.js';
+import type { HeldRecord } from './node.js';
+import { MAX_HELD, MAX_HELD_DESTINATIONS } from './node.js';
+
+/** What readers are told of the holds: one entry per set and rule, bounded. Pure. */
+export function heldRecords(held: readonly HeldSet[]): readonly HeldRecord[] {
+  return held.slice(0, MAX_HELD).map(({ setid, rule, why, sinceMs, destinations }) => ({
+    setid,
+    rule,
+    why,
+    sinceMs,
+    count: destinations.length,
+    destinations: destinations.slice(0, MAX_HELD_DESTINATIONS),
+  }));
+}
+
+/**
+ * True when both tell of the same holds. The words are not compared: they may count seconds, and would be
+ * written again with every pass. Pure.
+ */
+export function sameHeld(a: readonly HeldRecord[], b: readonly HeldRecord[]): boolean {
+  return a.length === b.length && a.every((one, at) => keyOf(one) === keyOf(b[at]));
+}
+
+function keyOf(held: HeldRecord | undefined): string {
+  if (held === undefined) return '';
+  const { setid, rule, count, destinations } = held;
+  return `${setid} ${rule} ${count} ${destinations.join(' ')}`;
+}
