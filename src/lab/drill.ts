@@ -11,6 +11,7 @@ import { infrastructureAway } from './drills/infrastructure.js';
 import { kamailioKilled } from './drills/kamailio-killed.js';
 import { leaderKilled } from './drills/leader-killed.js';
 import { nodeLost } from './drills/node-lost.js';
+import { massSilence } from './drills/mass-silence.js';
 import type { DrillName } from './drills/names.js';
 import { sigtermFive } from './drills/sigterm-five.js';
 import type { Drill, DrillOptions, Finding, Judge } from './drills/stage.js';
@@ -26,6 +27,7 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'frozen-workers': frozenWorkers,
   'agent-killed': agentKilled,
   'node-lost': nodeLost,
+  'mass-silence': massSilence,
   'zookeeper-away': infrastructureAway('zookeeper'),
   'postgres-away': infrastructureAway('postgres'),
   'leader-killed': leaderKilled,

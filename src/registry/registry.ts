@@ -112,12 +112,12 @@ export function openRegistry(options: RegistryOptions): Registry {
       const id = checkNodeId(nodeId);
       return onlyFor(id, publishAppliedBytes(session, paths.applied, id, log));
     },
-    writeIntent: (record) => {
+    writeIntent: async (record) => {
       const data = Buffer.from(encodeIntentRecord(record));
       return writeZnode(session, paths.intents, checkNodeId(record.nodeId), data);
     },
     removeIntent: (nodeId) => removeZnode(session, `${paths.intents}/${checkNodeId(nodeId)}`),
-    writeOverride: (record) => {
+    writeOverride: async (record) => {
       const data = Buffer.from(encodeOverrideRecord(record));
       return writeZnode(session, paths.overrides, String(record.setid), data);
     },

@@ -13,6 +13,7 @@ test('the layout of a data centre', () =>
     root: '/carna/prod/fra1',
     nodes: '/carna/prod/fra1/nodes',
     intents: '/carna/prod/fra1/intents',
+    overrides: '/carna/prod/fra1/overrides',
     generation: '/carna/prod/fra1/generation',
     applied: '/carna/prod/fra1/applied',
     leader: '/carna/prod/fra1/leader',

@@ -12,6 +12,8 @@ export const DRILL_SUMMARIES = {
   'agent-killed': 'kill -9 of the agents of a media node and a dispatcher: their servers serve on',
   'node-lost':
     'a media agent is lost for good, then its server too: the row stays as long as SIP answers',
+  'mass-silence':
+    'kill -9 of the agents of all media nodes at once while their servers live: no row leaves',
   'zookeeper-away': 'ZooKeeper is stopped for --for seconds: no row changes',
   'postgres-away': 'PostgreSQL is stopped for --for seconds: calls go on',
   'leader-killed': 'kill -9 of the leading reconciler: the standby takes over, no row changes',

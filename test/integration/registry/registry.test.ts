@@ -77,6 +77,19 @@ test('nodes, acknowledgements, intents and the generation are seen by everybody'
   all.close();
 });
 
+test("an operator's word against the guards is seen, replaced and taken away", async () => {
+  const agent = await registry('guards');
+  const all = agent.watchAll();
+  const word = { schema: 1, setid: 30, by: 'ann', why: 'gone', since: 1, until: 2 } as const;
+  await agent.writeOverride(word);
+  await agent.writeOverride({ ...word, why: 'really gone' });
+  await waitUntil('the word', 5_000, () => all.overrides().records.get(30)?.why === 'really gone');
+  await agent.removeOverride(30);
+  await agent.removeOverride(30);
+  await waitUntil('no word', 5_000, () => all.overrides().records.size === 0);
+  all.close();
+});
+
 test('an agent sees its own intent and the generation, and acknowledgements when it asks', async () => {
   const agent = await registry('fra2');
   const other = await registry('fra2');

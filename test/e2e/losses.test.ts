@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { GuardJson } from '../../src/cli/json-shapes.js';
+import type { DrillReport } from '../../src/lab/drills/report.js';
+import { waitUntil } from '../../src/util/wait.js';
+import { testDir } from '../support/resources.js';
+import { Carna } from './carna.js';
+import { listsEqualTable, readTableWithPsql } from './lists.js';
+
+/** Nodes that nobody says goodbye for, on a lab of its own: what the witness and the guards make of them. */
+const runDir = join(testDir('losses'), 'lab');
+const carna = new Carna(runDir);
+const NET = `127.${101 + (process.pid % 25) * 2}`;
+const MEDIA = ['media-1', 'media-2', 'media-3'];
+const LIMIT_MS = 90_000;
+
+before(async () => {
+  await carna.run('lab', 'up', '--net', NET);
+});
+
+after(async () => {
+  await carna.run('lab', 'down');
+});
+
+for (const drill of ['mass-silence', 'node-lost', 'drain-cut']) {
+  test(`drill: ${drill}`, async () => {
+    const { code, stdout, stderr } = await carna.try(['lab', 'drill', drill, '--json']);
+    assert.equal(code, 0, stdout + stderr);
+    assert.equal((JSON.parse(stdout) as DrillReport).hasPassed, true);
+    await listsEqualTable(await carna.status());
+  });
+}
+
+async function held(): Promise<GuardJson['held']> {
+  const { stdout } = await carna.try(['guard', '--json']);
+  return (JSON.parse(stdout) as GuardJson).held;
+}
+
+test('all media nodes are lost with their agents: one row may go, the others are held, until they return', async () => {
+  for (const name of MEDIA) await carna.run('lab', 'kill', name, '--agent');
+  for (const name of MEDIA) await carna.run('lab', 'kill', name);
+  await waitUntil('the hold', LIMIT_MS, async () => (await held()).length > 0, 200);
+  const [hold] = await held();
+  assert.equal(hold?.setid, 30);
+  assert.deepEqual([hold?.rule, hold?.count], ['budget', 2]);
+  const { code, stdout } = await carna.try(['guard']);
+  assert.equal(code, 1);
+  assert.match(stdout, /set 30: 2 rows/);
+  const table = [...(await readTableWithPsql(await carna.status()))];
+  const flags = table.filter(([key]) => key.startsWith('30 ')).map(([, found]) => found);
+  assert.deepEqual(flags.sort(), [8, 8, 9]);
+  for (const name of MEDIA) await carna.run('lab', 'start', name);
+  await waitUntil('its end', LIMIT_MS, async () => (await held()).length === 0, 200);
+  assert.match(await carna.run('guard'), /^nothing is held back/);
+  await listsEqualTable(await carna.status());
+});
