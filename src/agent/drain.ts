@@ -228,7 +228,7 @@ export class Drain {
     const { status, control, isFit, log, timing, view } = this.#deps;
     const server = control();
     const isKnown = view.isFresh() || this.#step.kind !== 'idle'; // Else an intent may stand unseen.
-    if (server?.isRefusing() === true && isKnown) {
+    if (server?.mayRefuse() === true && isKnown) {
       try {
         await server.acceptNewWork();
         log.info('the server accepts new work again');

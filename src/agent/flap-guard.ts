@@ -33,28 +33,38 @@ export class FlapGuard {
     metrics.quarantined.set(0);
   }
 
-  /** The node went from up to down, or back. */
-  noteChange(): void {
+  /** The node went from up to down. */
+  noteFall(): void {
     this.#state = noteChange(this.#state, this.#time.monoMs(), this.#limits);
-    if (!this.#isHeld || this.#wasHeld) return;
-    this.#wasHeld = true;
-    const report = this.report();
-    this.#reason = this.#describe(report?.untilMs ?? this.#time.wallMs());
-    this.#metrics.quarantined.set(1);
-    this.#log.error({ quarantine: report }, 'the node flaps: quarantined');
-    if (this.#status.state === 'up') this.#status.apply('failed', { cause: this.#reason });
+    this.look();
   }
 
-  /** Whether a node that passes its checks may be up; says why not in the record's reason. */
-  mayRise(): boolean {
-    if (!this.#isHeld) {
-      if (this.#wasHeld) this.#log.info('the quarantine is over');
-      this.#wasHeld = false;
-      this.#metrics.quarantined.set(0);
-      return true;
+  /**
+   * Whether a node that passes its checks may be up; says why not in the record's reason. `isChange`: it was
+   * down, and its rise counts. One that would be a change too many is not made, and begins the quarantine.
+   */
+  mayRise(isChange: boolean): boolean {
+    if (!this.#isHeld && isChange) {
+      this.#state = noteChange(this.#state, this.#time.monoMs(), this.#limits);
+      this.look();
     }
+    if (!this.#isHeld) return true;
     this.#status.describe(this.#reason);
     return false;
+  }
+
+  /** Tells the begin and the end of a quarantine, each once. */
+  look(): void {
+    if (this.#isHeld === this.#wasHeld) return;
+    this.#wasHeld = this.#isHeld;
+    this.#metrics.quarantined.set(this.#wasHeld ? 1 : 0);
+    const report = this.report();
+    if (report === null) {
+      this.#log.info('the quarantine is over');
+      return;
+    }
+    this.#reason = this.#describe(report.untilMs);
+    this.#log.error({ quarantine: report }, 'the node flaps: quarantined');
   }
 
   /** Null while the node is not held. */

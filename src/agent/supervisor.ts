@@ -81,8 +81,8 @@ export class Supervisor {
   /** True when it may take calls: checks succeed, it refuses none and, beside a Kamailio, its list is proven. */
   get isFit(): boolean {
     const isListProven = this.#deps.applier === null || this.#deps.applier.isProven;
-    const isRefusing = this.#control === null || this.#control.isRefusing();
-    return this.#watch.health.isUp && isListProven && !isRefusing;
+    const mayRefuse = this.#control === null || this.#control.mayRefuse();
+    return this.#watch.health.isUp && isListProven && !mayRefuse;
   }
 
   /** Calls on the server by its last good probe; null when that did not tell. */
@@ -206,7 +206,7 @@ export class Supervisor {
     if (!wasWanted && status.state !== 'gone') {
       const wasUp = status.state === 'up';
       status.apply('exited', { cause: exit.cause, noticedAtMs: exit.noticedAtMs });
-      if (wasUp) this.#flaps.noteChange();
+      if (wasUp) this.#flaps.noteFall();
     }
     this.#watch.reset();
     if (wasWanted) return;
@@ -220,7 +220,7 @@ export class Supervisor {
     status.beginInstance(status.newInstanceId());
     if (status.state === 'up') {
       status.apply('failed', { cause: 'it restarted by itself' });
-      this.#flaps.noteChange();
+      this.#flaps.noteFall();
     }
     applier?.serverExited();
     applier?.serverStarted();
@@ -231,25 +231,24 @@ export class Supervisor {
   #tell(): void {
     const { status, time } = this.#deps;
     if (this.#server === null) return;
+    this.#flaps.look();
     status.setLoad(this.#watch.loadClass, this.#watch.capacity);
     if (this.isFit) this.#fitSinceMs ??= time.monoMs();
     if (this.isFit && (status.state === 'starting' || status.state === 'down')) {
-      if (this.#flaps.mayRise()) this.#rise();
+      if (this.#flaps.mayRise(status.state === 'down')) this.#rise();
     } else if (!this.#watch.health.isUp && status.state === 'up') {
       const { last } = this.#watch;
       const reason = last?.kind === 'fail' ? last.reason : 'its checks fail';
       status.apply('failed', { cause: reason });
-      this.#flaps.noteChange();
+      this.#flaps.noteFall();
     }
   }
 
   #rise(): void {
     const { status } = this.#deps;
-    const wasDown = status.state === 'down';
-    const isTakenOver = !wasDown && this.#server?.isAdopted === true;
+    const isTakenOver = status.state === 'starting' && this.#server?.isAdopted === true;
     const cause = isTakenOver ? 'another agent took it over' : 'its checks succeed';
     status.apply('healthy', { cause, reason: 'up' });
-    if (wasDown) this.#flaps.noteChange();
   }
 
   async #stop(server: RunningServer, control: ServerControl): Promise<void> {

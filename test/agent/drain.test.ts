@@ -283,3 +283,18 @@ test('a server that an earlier agent made refuse accepts again when nobody wants
   assert.equal(bench.states(), 'starting up');
   await bench.stop();
 });
+
+test('a refusal that failed half-way is taken back with the drain', async () => {
+  const bench = await busy();
+  const { server } = bench.runtime;
+  server.canRefuse = false;
+  bench.view.want({});
+  await bench.time.advance(0);
+  await bench.listed(2);
+  assert.equal(server.asked, true);
+  bench.view.want(null);
+  await bench.time.advance(2_000);
+  assert.equal(server.asked, false, 'nobody made sure that it takes calls');
+  assert.equal(bench.record.state, 'up');
+  await bench.stop();
+});

@@ -195,3 +195,30 @@ test('Kamailio: a restart by itself forgets the drain variable, and so ends the 
   assert.equal(control.isRefusing(), false);
   assert.equal(mark.value, false);
 });
+
+test('FreeSWITCH: a pause that was made and could not be proven counts as ours, and can be taken back', async () => {
+  const { control, esl, mark } = openFreeswitch(new FakeMark(false), false);
+  const read = esl.isInboundPaused.bind(esl);
+  let looks = 0;
+  esl.isInboundPaused = () => {
+    looks += 1;
+    return looks === 2 ? Promise.reject(new ServerUnavailableError('gone')) : read();
+  };
+  await assert.rejects(control.refuseNewWork(), ServerUnavailableError);
+  assert.equal(control.mayRefuse(), true, 'whoever takes a drain back asks for this');
+  await control.acceptNewWork();
+  assert.equal(control.mayRefuse(), false);
+  assert.equal(mark.value, false);
+  assert.equal(await read(), false);
+});
+
+test('Kamailio: a variable that was set although the answer was lost counts as ours', async () => {
+  const { control, rpc } = openKamailio(new FakeMark(false), false);
+  const set = rpc.setSharedVariable.bind(rpc);
+  rpc.setSharedVariable = async (name, value) => {
+    await set(name, value);
+    throw new ServerUnavailableError('the answer was lost');
+  };
+  await assert.rejects(control.refuseNewWork(), ServerUnavailableError);
+  assert.equal(control.mayRefuse(), true);
+});

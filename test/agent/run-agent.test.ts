@@ -298,3 +298,29 @@ test('three failures in a row, each as late as may be, are found within three in
   assert.ok(bench.time.monoMs() - frozenMs <= 4_000, `${bench.time.monoMs() - frozenMs} ms`);
   await bench.stop();
 });
+
+test('a rise that would be one change too many is not published: no flicker into service', async () => {
+  const flap = { changes: 5, windowMs: 300_000, holdMs: 60_000, maxHoldMs: 600_000 };
+  const bench = new AgentBench('media', null, { flap });
+  await bench.up();
+  // Down, up, down, up, down: the first quarantine; its end is a rise, the first change of the next window.
+  const crash = async (): Promise<void> => {
+    bench.runtime.server.exit(null, 'SIGKILL');
+    await bench.time.advance(2_000);
+  };
+  for (let n = 0; n < 3; n++) await crash();
+  await bench.time.advance(60_000);
+  assert.equal(bench.agent.state(), 'up');
+  await crash();
+  await crash();
+  assert.equal(bench.agent.state(), 'down');
+  assert.match(bench.record.reason, /^quarantined/);
+  const published = bench.states().split(' ');
+  assert.equal(
+    published.at(-2),
+    'down',
+    `the fifth change, a rise, was published: ${published.join(' ')}`,
+  );
+  assert.equal(bench.agent.health().quarantine?.times, 2);
+  await bench.stop();
+});

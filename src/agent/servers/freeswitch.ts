@@ -60,6 +60,7 @@ export function freeswitchControl(
         refusal.end();
       },
       isRefusing: refusal.isOn,
+      mayRefuse: refusal.mayBeOn,
       countLeft: async () => countCalls(await esl()),
       shutDown: async () => (await esl()).shutdownAsap(),
       gracefulMs: options.gracefulMs,

@@ -33,6 +33,7 @@ export function kamailioControl(
         refusal.end();
       },
       isRefusing: refusal.isOn,
+      mayRefuse: refusal.mayBeOn,
       countLeft: () => countTransactions(rpc),
       shutDown: () => Promise.resolve(),
       gracefulMs: 0,

@@ -3,6 +3,8 @@ import type { RefusalMark, ServerLife } from './server.js';
 /** Whether we made the present life of a server refuse new work, kept across agents by the mark. */
 export interface Refusal {
   readonly isOn: () => boolean;
+  /** It was asked to, by us or the agent before; it may refuse although that failed half-way. */
+  readonly mayBeOn: () => boolean;
   /** To be called before the server is asked to refuse: from then on a refusal is our doing. */
   readonly announce: () => void;
   /** The server refuses. */
@@ -14,13 +16,19 @@ export interface Refusal {
 /** A fresh life refuses nothing; one that was taken over does what the mark says. */
 export function openRefusal(life: Pick<ServerLife, 'isAdopted'>, mark: RefusalMark): Refusal {
   let isOn = life.isAdopted && mark.read();
+  let wasAsked = isOn;
   if (!life.isAdopted) mark.write(false);
   return {
     isOn: () => isOn,
-    announce: () => mark.write(true),
+    mayBeOn: () => wasAsked,
+    announce: () => {
+      wasAsked = true;
+      mark.write(true);
+    },
     begin: () => (isOn = true),
     end: () => {
       isOn = false;
+      wasAsked = false;
       mark.write(false);
     },
   };

@@ -10,6 +10,8 @@ export interface ServerControl {
   acceptNewWork(): Promise<void>;
   /** This agent, or the one whose server it took over, made it refuse new work. */
   readonly isRefusing: () => boolean;
+  /** It was asked to, whatever came of it: only `acceptNewWork` makes sure that it does not. */
+  readonly mayRefuse: () => boolean;
   /** Throws a CarnaError when the server does not say. */
   countLeft(): Promise<WorkLeft>;
   /** The server's own way to end once no call is left (`gracefulMs` 0 = it has none). Throws a CarnaError. */

@@ -111,6 +111,9 @@ export class FakeServer implements ServerControl, RunningServer {
   left: WorkLeft | null = { count: 0, text: '0 calls' };
   refusing = false;
   readonly isRefusing = (): boolean => this.refusing;
+  /** Asked to refuse, whatever came of it. */
+  asked = false;
+  readonly mayRefuse = (): boolean => this.asked || this.refusing;
   canRefuse = true;
   isClosed = false;
   probes = 0;
@@ -136,12 +139,14 @@ export class FakeServer implements ServerControl, RunningServer {
     return Promise.resolve(this.result);
   };
   refuseNewWork(): Promise<void> {
+    this.asked = true;
     if (!this.canRefuse) return Promise.reject(new ServerUnavailableError('no'));
     this.refusing = true;
     return Promise.resolve();
   }
   acceptNewWork(): Promise<void> {
     this.refusing = false;
+    this.asked = false;
     return Promise.resolve();
   }
   countLeft(): Promise<WorkLeft> {
