@@ -10,12 +10,16 @@ export function parseCount(what: string): (text: string) => number {
   };
 }
 
-/** The number of a destination set. */
-export function parseSetid(text: string): number {
-  const setid = Number(text);
-  if (/^\d{1,10}$/.test(text) && setid <= 2_147_483_647) return setid;
-  throw new InvalidArgumentError('expected the number of a destination set.');
+/** A parser of whole numbers from 0 to `max` for commander. */
+export function wholeUpTo(max: number): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,10}$/.test(text) && Number(text) <= max) return Number(text);
+    throw new InvalidArgumentError(`expected a whole number from 0 to ${max}.`);
+  };
 }
+
+/** PostgreSQL's integer, in which the numbers of destination sets stand. */
+export const MAX_SETID = 2_147_483_647;
 
 const MAX_DURATION_MS = 7 * 24 * 3600 * 1000;
 

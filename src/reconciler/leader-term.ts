@@ -1,5 +1,3 @@
-import type { NodeChange } from '../topology/node-changes.js';
-import type { RowChange } from '../topology/diff-rows.js';
 import { applyChanges } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { describeRow, rowKey } from '../topology/dispatcher-row.js';
@@ -15,6 +13,8 @@ import { StoreConflictError } from '../util/errors.js';
 import type { Freshness } from './freshness.js';
 import type { NodeMemory } from './node-memory.js';
 import type { ReconcilerDeps, Term } from './ports.js';
+import type { Head } from './table-head.js';
+import { appendTraces, isSame, rehash } from './table-head.js';
 import type { Witness } from './witness.js';
 
 /** What a pass did. */
@@ -24,13 +24,6 @@ export interface PassResult {
   readonly generation: number;
   readonly rowsChanged: number;
   readonly wroteZnode: boolean;
-}
-
-interface Head {
-  readonly generation: number;
-  readonly committedAtMs: number;
-  readonly sets: Readonly<Record<string, string>>;
-  readonly traces: readonly { readonly id: string; readonly generation: number }[];
 }
 
 /**
@@ -262,43 +255,3 @@ export class LeaderTerm {
 /** Known traces are dropped and read again beyond this many per node, plus some. */
 const KNOWN_PER_NODE = 4;
 const KNOWN_SPARE = 1_000;
-
-function rehash(
-  before: Readonly<Record<string, string>>,
-  after: ReadonlyMap<string, DispatcherRow>,
-  changes: readonly RowChange[],
-): Readonly<Record<string, string>> {
-  if (changes.length === 0) return before;
-  const touched = new Set(changes.map((change) => change.row.setid));
-  const kept = Object.entries(before).filter(([setid]) => !touched.has(Number(setid)));
-  return { ...Object.fromEntries(kept), ...hashSets(after.values(), touched) };
-}
-
-function appendTraces(
-  traces: Head['traces'],
-  audit: readonly NodeChange[],
-  generation: number,
-): Head['traces'] {
-  const added = audit.map((change) => ({ id: change.traceId, generation }));
-  return [...traces, ...added].slice(-MAX_TRACES);
-}
-
-function isSame(found: GenerationRecord | null, wanted: GenerationRecord): boolean {
-  if (found === null || found.generation !== wanted.generation || found.epoch !== wanted.epoch) {
-    return false;
-  }
-  if (!sameHeld(found.held ?? [], wanted.held ?? [])) return false;
-  return sameEntries(found.sets, wanted.sets) && lastTrace(found) === lastTrace(wanted);
-}
-
-function sameEntries(
-  a: Readonly<Record<string, string>>,
-  b: Readonly<Record<string, string>>,
-): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
-}
-
-function lastTrace(record: GenerationRecord): string {
-  return record.traces.at(-1)?.id ?? '';
-}

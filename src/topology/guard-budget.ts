@@ -40,8 +40,8 @@ export function stopReason(now: Circumstances, limits: BudgetLimits): string | n
     return `${silent} of ${nodes} nodes are silent at once: suspected is ZooKeeper or the network, not the nodes`;
   }
   if (freshForMs < limits.calmMs) {
-    const seconds = Math.round(freshForMs / 1_000);
-    return `the view of the registry is whole for only ${seconds} s: suspected is our own connection`;
+    const seconds = Math.round(limits.calmMs / 1_000);
+    return `the view of the registry is whole for less than ${seconds} s: suspected is our own connection`;
   }
   return null;
 }

@@ -14,16 +14,7 @@ export function heldRecords(held: readonly HeldSet[]): readonly HeldRecord[] {
   }));
 }
 
-/**
- * True when both tell of the same holds. The words are not compared: they may count seconds, and would be
- * written again with every pass. Pure.
- */
+/** True when both tell the same. Pure. */
 export function sameHeld(a: readonly HeldRecord[], b: readonly HeldRecord[]): boolean {
-  return a.length === b.length && a.every((one, at) => keyOf(one) === keyOf(b[at]));
-}
-
-function keyOf(held: HeldRecord | undefined): string {
-  if (held === undefined) return '';
-  const { setid, rule, count, destinations } = held;
-  return `${setid} ${rule} ${count} ${destinations.join(' ')}`;
+  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { InvalidInputError } from '../util/errors.js';
 import type {
   AppliedRecord,
   GenerationRecord,
@@ -18,12 +17,11 @@ import {
   ROLES,
   TRANSPORTS,
 } from './node.js';
+import { decode, encode, MAX_RECORD_BYTES, parse, SCHEMA, sized, toBytes } from './record-codec.js';
 
 /** What readers accept and writers make at most, in bytes of JSON. */
 export const MAX_NODE_RECORD_BYTES = 1024;
-export const MAX_RECORD_BYTES = 64 * 1024;
 
-const SCHEMA = 1;
 const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 const IPV6 = /^\[[0-9A-Fa-f:]{2,39}\]$/;
@@ -213,55 +211,4 @@ function shortened(text: string, excessBytes: number): string {
     left -= toBytes(characters.pop() ?? '').length - 2;
   }
   return characters.length === [...text].length ? text : characters.join('') + mark;
-}
-
-function encode<T>(what: string, schema: z.ZodType<T>, record: unknown): Uint8Array {
-  return sized(what, toBytes(parse(what, schema, record)), MAX_RECORD_BYTES);
-}
-
-function decode<T>(
-  what: string,
-  schema: z.ZodType<T>,
-  bytes: Uint8Array | null,
-  maxBytes: number,
-): T {
-  if (bytes === null || bytes.length === 0) throw new InvalidInputError(what, 'it is empty');
-  return parse(what, schema, toJson(what, sized(what, bytes, maxBytes)));
-}
-
-function parse<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InvalidInputError(what, 'it is no JSON object');
-  }
-  const version = (value as { schema?: unknown }).schema;
-  if (version !== SCHEMA) {
-    const found = version === undefined ? 'no schema' : `schema ${JSON.stringify(version)}`;
-    throw new InvalidInputError(what, `it has ${found}, this Carna reads schema ${SCHEMA}`);
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const why = result.error.issues
-    .slice(0, 5)
-    .map((issue) => `${issue.path.join('.') || 'record'}: ${issue.message}`);
-  throw new InvalidInputError(what, why.join('; '));
-}
-
-function sized(what: string, bytes: Uint8Array, maxBytes: number): Uint8Array {
-  if (bytes.length <= maxBytes) return bytes;
-  throw new InvalidInputError(
-    what,
-    `it has ${bytes.length} bytes, at most ${maxBytes} are allowed`,
-  );
-}
-
-function toJson(what: string, bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (err) {
-    throw new InvalidInputError(what, 'it is no JSON text', { cause: err });
-  }
-}
-
-function toBytes(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
 }

@@ -7,12 +7,8 @@ import { acknowledgedAt } from '../../src/lab/drills/drain-round.js';
 import { DRILL_NAMES } from '../../src/lab/drills/names.js';
 import { drillReport, drillResult } from '../../src/lab/drills/report.js';
 import { rowsUnchanged } from '../../src/lab/drills/rows.js';
-import {
-  callsOnAt,
-  callsWhileClosed,
-  onlyStoodOnIt,
-  parseRoutings,
-} from '../../src/lab/drills/routings.js';
+import { callsOnAt, callsWhileClosed, onlyStoodOnIt } from '../../src/lab/drills/routings.js';
+import { parseRoutings } from '../../src/lab/routed.js';
 import { judgeLog } from '../../src/lab/drills/sigterm-five.js';
 import { appliedRecord, generationRecord, nodeRecord } from '../registry/records.js';
 

@@ -1,11 +1,9 @@
 import { CarnaError, messageOf, ServerStartError } from '../../util/errors.js';
-import { withDeadline } from '../../util/wait.js';
 import type { ContainerLife, LifeDeps } from './docker-life.js';
+import { endInOwnWay, TERM_AGAIN_MS } from './own-way.js';
 import { trySignal } from './process-group.js';
 import type { ServerExit, StopSteps } from './runtime.js';
 
-/** A SIGTERM can be lost when it coincides with another signal, so it is sent again. */
-const AGAIN_MS = 1_000;
 /** How long the kernel and the engine may need to end a killed container. */
 const KILL_LIMIT_MS = 30_000;
 
@@ -22,15 +20,7 @@ export async function stopContainer(
   const { log, time } = deps;
   const over = new AbortController();
   void exited.then(() => over.abort());
-  if (steps.gracefulMs > 0) {
-    const endMs = time.monoMs() + steps.gracefulMs;
-    try {
-      await withDeadline('the server asked to end', steps.gracefulMs, steps.graceful());
-      await time.wait(Math.max(0, endMs - time.monoMs()), over.signal);
-    } catch (err) {
-      log.warn({ err }, 'the server did not take its own way to end');
-    }
-  }
+  await endInOwnWay(steps, over.signal, log, time);
   await signalUntil(life, 'SIGTERM', steps.termMs, over.signal, deps);
   if (over.signal.aborted) return exited;
   const { termMs } = steps;
@@ -63,7 +53,7 @@ async function signalUntil(
   };
   while (!over.aborted && time.monoMs() < endMs) {
     if (!isSending) void send(); // An engine that hangs must not stretch the limits.
-    await time.wait(Math.min(AGAIN_MS, Math.max(1, endMs - time.monoMs())), over);
+    await time.wait(Math.min(TERM_AGAIN_MS, Math.max(1, endMs - time.monoMs())), over);
   }
   return trouble;
 }

@@ -1,13 +1,11 @@
 import type { Logger } from 'pino';
 import { ServerStartError } from '../../util/errors.js';
-import { withDeadline } from '../../util/wait.js';
 import type { Timekeeper } from '../ports.js';
 import type { FileTail } from './file-tail.js';
+import { endInOwnWay, TERM_AGAIN_MS } from './own-way.js';
 import { livingMembers, signalGroup, trySignal } from './process-group.js';
 import type { RunningServer, ServerExit, StopSteps } from './runtime.js';
 
-/** A SIGTERM can be lost when it coincides with another signal, so it is sent again. */
-const TERM_AGAIN_MS = 1_000;
 /** How long the kernel may need to end a killed group. */
 const CLEAR_LIMIT_MS = 10_000;
 const CLEAR_POLL_MS = 5;
@@ -53,15 +51,7 @@ async function stopInSteps(
 ): Promise<ServerExit> {
   const over = new AbortController();
   void exited.then(() => over.abort());
-  if (steps.gracefulMs > 0) {
-    const endMs = time.monoMs() + steps.gracefulMs;
-    try {
-      await withDeadline('the server asked to end', steps.gracefulMs, steps.graceful());
-      await time.wait(Math.max(0, endMs - time.monoMs()), over.signal);
-    } catch (err) {
-      log.warn({ err }, 'the server did not take its own way to end');
-    }
-  }
+  await endInOwnWay(steps, over.signal, log, time);
   const killMs = time.monoMs() + steps.termMs;
   while (!over.signal.aborted && time.monoMs() < killMs) {
     trySignal(pid, 'SIGTERM');

@@ -1,9 +1,8 @@
-import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { IntentRecord, NodeRecord } from '../../topology/node.js';
 import type { DrainCheck, DrainLimits } from '../../topology/drain-check.js';
-import { UsageError } from '../../util/errors.js';
-import { parseDeadline, parseNodeId, parseText } from '../arguments.js';
+import { parseDeadline, parseNodeId, parseText, wholeUpTo } from '../arguments.js';
+import { isAgreed, operatorName } from '../consent.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
 import { drainCheckJson, lookBeforeDrain, outlookLines, printRefusal } from '../drain-guard.js';
@@ -83,13 +82,6 @@ Examples:
     });
 }
 
-function wholeUpTo(max: number): (text: string) => number {
-  return (text) => {
-    if (/^\d{1,6}$/.test(text) && Number(text) <= max) return Number(text);
-    throw new InvalidArgumentError(`expected a whole number from 0 to ${max}.`);
-  };
-}
-
 async function drainCommand(
   context: Context,
   data: OperatorData,
@@ -113,7 +105,7 @@ async function drainCommand(
     if (present === undefined && check.kind === 'refused' && options.force !== true) {
       return refuse(context, record, check, options);
     }
-    if (!(await isAgreed(context, record, outlook, present, options))) {
+    if (!(await isDrainAgreed(context, record, outlook, present, options))) {
       context.printError('nothing was changed');
       return EXIT.no;
     }
@@ -155,14 +147,12 @@ function newIntent(
   options: Options,
   present: IntentRecord | undefined,
 ): IntentRecord {
-  const { env } = context.proc;
   const nowMs = context.clock.wallMs();
   return {
     schema: 1,
     nodeId,
     want: present?.want ?? 'drain',
-    by:
-      options.by ?? present?.by ?? env['SUDO_USER'] ?? env['USER'] ?? env['LOGNAME'] ?? 'somebody',
+    by: options.by ?? present?.by ?? operatorName(context),
     why: options.why ?? present?.why ?? '',
     since: present?.since ?? nowMs,
     deadline:
@@ -171,28 +161,25 @@ function newIntent(
   };
 }
 
-/** Says what it will do to calls and asks. Throws UsageError where nobody can be asked and --yes is missing. */
-async function isAgreed(
+function isDrainAgreed(
   context: Context,
   record: NodeRecord,
   outlook: DrainOutlook,
   present: IntentRecord | undefined,
   options: Options,
 ): Promise<boolean> {
-  const canAsk = context.isTty && context.proc.stdin.isTTY === true && options.json !== true;
-  if (options.yes !== true && !canAsk) {
-    throw new UsageError(
-      'drain asks before it acts: expected a terminal or --yes, found neither (nothing was changed)',
-    );
-  }
-  if (options.json !== true) {
-    const nowMs = context.clock.wallMs();
-    const intent = newIntent(context, record.nodeId, options, present);
-    const { calls, check } = outlook;
-    context.print(...drainWarning(record, intent, calls, nowMs));
-    if (present === undefined) context.print(...outlookLines(check, options.force === true));
-  }
-  return options.yes === true || context.confirm(`Drain ${record.nodeId}? [y/N] `);
+  return isAgreed(context, {
+    verb: 'drain',
+    warning: () => {
+      const { calls, check } = outlook;
+      const intent = newIntent(context, record.nodeId, options, present);
+      const rest = present === undefined ? outlookLines(check, options.force === true) : [];
+      return [...drainWarning(record, intent, calls, context.clock.wallMs()), ...rest];
+    },
+    question: `Drain ${record.nodeId}? [y/N] `,
+    isYes: options.yes === true,
+    isJson: options.json === true,
+  });
 }
 
 function sayAsked(

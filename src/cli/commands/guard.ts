@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import type { HeldRecord, OverrideRecord } from '../../topology/node.js';
+import type { OverrideRecord } from '../../topology/node.js';
 import { UsageError } from '../../util/errors.js';
-import { parseDeadline, parseSetid, parseText } from '../arguments.js';
+import { MAX_SETID, parseDeadline, parseText, wholeUpTo } from '../arguments.js';
+import { isAgreed, operatorName } from '../consent.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
@@ -47,7 +48,7 @@ Examples:
   guard
     .command('override')
     .description('say that the guards of a set are wrong: its held changes are made, once')
-    .argument('<setid>', 'destination set', parseSetid)
+    .argument('<setid>', 'destination set', wholeUpTo(MAX_SETID))
     .option(
       '--for <duration>',
       'how long the word counts if nothing uses it, at most 1h',
@@ -103,13 +104,17 @@ async function overrideCommand(
     context.printError(`nothing is held back in set ${setid}; see: carna guard`);
     return EXIT.no;
   }
-  if (!(await isAgreed(context, setid, held, options))) {
+  const isYes = options.yes === true;
+  const isJson = options.json === true;
+  const question = `Override the guards of set ${setid}? [y/N] `;
+  const warning = (): readonly string[] => overrideWarning(setid, held);
+  if (!(await isAgreed(context, { verb: 'override', warning, question, isYes, isJson }))) {
     context.printError('nothing was changed');
     return EXIT.no;
   }
   const record = newOverride(context, setid, options);
   await data.writeOverride(record);
-  if (options.json === true) {
+  if (isJson) {
     context.print(jsonLine({ schema: JSON_SCHEMA, did: 'overridden', override: record }));
   } else {
     const until = formatDuration(record.until - record.since);
@@ -120,25 +125,8 @@ async function overrideCommand(
   return EXIT.done;
 }
 
-async function isAgreed(
-  context: Context,
-  setid: number,
-  held: readonly HeldRecord[],
-  options: OverrideOptions,
-): Promise<boolean> {
-  const canAsk = context.isTty && context.proc.stdin.isTTY === true && options.json !== true;
-  if (options.yes !== true && !canAsk) {
-    throw new UsageError(
-      'override asks before it acts: expected a terminal or --yes, found neither (nothing was changed)',
-    );
-  }
-  if (options.json !== true) context.print(...overrideWarning(setid, held));
-  return options.yes === true || context.confirm(`Override the guards of set ${setid}? [y/N] `);
-}
-
 function newOverride(context: Context, setid: number, options: OverrideOptions): OverrideRecord {
-  const { env } = context.proc;
   const since = context.clock.wallMs();
-  const by = options.by ?? env['SUDO_USER'] ?? env['USER'] ?? env['LOGNAME'] ?? 'somebody';
+  const by = options.by ?? operatorName(context);
   return { schema: 1, setid, by, why: options.why ?? '', since, until: since + options.for };
 }

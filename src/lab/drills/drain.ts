@@ -1,8 +1,9 @@
 import type { CallReport } from '../calls/report.js';
 import type { DrainRound } from './drain-round.js';
 import { drainOnce } from './drain-round.js';
-import type { Routings } from './routings.js';
-import { callsOnAt, callsWhileClosed, readRoutings } from './routings.js';
+import type { Routings } from '../routed.js';
+import { callsOnAt, callsWhileClosed } from './routings.js';
+import { readRoutings } from '../routed.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import { addressOf, noCallFailed, nodesOf, seconds } from './stage.js';
 

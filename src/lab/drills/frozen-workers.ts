@@ -3,7 +3,8 @@ import type { NodeState } from '../../topology/node.js';
 import { freezePart, freezeWorkers, thawPart, thawWorkers } from '../faults.js';
 import type { LabNode } from '../plan.js';
 import type { Kill } from '../losses.js';
-import { onlyStoodOnIt, readRoutings } from './routings.js';
+import { onlyStoodOnIt } from './routings.js';
+import { readRoutings } from '../routed.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import { addressOf, oneOf, pause, seconds, untilFound, wallMs, wholeAgain } from './stage.js';
 

@@ -1,5 +1,6 @@
 import { killPart } from '../faults.js';
-import { onlyStoodOnIt, readRoutings } from './routings.js';
+import { onlyStoodOnIt } from './routings.js';
+import { readRoutings } from '../routed.js';
 import type { Drill, DrillStage, Judge } from './stage.js';
 import { addressOf, BACK_TIMEOUT_MS, oneOf, seconds, SHORT_CALLS, wholeAgain } from './stage.js';
 

@@ -4,24 +4,14 @@ import type { LabNode } from '../plan.js';
 import type { LabState } from '../state.js';
 import { restartAgent } from '../restart.js';
 import { rowsUnchanged } from './rows.js';
+import { untilSilent } from './silence.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
-import {
-  noCallFailed,
-  nodesOf,
-  pause,
-  seconds,
-  SHORT_CALLS,
-  untilFound,
-  wallMs,
-  wholeAgain,
-} from './stage.js';
+import { noCallFailed, nodesOf, pause, seconds, SHORT_CALLS, wallMs, wholeAgain } from './stage.js';
 
 /** A zkSession ends at most so long after its time-out: ZooKeeper looks once a tick. */
 const SLACK_MS = 2_000;
-const TIMEOUT_MS = AGENT_ZK_SESSION_MS + 30_000;
 /** The witness asks each of them twice meanwhile, and a guard that fails would show. */
 const WATCHED_MS = 10_000;
-const POLL_MS = 10;
 
 /** All agents of the media nodes are lost at once while their servers live: no row leaves, no call is lost. */
 export const massSilence: Drill = { ...SHORT_CALLS, act };
@@ -36,7 +26,7 @@ async function act(stage: DrillStage): Promise<Judge> {
     for (const { name } of nodes) killPart(lab, { name, agent: true });
     const killedAtMs = wallMs();
     say(`${nodes.length} agents killed at once, their servers live`);
-    findings.push(await untilSilent(stage, nodes, killedAtMs));
+    findings.push(await silenceFinding(stage, nodes, killedAtMs));
     await pause(WATCHED_MS, signal);
     const after = await platform.rowVersions();
     findings.push(rowsUnchanged('no row leaves or changes', before, after));
@@ -49,16 +39,12 @@ async function act(stage: DrillStage): Promise<Judge> {
   return (report) => [noCallFailed(report), ...findings, rows, whole];
 }
 
-async function untilSilent(
-  { platform, signal }: DrillStage,
+async function silenceFinding(
+  stage: DrillStage,
   nodes: readonly LabNode[],
   sinceMs: number,
 ): Promise<Finding> {
-  const seen = (): number | null => {
-    const live = platform.view.nodes().nodes;
-    return nodes.some(({ name }) => live.has(name)) ? null : wallMs();
-  };
-  const atMs = await untilFound(seen, TIMEOUT_MS, POLL_MS, signal);
+  const atMs = await untilSilent(stage, nodes);
   const limitMs = AGENT_ZK_SESSION_MS + SLACK_MS;
   return {
     what: `all are known to be unsupervised within ${seconds(limitMs)}`,

@@ -1,11 +1,12 @@
 import { LabError } from '../../util/errors.js';
-import { AGENT_ZK_SESSION_MS } from '../daemon-env.js';
 import { killPart } from '../faults.js';
 import type { LabNode } from '../plan.js';
 import type { LabState } from '../state.js';
 import { restartAgent } from '../restart.js';
-import { onlyStoodOnIt, readRoutings } from './routings.js';
+import { onlyStoodOnIt } from './routings.js';
+import { readRoutings } from '../routed.js';
 import { rowsUnchanged } from './rows.js';
+import { SILENCE_TIMEOUT_MS, untilSilent } from './silence.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import {
   addressOf,
@@ -20,7 +21,6 @@ import {
 
 /** Beyond the session of the lost agent: time for two questions of the witness, and as much again. */
 const WITNESS_MS = 4_000;
-const TIMEOUT_MS = AGENT_ZK_SESSION_MS + 60_000;
 const POLL_MS = 20;
 const INACTIVE = '9';
 
@@ -40,7 +40,9 @@ async function act(stage: DrillStage): Promise<Judge> {
   try {
     killPart(lab, { name: node.name, agent: true });
     say(`${node.name}'s agent killed, its server lives`);
-    await untilSilent(stage, node);
+    if ((await untilSilent(stage, [node])) === null) {
+      throw new LabError(`${node.name}'s znode is still there`);
+    }
     await pause(WITNESS_MS, signal);
     const after = await platform.rowVersions();
     findings.push(rowsUnchanged('the row of a silent node that answers SIP stays', before, after));
@@ -62,14 +64,6 @@ async function act(stage: DrillStage): Promise<Judge> {
   ];
 }
 
-/** Its znode is gone. */
-async function untilSilent({ platform, signal }: DrillStage, node: LabNode): Promise<void> {
-  const isGone = (): true | null => (platform.view.nodes().nodes.has(node.name) ? null : true);
-  if ((await untilFound(isGone, TIMEOUT_MS, POLL_MS, signal)) === null) {
-    throw new LabError(`${node.name}'s znode is still there`);
-  }
-}
-
 async function untilInactive(
   { platform, signal }: DrillStage,
   node: LabNode,
@@ -81,7 +75,7 @@ async function untilInactive(
     const flags = own.map(([, version]) => version.split(' ').at(-1));
     return own.length > 0 && flags.every((one) => one === INACTIVE) ? wallMs() : null;
   };
-  const atMs = await untilFound(isInactive, TIMEOUT_MS, POLL_MS, signal);
+  const atMs = await untilFound(isInactive, SILENCE_TIMEOUT_MS, POLL_MS, signal);
   const what = 'the row of a silent node that does not answer becomes inactive';
   const seen = atMs === null ? 'it did NOT' : `flags 9 after ${seconds(atMs - sinceMs)}`;
   return { what, isGood: atMs !== null, seen };

@@ -1,38 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Role } from '../../topology/node.js';
 import type { Call } from '../calls/call-log.js';
 import type { CallReport } from '../calls/report.js';
 import type { Kill } from '../losses.js';
 import { judgeLosses } from '../losses.js';
-import type { LabState } from '../state.js';
-import { partDir } from '../state.js';
+import type { Routings } from '../routed.js';
 import type { Finding } from './stage.js';
-
-/** Call-ID → every `host:port` to which the Kamailios of one role sent its INVITE, in order. */
-export type Routings = ReadonlyMap<string, readonly string[]>;
-
-const ROUTED = /(?:re)?routed INVITE (\S+) to sip:([^;\s"\\]+)/g;
-
-/** Reads the lines that `kamailio/include/failover.cfg` writes with CARNA_LOG_CALLS. Pure. */
-export function parseRoutings(log: string): Routings {
-  const routings = new Map<string, string[]>();
-  for (const [, callId = '', destination = ''] of log.matchAll(ROUTED)) {
-    const known = routings.get(callId);
-    if (known === undefined) routings.set(callId, [destination]);
-    else known.push(destination);
-  }
-  return routings;
-}
-
-/** Where the Kamailios of a role sent each call, by their logs. */
-export function readRoutings(lab: LabState, role: Role): Routings {
-  const nodes = lab.plan.nodes.filter((node) => node.role === role);
-  const logs = nodes.map((node) =>
-    readFileSync(join(partDir(lab.runDir, node.name), 'log'), 'utf8'),
-  );
-  return parseRoutings(logs.join('\n'));
-}
 
 /** Caller, agents and Kamailios read one machine's clock, in several processes. */
 export const CLOCK_TOLERANCE_MS = 5;
