@@ -12,10 +12,12 @@ import {
   MAX_HELD,
   MAX_HELD_DESTINATIONS,
   MAX_TRACES,
+  MAX_WITNESSED,
   NODE_KINDS,
   NODE_STATES,
   ROLES,
   TRANSPORTS,
+  WITNESS_FINDINGS,
 } from './node.js';
 import { decode, encode, MAX_RECORD_BYTES, parse, SCHEMA, sized, toBytes } from './record-codec.js';
 
@@ -94,6 +96,18 @@ const heldRecord = z.object({
   destinations: z.array(line(255)).max(MAX_HELD_DESTINATIONS),
 });
 
+const witnessedRecord = z.object({
+  nodeId,
+  finding: z.enum(WITNESS_FINDINGS),
+  destination: line(255),
+  sinceMs: wallMs,
+});
+
+const witnessReport = z.object({
+  counts: z.partialRecord(z.enum(WITNESS_FINDINGS), count),
+  nodes: z.array(witnessedRecord).max(MAX_WITNESSED),
+});
+
 const overrideRecord = z.object({
   schema: z.literal(SCHEMA),
   setid,
@@ -111,6 +125,7 @@ const generationRecord = z.object({
   traces: z.array(z.object({ id: line(36), generation: count })).max(MAX_TRACES),
   committedAtMs: wallMs,
   held: z.array(heldRecord).max(MAX_HELD).optional(),
+  witnessed: witnessReport.optional(),
 });
 
 const appliedRecord = z.object({

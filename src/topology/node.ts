@@ -99,6 +99,8 @@ export interface GenerationRecord {
   readonly committedAtMs: number;
   /** What the guards hold back now, by setid; absent = nothing. At most MAX_HELD sets. */
   readonly held?: readonly HeldRecord[] | undefined;
+  /** What the reconciler's own OPTIONS found where they differ from the agents' word; absent = nothing. */
+  readonly witnessed?: WitnessReport | undefined;
 }
 
 export const MAX_TRACES = 100;
@@ -119,6 +121,35 @@ export interface HeldRecord {
   /** Of the rows that stay as they are, at most MAX_HELD_DESTINATIONS. */
   readonly destinations: readonly string[];
 }
+
+/**
+ * What the second witness (the reconciler's own OPTIONS) found of a node.
+ *
+ * - `unsupervised`: its znode vanished without a goodbye, and it answers SIP: its row stays.
+ * - `silent`: its znode vanished, and it does not answer.
+ * - `unasked`: its znode vanished, and nobody could ask it yet.
+ * - `disagreed`: its agent says up, and it does not answer the witness.
+ */
+export const WITNESS_FINDINGS = ['unsupervised', 'silent', 'unasked', 'disagreed'] as const;
+export type WitnessFinding = (typeof WITNESS_FINDINGS)[number];
+
+export interface WitnessedRecord {
+  readonly nodeId: string;
+  readonly finding: WitnessFinding;
+  /** Where it was asked, as it stands in the table. */
+  readonly destination: string;
+  /** Wall clock in ms when the finding began. */
+  readonly sinceMs: number;
+}
+
+export interface WitnessReport {
+  /** How many nodes there are of each finding; one that is missing here = none. */
+  readonly counts: Readonly<Partial<Record<WitnessFinding, number>>>;
+  /** At most MAX_WITNESSED of them, by nodeId. */
+  readonly nodes: readonly WitnessedRecord[];
+}
+
+export const MAX_WITNESSED = 50;
 
 export const MAX_HELD = 50;
 export const MAX_HELD_DESTINATIONS = 10;
