@@ -23,11 +23,14 @@ export function carnaScript(): string {
   return join(packageRoot(), 'dist/src/bin/carna.js');
 }
 
+/** Starts a reconciler; `extra` are settings of this one alone. */
 export async function startReconciler(
   context: LabContext,
   reconciler: LabReconciler,
+  extra: Readonly<Record<string, string>> = {},
 ): Promise<ProcessIdentity> {
-  return startCarna(context, reconciler.name, ['reconciler'], reconcilerEnv(context, reconciler));
+  const env = { ...reconcilerEnv(context, reconciler), ...extra };
+  return startCarna(context, reconciler.name, ['reconciler'], env);
 }
 
 /** Starts a node's agent, which starts the SIP server; `extra` are settings of this one alone. */

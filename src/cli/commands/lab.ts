@@ -1,5 +1,6 @@
 import { Argument, InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
+import { BENCH_PARTS } from '../../lab/bench/parts.js';
 import type { DrillName } from '../../lab/drills/names.js';
 import { DRILL_NAMES, DRILL_SUMMARIES } from '../../lab/drills/names.js';
 import type { Context } from '../context.js';
@@ -173,6 +174,7 @@ function registerStories(lab: Command, context: Context): void {
     .option('--agents <n>', 'idle agents on this machine, at most 50', positive, 50)
     .option('--json-file <path>', 'also write the report there, unrounded')
     .option('--quick', 'a tenth of everything: shows that it works, measures little')
+    .addOption(new Option('--only <part>', 'one part of it').choices(BENCH_PARTS))
     .action(async (options: BenchCliOptions) => {
       const { benchCommand } = await import('../lab/bench.js');
       await benchCommand(context, options);

@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BenchPart } from '../../lab/bench/parts.js';
 import { renderReport } from '../../lab/bench/report.js';
 import { FULL_SIZE, QUICK_SIZE, runBench } from '../../lab/bench/run-bench.js';
 import { sippBinary } from '../../lab/calls/calls.js';
@@ -19,6 +20,7 @@ export interface BenchCliOptions {
   readonly agents: number;
   readonly jsonFile?: string;
   readonly quick?: true;
+  readonly only?: BenchPart;
 }
 
 /** Away from the addresses of `carna lab up` and of the demo. */
@@ -43,6 +45,7 @@ export async function benchCommand(context: Context, options: BenchCliOptions): 
     const report = await untilInterrupted(context.proc, (signal) =>
       runBench({
         size,
+        only: options.only ?? null,
         up: {
           ...labOptions(context, signal),
           progress: () => ({

@@ -5,7 +5,8 @@ export interface BenchRow {
   readonly name: string;
   /** The budget as DESIGN names it, or "baseline" for the platform without Carna. */
   readonly budget: string;
-  readonly unit: 'ms' | 'calls' | 'packets/s' | 'MB' | '% of a core' | 'writes';
+  readonly unit:
+    'ms' | 'calls' | 'packets/s' | 'MB' | '% of a core' | 'writes' | 'nodes' | 'reloads/s';
   readonly summary: Summary;
   /** Null where there is no budget to meet. */
   readonly isWithin: boolean | null;

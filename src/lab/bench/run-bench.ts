@@ -14,6 +14,8 @@ import { benchKills } from './kill-rows.js';
 import { benchPlan } from './plan-cpu.js';
 import type { BenchReport, BenchRow } from './report.js';
 import { benchColdStart } from './cold-start.js';
+import { benchChurn } from './churn.js';
+import type { BenchPart } from './parts.js';
 
 /** How much is measured; `--quick` takes little of each. */
 export interface BenchSize {
@@ -26,6 +28,8 @@ export interface BenchSize {
   /** Agents on this machine that have nothing to do, and how long they are watched. */
   readonly agents: number;
   readonly agentsMs: number;
+  /** How long changes keep coming. */
+  readonly churnMs: number;
 }
 
 export const FULL_SIZE: BenchSize = {
@@ -37,6 +41,7 @@ export const FULL_SIZE: BenchSize = {
   idleMs: 20_000,
   agents: 50,
   agentsMs: 60_000,
+  churnMs: 60_000,
 };
 
 export const QUICK_SIZE: BenchSize = {
@@ -48,6 +53,7 @@ export const QUICK_SIZE: BenchSize = {
   idleMs: 3_000,
   agents: 5,
   agentsMs: 10_000,
+  churnMs: 10_000,
 };
 
 /** What every phase works with. */
@@ -66,6 +72,8 @@ export interface BenchOptions {
   readonly size: BenchSize;
   readonly up: UpOptions;
   readonly parts: Readonly<Record<string, string>>;
+  /** Null = everything. */
+  readonly only: BenchPart | null;
   readonly say: (line: string) => void;
 }
 
@@ -75,28 +83,36 @@ const PINGS_ONLY: readonly KamailioProbing[] = [
   { intervalS: 10, marksSilent: false },
 ];
 
+type Measure = (context: BenchContext) => Promise<readonly BenchRow[]>;
+
+/** What is measured on one lab, in this order: what loads the machine for longest comes last. */
+const ON_A_LAB: readonly (readonly [BenchPart, Measure])[] = [
+  ['cold-start', benchColdStart],
+  ['idle', benchIdle],
+  ['kills', benchKills],
+  ['drain', benchDrain],
+  ['baseline', (context) => benchBaseline(context, context.size.baselineKills)],
+  ['churn', benchChurn],
+];
+
 /**
  * Measures what DESIGN section 9 promises, and the same platform without Carna, in one run on fresh labs.
  * Everything is taken down again, also on failure or when the signal aborts.
  */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
   const startedAt = new Date().toISOString();
-  const rows: BenchRow[] = [...benchPlan(options.size.nodes)];
-  rows.push(
-    ...(await onFreshLab(options, options.up.probing, async (context) => [
-      ...(await benchColdStart(context)),
-      ...(await benchIdle(context)),
-      ...(await benchKills(context)),
-      ...(await benchDrain(context)),
-      ...(await benchBaseline(context, options.size.baselineKills)),
-    ])),
-  );
-  for (const probing of PINGS_ONLY) {
+  const wanted = (part: BenchPart): boolean => options.only === null || options.only === part;
+  const rows: BenchRow[] = wanted('plan') ? [...benchPlan(options.size.nodes)] : [];
+  const measures = ON_A_LAB.filter(([part]) => wanted(part)).map(([, measure]) => measure);
+  if (measures.length > 0) {
+    rows.push(...(await onFreshLab(options, options.up.probing, inTurn(measures))));
+  }
+  for (const probing of wanted('baseline') ? PINGS_ONLY : []) {
     const { baselineKills, slowBaselineKills } = options.size;
     const rounds = probing.intervalS > 1 ? slowBaselineKills : baselineKills;
     rows.push(...(await onFreshLab(options, probing, (context) => benchBaseline(context, rounds))));
   }
-  rows.push(...(await benchAgents(options)));
+  if (wanted('agents')) rows.push(...(await benchAgents(options)));
   return {
     schema: 1,
     startedAt,
@@ -110,10 +126,18 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
   };
 }
 
+function inTurn(measures: readonly Measure[]): Measure {
+  return async (context) => {
+    const rows: BenchRow[] = [];
+    for (const measure of measures) rows.push(...(await measure(context)));
+    return rows;
+  };
+}
+
 async function onFreshLab(
   options: BenchOptions,
   probing: KamailioProbing,
-  measure: (context: BenchContext) => Promise<readonly BenchRow[]>,
+  measure: Measure,
 ): Promise<readonly BenchRow[]> {
   options.say(`bringing a lab up, Kamailio's own pings every ${probing.intervalS} s`);
   const { state: lab } = await labUp({ ...options.up, probing });
