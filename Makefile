@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARNA := node dist/src/bin/carna.js
 SOURCES := $(shell find src test -name '*.ts' -o -name '*.sql' | sort)
 
-.PHONY: help demo test test-images unit bench lab-up lab-down images images-clean build check format readme packages clean
+.PHONY: help demo test test-images unit bench lab-up lab-down images images-clean mutants build check format readme packages clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test-images: packages build ## The container images: built, started, killed; on 
 
 unit: build ## Only the tests that need no server
 	@node dist/test/run.js unit
+
+mutants: packages build ## Each safeguard taken out in turn: which test notices; ONLY="NAME..." for some
+	@node dist/test/mutants/run.js $(ONLY)
 
 bench: packages build ## The figures of the budgets, beside their baseline, as a table and as JSON
 	@$(CARNA) lab bench --json-file bench-result.json

@@ -1,0 +1,142 @@
+import type { Mutant } from './mutant.js';
+
+const GUARD_TESTS = ['topology/guard.test.js'];
+const STORE_TESTS = ['integration/store/dispatcher-table.test.js'];
+
+/** Guards: what keeps the reconciler from being wrong at scale. */
+const GUARDS: readonly Mutant[] = [
+  {
+    name: 'guard-never-empty',
+    off: 'a set may lose its last row without anybody’s word',
+    file: 'topology/guard.js',
+    find: 'if (!losesLast && !losesChoice)',
+    replace: 'if (true)',
+    tests: GUARD_TESTS,
+  },
+  {
+    name: 'guard-budget',
+    off: 'no bound to unexplained losses',
+    file: 'topology/guard-budget.js',
+    find: 'return Math.max(0, Math.max(1, Math.floor(rows * limits.share)) - recent);',
+    replace: 'return Infinity;',
+    tests: GUARD_TESTS,
+  },
+  {
+    name: 'guard-stop-silence',
+    off: 'no global stop when most nodes fall silent',
+    file: 'topology/guard-budget.js',
+    find: 'if (silent > 1 && silent > nodes * limits.stopShare)',
+    replace: 'if (false)',
+    tests: GUARD_TESTS,
+  },
+  {
+    name: 'guard-stop-calm',
+    off: 'no calm after our own view was broken',
+    file: 'topology/guard-budget.js',
+    find: 'if (freshForMs < limits.calmMs)',
+    replace: 'if (false)',
+    tests: GUARD_TESTS,
+  },
+  {
+    name: 'settle-window',
+    off: 'removals before the view has settled',
+    file: 'reconciler/freshness.js',
+    find: 'return this.settlesInMs() === 0;',
+    replace: 'return true;',
+    tests: ['reconciler/run-reconciler.test.js'],
+  },
+  {
+    name: 'stale-view',
+    off: 'a stale view is judged',
+    file: 'reconciler/leader-term.js',
+    find: 'return isFresh && this.#term.mayWrite()',
+    replace: 'return this.#term.mayWrite()',
+    tests: ['reconciler/run-reconciler.test.js'],
+  },
+  {
+    name: 'silence-is-death',
+    off: 'a vanished znode is believed without asking the server',
+    file: 'topology/node-verdict.js',
+    find: "switch (input.evidence.get(nodeId) ?? 'unknown') {",
+    replace: "switch ('silent') {",
+    tests: ['topology/desired-rows.test.js'],
+  },
+  {
+    name: 'override-for-ever',
+    off: 'an override is not used up',
+    file: 'reconciler/leader-term.js',
+    find: 'await this.#deps.overrides.remove(setid);',
+    replace: '',
+    tests: ['reconciler/run-reconciler.test.js'],
+  },
+];
+
+/** The fence: what keeps a deposed leader from writing, and a wrong picture of the table from being written. */
+const FENCE: readonly Mutant[] = [
+  {
+    name: 'fence-epoch',
+    off: 'PostgreSQL takes the writes of a deposed leader',
+    file: 'store/migrations/0001_carna.sql',
+    find: 'IF v_epoch IS DISTINCT FROM p_epoch THEN',
+    replace: 'IF false THEN',
+    tests: STORE_TESTS,
+  },
+  {
+    name: 'fence-generation',
+    off: 'a plan made from another table is committed',
+    file: 'store/migrations/0001_carna.sql',
+    find: "IF generation <> (p_plan ->> 'base')::bigint THEN",
+    replace: 'IF false THEN',
+    tests: STORE_TESTS,
+  },
+  {
+    name: 'fence-never-empty',
+    off: 'PostgreSQL lets a set become empty against the plan',
+    file: 'store/migrations/0001_carna.sql',
+    find: 'IF v_emptied IS NOT NULL THEN',
+    replace: 'IF false THEN',
+    tests: STORE_TESTS,
+  },
+  {
+    name: 'leader-in-doubt',
+    off: 'a leader in doubt goes on writing',
+    file: 'reconciler/leader-term.js',
+    find: '            if (!this.#term.mayWrite())\n                return this.#idle();\n',
+    replace: '',
+    tests: ['reconciler/run-reconciler.test.js'],
+  },
+];
+
+/** The applier: what keeps one Kamailio's list right. */
+const APPLIER: readonly Mutant[] = [
+  {
+    name: 'applier-empties',
+    off: 'a Kamailio is left with an empty set',
+    file: 'topology/live-plan.js',
+    find: 'return setids.filter((setid) => alive.has(setid) && !filled.has(setid) && !mayBeEmpty(setid));',
+    replace: 'return [];',
+    tests: ['topology/live-plan.test.js'],
+  },
+];
+
+/** The registry layer's guarantees, named as in the titles of their tests. */
+const REGISTRY: readonly Mutant[] = [
+  {
+    name: 'A1-heartbeat',
+    off: 'nothing is sent while notices come in',
+    file: 'registry/watchdog.js',
+    find: 'this.#ports.ping();',
+    replace: '',
+    tests: ['integration/registry/session-life.test.js'],
+  },
+  {
+    name: 'A2-silence',
+    off: 'a silent server is never left',
+    file: 'registry/watchdog.js',
+    find: 'this.#ports.onSilent();',
+    replace: 'undefined;',
+    tests: ['integration/registry/ensemble.test.js'],
+  },
+];
+
+export const MUTANTS: readonly Mutant[] = [...GUARDS, ...FENCE, ...APPLIER, ...REGISTRY];
