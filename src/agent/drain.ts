@@ -3,11 +3,12 @@ import type { Role } from '../topology/node.js';
 import { CarnaError } from '../util/errors.js';
 import type { DrainOrder } from './drain-order.js';
 import { drainOrder } from './drain-order.js';
+import type { DrainEnd, DrainProgress, DrainStep } from './drain-progress.js';
 import { isAcknowledged } from './listing.js';
 import type { AgentMetrics } from './metrics.js';
 import type { NodeStatus } from './node-status.js';
 import type { AgentView, Bell, Timekeeper } from './ports.js';
-import type { ServerControl, WorkLeft } from './servers/server.js';
+import type { ServerControl } from './servers/server.js';
 import type { DrainTiming } from './timing.js';
 import { WorkCount } from './work-count.js';
 
@@ -26,37 +27,9 @@ export interface DrainDeps {
   readonly log: Logger;
 }
 
-/** announced: consumers are to take note; emptying: new work is refused; empty: nothing is waited for any more. */
-type Step =
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'announced'; readonly untilMs: number }
-  | { readonly kind: 'emptying'; readonly zeros: number }
-  | { readonly kind: 'empty'; readonly how: string; readonly cut: number | null };
-
 /** Two looks in a row: either counter of a server may lag for a moment. */
 const ZEROS_NEEDED = 2;
 const IDLE_LOOK_MS = 30_000;
-
-export interface DrainProgress {
-  readonly step: Step['kind'];
-  readonly actor: string;
-  readonly why: string;
-  /** Null while the server does not say. */
-  readonly left: WorkLeft | null;
-  /** Calls that ended per second since the drain began to count; null before. */
-  readonly endedPerSecond: number | null;
-  /** Wall clock in ms. */
-  readonly deadlineAtMs: number;
-  /** Calls that nobody waits for any more (deadline, --now); 0 when all ended by themselves; null before, or unknown. */
-  readonly cut: number | null;
-}
-
-/** How a drain for SIGTERM ended. */
-export interface DrainEnd {
-  readonly how: string;
-  /** False when calls are left: the server's own way to end would wait for them. */
-  readonly isEmpty: boolean;
-}
 
 /**
  * Drains the node: publishes `draining`, waits until every consumer has proven a list without it (or a
@@ -71,7 +44,7 @@ export class Drain {
   readonly #deps: DrainDeps;
   readonly #bell: Bell;
   readonly #work = new WorkCount();
-  #step: Step = { kind: 'idle' };
+  #step: DrainStep = { kind: 'idle' };
   #order: DrainOrder | null = null;
   /** Wall clock in ms of the first SIGTERM. */
   #terminatedAtMs: number | null = null;
@@ -249,7 +222,7 @@ export class Drain {
     return IDLE_LOOK_MS;
   }
 
-  #to(step: Step): void {
+  #to(step: DrainStep): void {
     this.#step = step;
     this.#deps.log.info({ step, left: this.#work.left?.text ?? null }, 'drain step');
   }

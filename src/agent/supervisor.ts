@@ -1,34 +1,12 @@
-import type { Logger } from 'pino';
 import { messageOf, ServerStartError } from '../util/errors.js';
-import type { Applier } from './applier.js';
 import { Comeback } from './comeback.js';
 import { FlapGuard } from './flap-guard.js';
 import { HealthWatch } from './health-watch.js';
-import type { AgentMetrics } from './metrics.js';
-import type { NodeStatus } from './node-status.js';
-import type { Timekeeper } from './ports.js';
-import type { RunningServer, ServerExit, ServerRuntime } from './runtime/runtime.js';
-import type { OpenControl, ServerControl } from './servers/server.js';
+import type { RunningServer, ServerExit } from './runtime/runtime.js';
+import type { ServerControl } from './servers/server.js';
 import type { ServerReport } from './server-report.js';
 import { describeServer } from './server-report.js';
-import type { AgentTiming } from './timing.js';
-
-export interface SupervisorDeps {
-  readonly runtime: ServerRuntime;
-  readonly openControl: OpenControl;
-  readonly status: NodeStatus;
-  /** null for a server that consumes no destination set. */
-  readonly applier: Applier | null;
-  /** The node's own setting; 0 = unknown. */
-  readonly maxSessions: number;
-  readonly time: Timekeeper;
-  readonly timing: AgentTiming;
-  readonly metrics: AgentMetrics;
-  readonly log: Logger;
-}
-
-/** How the server is to be stopped: with calls left its own way would wait for them. */
-export type StopManner = 'in its own way' | 'at once';
+import type { StopManner, SupervisorDeps } from './supervisor-ports.js';
 
 /**
  * Keeps the server running: take over or start, watch, judge, tell its state, start again.

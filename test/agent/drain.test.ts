@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DrainProgress } from '../../src/agent/drain.js';
+import type { DrainProgress } from '../../src/agent/drain-progress.js';
 import { AgentBench } from './support/agent-bench.js';
 import { FakeServer } from './support/fakes.js';
 

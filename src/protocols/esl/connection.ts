@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createConnection } from 'node:net';
-import { FreeSwitchError, FreeSwitchResponse, FreeSwitchTimeout } from 'esl';
+import { FreeSwitchResponse } from 'esl';
 import {
   CarnaError,
   DeadlineError,
@@ -13,9 +13,17 @@ import {
 } from '../../util/errors.js';
 import { withDeadline } from '../../util/wait.js';
 import { CallQueue } from '../call-queue.js';
+import { errorOf } from './failure.js';
 import { FrameCutter } from './frames.js';
 import { EslJobs } from './jobs.js';
-import { isRefusal, packageLogger, replyOf, requireOneLine, textsOf } from './package.js';
+import {
+  isRefusal,
+  packageLogger,
+  PACKAGE_MARGIN_MS,
+  replyOf,
+  requireOneLine,
+  textsOf,
+} from './package.js';
 import type { EslEvent, EslEventName, EslOptions, EslSession } from './session.js';
 import { EslWire } from './wire.js';
 
@@ -24,9 +32,6 @@ export const MAX_WAITING_COMMANDS = 64;
 
 /** Without that parameter FreeSWITCH lets in loopback alone. */
 const REJECTED = 'apply-inbound-acl in event_socket.conf.xml does not allow it';
-
-/** The package's own time-outs must never come before ours, which also close the connection. */
-const PACKAGE_MARGIN_MS = 1000;
 
 /**
  * The session behind `openEslSession`: owns the socket, cuts its stream into messages, lets the esl
@@ -166,34 +171,12 @@ export class EslConnection implements EslSession {
     }
   }
 
-  /** Never keeps the package's error as the cause: it holds the command, and so the password. */
   #translate(what: string, err: unknown): unknown {
     if (err instanceof CarnaError) return err;
     if (this.#ended !== undefined) return this.#endedError(this.#ended);
-    if (err instanceof FreeSwitchTimeout) {
-      // Normally our own deadline comes first; after a time in which the process stood still both are due.
-      const late = new DeadlineError(`${what} on ${this.#where}`, err.timeout);
-      this.end(late);
-      return late;
-    }
-    if (err instanceof Error && err.constructor === Error) {
-      // The package's words for "the socket went away"; a mistake in code has a class of its own.
-      const gone = new ServerUnavailableError(`${this.#where}: ${err.message}`);
-      this.end(gone);
-      return gone;
-    }
-    if (!(err instanceof FreeSwitchError)) return err;
-    const reply = replyOf(err);
-    if (reply === undefined) {
-      const garbled = new ProtocolError(`${this.#where}: a reply without Reply-Text to ${what}`);
-      this.end(garbled);
-      return garbled;
-    }
-    if (what === 'auth') {
-      const remedy = 'CARNA_ESL_PASSWORD is not the one in event_socket.conf.xml';
-      return new EslAuthError(`${this.#where} refused the password: ${remedy} (${reply.trim()})`);
-    }
-    return new EslReplyError(what, reply.trim());
+    const { error, endsBy } = errorOf(what, this.#where, err);
+    if (endsBy !== null) this.end(endsBy);
+    return error;
   }
 
   #endedError(reason: Error): Error {

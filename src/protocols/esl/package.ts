@@ -2,6 +2,9 @@ import { FreeSwitchError } from 'esl';
 import { InvalidInputError } from '../../util/errors.js';
 import type { EslEvent, EslOptions } from './session.js';
 
+/** The package's own time-outs must never come before ours, which also close the connection. In ms. */
+export const PACKAGE_MARGIN_MS = 1_000;
+
 /** The members of an event that are texts; arrays and whatever else JSON can hold are left out. */
 export function textsOf(body: Readonly<Record<string, unknown>>): EslEvent {
   const texts = Object.entries(body).filter(([, value]) => typeof value === 'string');
