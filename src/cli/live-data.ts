@@ -7,6 +7,8 @@ import { readTable } from '../store/dispatcher-table.js';
 import { readLeader } from '../store/leadership.js';
 import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
+import type { AdmissionInput } from '../topology/admission.js';
+import type { Evidence } from '../topology/desired-rows.js';
 import { DEFAULT_DERIVE_LIMITS, deriveRows } from '../topology/desired-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
