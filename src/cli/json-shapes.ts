@@ -1,5 +1,5 @@
 import type { DrainCheck, DrainNumbers } from '../topology/drain-check.js';
-import type { HeldRecord, IntentRecord, OverrideRecord } from '../topology/node.js';
+import type { HeldRecord, IntentRecord, OverrideRecord, WitnessReport } from '../topology/node.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
@@ -69,6 +69,8 @@ export interface GuardJson {
   readonly held: readonly HeldRecord[];
   /** Operators' words that were not used yet, also those that are over. */
   readonly overrides: readonly OverrideRecord[];
+  /** Nodes of which the reconciler's own OPTIONS say something else than their agents; src/topology/node.ts. */
+  readonly witnessed: WitnessReport | null;
 }
 
 /** `carna guard override --json`. */

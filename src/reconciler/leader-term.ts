@@ -1,20 +1,20 @@
-import { applyChanges } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
-import { describeRow, rowKey } from '../topology/dispatcher-row.js';
+import { describeRow } from '../topology/dispatcher-row.js';
 import type { HeldSet } from '../topology/guard.js';
-import { heldRecords, sameHeld } from '../topology/held.js';
-import type { GenerationRecord, HeldRecord } from '../topology/node.js';
-import { MAX_TRACES } from '../topology/node.js';
-import type { PassPlan } from '../topology/plan-pass.js';
 import type { Spent } from '../topology/guard-budget.js';
 import { noteSpent } from '../topology/guard-budget.js';
-import { hashSets, planPass } from '../topology/plan-pass.js';
-import { StoreConflictError } from '../util/errors.js';
+import type { PassPlan } from '../topology/plan-pass.js';
+import { planPass } from '../topology/plan-pass.js';
+import type { Findings } from '../topology/witnessed.js';
+import { findingChanges, findingsOf, findWitnessed, witnessReport } from '../topology/witnessed.js';
+import { logFindings } from './findings-log.js';
 import type { Freshness } from './freshness.js';
+import { GenerationTeller } from './generation-teller.js';
+import { Newcomers } from './newcomers.js';
 import type { NodeMemory } from './node-memory.js';
 import type { ReconcilerDeps, Term } from './ports.js';
-import type { Head } from './table-head.js';
-import { appendTraces, isSame, rehash } from './table-head.js';
+import type { Picture } from './table-picture.js';
+import { TablePicture } from './table-picture.js';
 import type { Witness } from './witness.js';
 
 /** What a pass did. */
@@ -24,60 +24,54 @@ export interface PassResult {
   readonly generation: number;
   readonly rowsChanged: number;
   readonly wroteZnode: boolean;
+  /** Whether anything was committed, rows or audit. */
+  readonly hasCommitted: boolean;
+  /** Findings of the witness. */
+  readonly found: Findings;
 }
 
-/**
- * One term as leader: what it knows of the table, and the pass that brings the table up to date.
- *
- * Between two full reads it trusts its own picture of the table: every commit is conditional on the
- * generation that the picture is of, so a wrong picture costs a retry, never a wrong row.
- */
+/** What outlives a term. */
+export interface TermState {
+  readonly memory: NodeMemory;
+  readonly freshness: Freshness;
+  readonly witness: Witness;
+}
+
+/** One term as leader: the pass that brings the table up to date, and what must be remembered between two. */
 export class LeaderTerm {
-  readonly epoch: number;
   readonly #deps: ReconcilerDeps;
   readonly #term: Term;
-  readonly #memory: NodeMemory;
-  readonly #freshness: Freshness;
-  readonly #witness: Witness;
+  readonly #state: TermState;
+  readonly #table: TablePicture;
+  readonly #teller: GenerationTeller;
+  readonly #newcomers: Newcomers;
   /** Called at once: the pass may still fail to publish. */
   readonly #onCommitted: (generation: number, rowsChanged: number) => void;
-  /** Null: must be read. */
-  #rows: ReadonlyMap<string, DispatcherRow> | null = null;
-  #head: Head | null = null;
-  /** Traces of the nodes present and of those remembered that the audit holds. */
-  #known: Set<string> | null = null;
   #heldSince: ReadonlyMap<number, number> = new Map();
-  #held: readonly HeldRecord[] = [];
   #spent: Spent = new Map();
-  #isZnodeDue = true;
-  #nextFullReadMs = 0;
+  /** Null: those of the leader before us were not read yet. */
+  #found: Findings | null = null;
 
   constructor(
     deps: ReconcilerDeps,
     term: Term,
     epoch: number,
-    state: {
-      readonly memory: NodeMemory;
-      readonly freshness: Freshness;
-      readonly witness: Witness;
-    },
+    state: TermState,
     onCommitted: (generation: number, rowsChanged: number) => void,
   ) {
     this.#onCommitted = onCommitted;
     this.#deps = deps;
     this.#term = term;
-    this.epoch = epoch;
-    this.#memory = state.memory;
-    this.#freshness = state.freshness;
-    this.#witness = state.witness;
+    this.#state = state;
+    this.#table = new TablePicture(deps, epoch);
+    this.#teller = new GenerationTeller(deps, epoch);
+    this.#newcomers = new Newcomers(state.witness, deps.clock);
   }
 
   /** After a failure nothing is taken for granted: table, head and znode are looked at again. */
   distrust(): void {
-    this.#rows = null;
-    this.#head = null;
-    this.#known = null;
-    this.#isZnodeDue = true;
+    this.#table.distrust();
+    this.#teller.markDue();
   }
 
   /** Reads what is not known, plans, commits, publishes. Rejects with a CarnaError; nothing is lost then. */
@@ -85,122 +79,132 @@ export class LeaderTerm {
     if (!this.#mayJudge()) return this.#idle();
     const seenAtMs = this.#deps.clock.wallMs();
     await this.#readDue();
-    const rows = this.#rows;
-    const head = this.#head;
-    if (rows === null || head === null || !this.#mayJudge()) return this.#idle();
-    const plan = this.#plan(rows);
-    let after = head;
-    if (plan.changes.length > 0 || plan.audit.length > 0) {
+    const picture = this.#table.current;
+    if (picture === null || !this.#mayJudge()) return this.#idle();
+    const plan = this.#plan(picture);
+    this.#newcomers.want(plan.asking, this.#deps.view.nodes());
+    const hasCommitted = plan.changes.length > 0 || plan.audit.length > 0;
+    if (hasCommitted) {
       if (!this.#term.mayWrite()) return this.#idle();
-      after = await this.#commit(rows, head, plan, seenAtMs);
-      const { clock, budget } = this.#deps;
-      this.#spent = noteSpent(this.#spent, plan.taken, clock.wallMs(), budget);
+      await this.#commit(picture, plan, seenAtMs);
     }
     this.#noteHeld(plan.held);
     for (const setid of plan.released) await this.#deps.overrides.remove(setid);
     this.#forgetGone();
-    this.#witness.watch(this.#destinationsOf(plan.silent));
-    const wroteZnode = await this.#publish();
+    this.#noteWitnessed(plan);
+    // A pass that only began to ask is over at once: the answer comes within milliseconds.
+    const wroteZnode = (hasCommitted || !this.isWaiting()) && (await this.#publish());
+    const { generation } = (this.#table.current ?? picture).head;
     const rowsChanged = plan.changes.length;
-    return { plan, generation: after.generation, rowsChanged, wroteZnode };
+    const found = this.#found ?? NONE;
+    return { plan, generation, rowsChanged, wroteZnode, hasCommitted, found };
+  }
+
+  /** Has newcomers asked without waiting for the next pass; commits nothing. */
+  look(): void {
+    const picture = this.#table.current;
+    if (picture === null || !this.#mayJudge()) return;
+    this.#newcomers.want(this.#plan(picture).asking, this.#deps.view.nodes());
+  }
+
+  /** True while a newcomer's answer may come any moment. */
+  isWaiting(): boolean {
+    return this.#newcomers.isWaiting();
+  }
+
+  /** When something is due of itself: milliseconds from now. */
+  dueInMs(): readonly number[] {
+    return [this.#newcomers.endsInMs(), this.#teller.dueInMs()].filter((ms) => ms !== null);
   }
 
   #mayJudge(): boolean {
     const isFresh = this.#deps.view.isFresh();
-    this.#freshness.note(isFresh);
+    this.#state.freshness.note(isFresh);
     return isFresh && this.#term.mayWrite() && !this.#term.signal.aborted;
   }
 
   #idle(): PassResult {
-    const generation = this.#head?.generation ?? 0;
-    return { plan: null, generation, rowsChanged: 0, wroteZnode: false };
+    const generation = this.#table.current?.head.generation ?? 0;
+    const nothing = { rowsChanged: 0, wroteZnode: false, hasCommitted: false };
+    return { plan: null, generation, ...nothing, found: this.#found ?? NONE };
   }
 
   async #readDue(): Promise<void> {
-    const { table, generation, clock, timing } = this.#deps;
-    if (clock.monoMs() >= this.#nextFullReadMs || this.#rows === null || this.#head === null) {
-      const head = await table.readHead(MAX_TRACES);
-      const { rows, generation: current } = await table.readTable();
-      if (current !== head.generation) throw new StoreConflictError('the table moved while read');
-      this.#rows = new Map(rows.map((row) => [rowKey(row), row] as const));
-      this.#head = {
-        generation: head.generation,
-        committedAtMs: head.committedAtMs,
-        sets: hashSets(rows),
-        traces: head.traces,
-      };
-      if (!this.#isZnodeDue) {
-        this.#isZnodeDue = !isSame(await generation.read(), this.#record(this.#head));
-      }
-      this.#nextFullReadMs = clock.monoMs() + timing.resyncMs;
-    }
-    this.#known ??= await this.#readKnown();
+    const wasRead = await this.#table.readDue();
+    const picture = this.#table.current;
+    if (picture === null) return;
+    if (wasRead) await this.#teller.check(picture.head);
+    await this.#table.readKnown(() => this.#tracesToTell(picture));
+    if (this.#found !== null) return;
+    this.#found = findingsOf(await this.#teller.readReport());
+    this.#teller.noteReport(witnessReport(this.#found));
   }
 
-  /** What an earlier leader told already is not told again. */
-  async #readKnown(): Promise<Set<string>> {
-    const known = await this.#deps.table.knownTraces(
-      this.#plan(this.#rows ?? new Map()).audit.map((change) => change.traceId),
-    );
-    return new Set(known);
+  /** Also those of nodes whose admission is still open: they are told later. */
+  #tracesToTell(picture: Picture): readonly string[] {
+    const { audit, asking } = this.#plan(picture);
+    const nodes = this.#deps.view.nodes();
+    const open = [...asking.keys()].map((nodeId) => nodes.get(nodeId)?.record.trace.id);
+    const traces = [...audit.map((change) => change.traceId), ...open];
+    return [...new Set(traces.filter((id) => id !== undefined))];
   }
 
-  #plan(rows: ReadonlyMap<string, DispatcherRow>): PassPlan {
+  #plan({ rows }: Picture): PassPlan {
     const { view, wiring, limits, budget, clock, newPassId } = this.#deps;
+    const { memory, witness, freshness } = this.#state;
     const nodes = view.nodes();
-    this.#memory.observe(nodes);
+    memory.observe(nodes);
     return planPass({
       nodes,
       intents: view.intents(),
       wiring,
       previous: rows,
-      remembered: this.#memory.vanished(),
-      evidence: this.#witness.evidence(),
-      silentSinceMs: this.#witness.silentSinceMs(),
-      isSettled: this.#freshness.isSettled(),
+      remembered: memory.vanished(),
+      evidence: witness.evidence(),
+      silentSinceMs: witness.silentSinceMs(),
+      admission: this.#newcomers.input(nodes),
+      isSettled: freshness.isSettled(),
       nowMs: clock.wallMs(),
       limits,
       heldSince: this.#heldSince,
       spent: this.#spent,
-      freshForMs: this.#freshness.freshForMs(),
+      freshForMs: freshness.freshForMs(),
       budget,
       overrides: view.overrides(),
-      known: this.#known ?? new Set(),
+      known: this.#table.known,
       passId: newPassId(),
     });
   }
 
-  async #commit(
-    rows: ReadonlyMap<string, DispatcherRow>,
-    head: Head,
-    plan: PassPlan,
-    seenAtMs: number,
-  ): Promise<Head> {
-    const after = applyChanges(rows, plan.changes);
-    const sets = rehash(head.sets, after, plan.changes);
-    const done = await this.#deps.table.commitPlan({
-      dc: this.#deps.dc,
-      epoch: this.epoch,
-      base: head.generation,
-      changes: plan.changes,
-      mayEmpty: plan.mayEmpty,
-      audit: plan.audit,
-      setHashes: sets,
-      seenAtMs,
+  async #commit(picture: Picture, plan: PassPlan, seenAtMs: number): Promise<void> {
+    const { generation } = await this.#table.commit(picture, plan, seenAtMs);
+    this.#onCommitted(generation, plan.changes.length);
+    this.#teller.markDue();
+    const { clock, budget } = this.#deps;
+    this.#spent = noteSpent(this.#spent, plan.taken, clock.wallMs(), budget);
+  }
+
+  #noteHeld(held: readonly HeldSet[]): void {
+    this.#heldSince = new Map(held.map(({ setid, sinceMs }) => [setid, sinceMs] as const));
+    this.#teller.noteHeld(held);
+  }
+
+  #noteWitnessed(plan: PassPlan): void {
+    const { witness } = this.#state;
+    const vanished = this.#destinationsOf(plan.silent);
+    witness.watch(vanished);
+    const before = this.#found ?? NONE;
+    this.#found = findWitnessed({
+      vanished,
+      evidence: witness.evidence(),
+      asking: plan.asking,
+      admissions: this.#newcomers.input(this.#deps.view.nodes()).evidence,
+      before,
+      nowMs: this.#deps.clock.wallMs(),
     });
-    this.#rows = after;
-    const isNew = done.generation !== head.generation;
-    const now: Head = {
-      generation: done.generation,
-      committedAtMs: isNew ? done.committedAtMs : head.committedAtMs,
-      sets,
-      traces: appendTraces(head.traces, plan.audit, done.generation),
-    };
-    for (const change of plan.audit) this.#known?.add(change.traceId);
-    this.#head = now;
-    this.#onCommitted(now.generation, plan.changes.length);
-    this.#isZnodeDue = true;
-    return now;
+    if (this.#found === before) return;
+    this.#teller.noteReport(witnessReport(this.#found));
+    logFindings(this.#deps.log, findingChanges(before, this.#found));
   }
 
   /** Where the rows of these nodes point; a node with several rows is asked at one of them. */
@@ -208,49 +212,37 @@ export class LeaderTerm {
     const found = new Map<string, string>();
     if (nodeIds.length === 0) return found;
     const byDescription = new Map(nodeIds.map((nodeId) => [describeRow(nodeId), nodeId]));
-    for (const row of this.#rows?.values() ?? []) {
+    for (const row of this.#rows()) {
       const nodeId = byDescription.get(row.description);
       if (nodeId !== undefined && !found.has(nodeId)) found.set(nodeId, row.destination);
     }
     return found;
   }
 
+  #rows(): Iterable<DispatcherRow> {
+    return this.#table.current?.rows.values() ?? [];
+  }
+
   async #publish(): Promise<boolean> {
-    if (!this.#isZnodeDue || this.#head === null || !this.#term.mayWrite()) return false;
-    await this.#deps.generation.write(this.#record(this.#head));
-    this.#isZnodeDue = false;
-    return true;
-  }
-
-  /** What is held is told with the generation, again whenever it changes. */
-  #noteHeld(held: readonly HeldSet[]): void {
-    this.#heldSince = new Map(held.map(({ setid, sinceMs }) => [setid, sinceMs] as const));
-    const told = heldRecords(held);
-    if (sameHeld(told, this.#held)) return;
-    this.#held = told;
-    this.#isZnodeDue = true;
-  }
-
-  #record(head: Head): GenerationRecord {
-    const held = this.#held.length === 0 ? {} : { held: this.#held };
-    return { schema: 1, epoch: this.epoch, ...head, ...held };
+    const head = this.#table.current?.head;
+    if (head === undefined || !this.#term.mayWrite()) return false;
+    return await this.#teller.publish(head);
   }
 
   /** Memory is bounded by what stands in the table or is present; known traces by the same. */
   #forgetGone(): void {
-    const vanished = this.#memory.vanished();
+    const { memory } = this.#state;
+    const vanished = memory.vanished();
     if (vanished.size > 0) {
-      const owners = new Set(
-        [...(this.#rows ?? new Map<string, DispatcherRow>()).values()].map(
-          (row) => row.description,
-        ),
-      );
-      this.#memory.forget((nodeId) => owners.has(describeRow(nodeId)));
+      const owners = new Set([...this.#rows()].map((row) => row.description));
+      memory.forget((nodeId) => owners.has(describeRow(nodeId)));
     }
-    const limit = KNOWN_PER_NODE * (this.#deps.view.nodes().size + vanished.size) + KNOWN_SPARE;
-    if (this.#known !== null && this.#known.size > limit) this.#known = null;
+    const nodes = this.#deps.view.nodes().size + vanished.size;
+    this.#table.trimKnown(KNOWN_PER_NODE * nodes + KNOWN_SPARE);
   }
 }
+
+const NONE: Findings = new Map();
 
 /** Known traces are dropped and read again beyond this many per node, plus some. */
 const KNOWN_PER_NODE = 4;

@@ -1,12 +1,11 @@
 import { backoffMs } from '../util/backoff.js';
 import { CarnaError, DeposedError, messageOf, StoreConflictError } from '../util/errors.js';
 import { runGroup } from '../util/lifecycle.js';
-import type { PassPlan } from '../topology/plan-pass.js';
 import { Freshness } from './freshness.js';
-import type { PassResult } from './leader-term.js';
 import { LeaderTerm } from './leader-term.js';
 import { recordLiveProofs } from './live-recorder.js';
 import { NodeMemory } from './node-memory.js';
+import { passStatus, reportPass } from './pass-report.js';
 import type { ReconcilerDeps, Term } from './ports.js';
 import type { ReconcilerStatus } from './status.js';
 import { counted, IDLE_STATUS } from './status.js';
@@ -29,7 +28,7 @@ export function openReconciler(deps: ReconcilerDeps): Reconciler {
   const state = new State(deps);
   const unsubscribe = deps.view.subscribe(() => {
     state.observe();
-    deps.bell.ring();
+    state.ring();
   }, ['nodes', 'intents', 'overrides']);
   state.observe();
   return {
@@ -46,13 +45,26 @@ class State {
   readonly witness: Witness;
   status: ReconcilerStatus = IDLE_STATUS;
   readonly #deps: ReconcilerDeps;
+  #isRung = false;
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
     this.freshness = new Freshness(deps.clock, deps.timing.settleMs);
-    const { clock, log } = deps;
-    const onChange = (): void => deps.bell.ring();
-    this.witness = new Witness({ ...deps.witness, clock, onChange, log });
+    const onChange = (): void => this.ring();
+    this.witness = new Witness({ ...deps.witness, clock: deps.clock, onChange });
+  }
+
+  /** There is something to look at. */
+  ring(): void {
+    this.#isRung = true;
+    this.#deps.bell.ring();
+  }
+
+  /** True when something rang since the last call. */
+  takeRing(): boolean {
+    const isRung = this.#isRung;
+    this.#isRung = false;
+    return isRung;
   }
 
   /** A stale view is not remembered: what it lacks may still be there. */
@@ -64,7 +76,9 @@ class State {
 
   current(): ReconcilerStatus {
     const isFresh = this.#deps.view.isFresh();
-    return { ...this.status, isFresh, isSettled: isFresh && this.freshness.isSettled() };
+    this.freshness.note(isFresh);
+    const isSettled = isFresh && this.freshness.isSettled();
+    return { ...this.status, isFresh, isSettled, viewAgeMs: this.freshness.staleForMs() };
   }
 }
 
@@ -88,27 +102,52 @@ async function lead(deps: ReconcilerDeps, state: State, term: Term): Promise<voi
   }
 }
 
+/** How long to rest after a pass, and how long to wait for the next in all, unless something rings. */
+interface Pause {
+  readonly quietMs: number;
+  readonly waitMs: number;
+}
+
+/** After a pass that committed nothing and only began to ask. */
+const ASKING_QUIET_MS = 3;
+/** In the quiet time newcomers are looked for so often. */
+const LOOK_EVERY_MS = 20;
+
 async function reconcile(deps: ReconcilerDeps, state: State, term: Term): Promise<void> {
   let own: LeaderTerm | null = null;
   let failures = 0;
   while (!term.signal.aborted) {
-    let waitMs = deps.timing.resyncMs;
+    let pause: Pause = { quietMs: deps.timing.quietMs, waitMs: deps.timing.resyncMs };
     try {
       if (own === null && term.mayWrite()) own = await beginTerm(deps, state, term);
-      const isDone = own !== null && (await onePass(deps, state, own));
+      state.takeRing();
+      pause = await onePass(deps, state, own);
       failures = 0;
-      waitMs = nextPassMs(deps, state, isDone);
     } catch (err) {
       if (err instanceof DeposedError) return resign(deps, state, err);
       if (!(err instanceof CarnaError)) throw err;
       own?.distrust();
-      waitMs = backoffMs(failures, deps.timing.retry, deps.random);
+      const waitMs = backoffMs(failures, deps.timing.retry, deps.random);
+      pause = { quietMs: deps.timing.quietMs, waitMs };
       noteFailure(deps, state, err, failures);
       failures += 1;
     }
-    // Whatever rings in the quiet time is seen by the next pass, which then starts at once.
-    await deps.wait(deps.timing.quietMs, term.signal);
-    await deps.bell.wait(Math.max(0, waitMs - deps.timing.quietMs), term.signal);
+    await rest(deps, state, own, pause.quietMs, term.signal);
+    await deps.bell.wait(Math.max(0, pause.waitMs - pause.quietMs), term.signal);
+  }
+}
+
+/** Whatever rings in the quiet time is seen by the next pass, which then starts at once; newcomers are asked meanwhile. */
+async function rest(
+  deps: ReconcilerDeps,
+  state: State,
+  own: LeaderTerm | null,
+  quietMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let leftMs = quietMs; leftMs > 0 && !signal.aborted; leftMs -= LOOK_EVERY_MS) {
+    await deps.wait(Math.min(leftMs, LOOK_EVERY_MS), signal);
+    if (leftMs > LOOK_EVERY_MS && state.takeRing()) own?.look();
   }
 }
 
@@ -123,44 +162,41 @@ async function beginTerm(deps: ReconcilerDeps, state: State, term: Term): Promis
   });
 }
 
-/** True when the pass could judge. */
-async function onePass(deps: ReconcilerDeps, state: State, own: LeaderTerm): Promise<boolean> {
+async function onePass(deps: ReconcilerDeps, state: State, own: LeaderTerm | null): Promise<Pause> {
+  const { quietMs, retry } = deps.timing;
   const startMs = deps.clock.monoMs();
-  const result = await own.pass();
+  const result = own === null ? null : await own.pass();
+  if (own === null || result === null) return { quietMs, waitMs: retry.maxMs };
+  const lastPassMs = deps.clock.monoMs() - startMs;
   if (result.plan === null) {
     state.status = counted(state.status, { stalePasses: 1 });
-    return false;
+    return { quietMs, waitMs: retry.maxMs };
   }
-  report(deps, state.status, result.plan, result);
-  state.status = counted(
-    {
-      ...state.status,
-      generation: result.generation,
-      held: result.plan.held,
-      refused: result.plan.refused,
-      conflicts: result.plan.conflicts,
-      foreign: result.plan.foreign,
-      silent: result.plan.silent,
-      lastPassMs: deps.clock.monoMs() - startMs,
-      lastPassAtMs: deps.clock.wallMs(),
-      failure: null,
-    },
-    {
-      passes: 1,
-      znodeWrites: result.wroteZnode ? 1 : 0,
-    },
-  );
-  return true;
+  reportPass(deps.log, state.status, result.plan, result);
+  const by = { passes: 1, znodeWrites: result.wroteZnode ? 1 : 0 };
+  const lastPassAtMs = deps.clock.wallMs();
+  const told = passStatus(result.plan, result);
+  const status = { ...state.status, ...told, lastPassMs, lastPassAtMs, failure: null };
+  state.status = counted(status, by);
+  // A newcomer's answer is to be seen at once; a pass of many nodes still leaves half of the processor alone.
+  const isBrief = own.isWaiting() && !result.hasCommitted;
+  const waitMs = nextPassMs(deps, state, own);
+  return {
+    quietMs: isBrief ? Math.min(quietMs, Math.max(ASKING_QUIET_MS, lastPassMs)) : quietMs,
+    waitMs,
+  };
 }
 
-/** A pass that could not judge is repeated soon; a view that is about to settle gets a pass of its own. */
-function nextPassMs(deps: ReconcilerDeps, state: State, isDone: boolean): number {
-  if (!isDone) return deps.timing.retry.maxMs;
-  const { resyncMs } = deps.timing;
-  const limboMs = Math.min(resyncMs, ...limboEndsInMs(deps, state));
-  const settlesInMs = state.freshness.settlesInMs();
-  if (settlesInMs === null || settlesInMs === 0) return limboMs;
-  return Math.min(limboMs, settlesInMs + 1);
+/** A view that is about to settle gets a pass of its own, and so does whatever is due of itself. */
+function nextPassMs(deps: ReconcilerDeps, state: State, own: LeaderTerm): number {
+  const settlesInMs = state.freshness.settlesInMs() ?? 0;
+  const settles = settlesInMs === 0 ? [] : [settlesInMs + 1];
+  return Math.min(
+    deps.timing.resyncMs,
+    ...limboEndsInMs(deps, state),
+    ...own.dueInMs(),
+    ...settles,
+  );
 }
 
 /** When rows of silent nodes are due to go; those that a guard holds wait for the resync. */
@@ -185,32 +221,4 @@ function noteFailure(
   state.status = counted({ ...state.status, failure: messageOf(err) }, { failures: 1 });
   if (err instanceof StoreConflictError) deps.log.info({ err }, 'table changed meanwhile');
   else if (failuresBefore === 0) deps.log.error({ err }, 'reconcile failed, will retry');
-}
-
-/** Each change of a fact is told once, not each pass. */
-function report(
-  deps: ReconcilerDeps,
-  before: ReconcilerStatus,
-  plan: PassPlan,
-  result: PassResult,
-): void {
-  if (result.rowsChanged > 0) {
-    const traces = plan.audit.map((change) => change.traceId);
-    deps.log.info(
-      { generation: result.generation, changes: result.rowsChanged, traces },
-      'dispatcher table reconciled',
-    );
-  }
-  const facts = [
-    ['held', 'a guard holds changes back'],
-    ['refused', 'rows refused'],
-    ['conflicts', 'two nodes claim one address'],
-    ['foreign', 'a row of somebody else stands where a node should'],
-    ['silent', 'nodes vanished without a goodbye, their rows are kept'],
-  ] as const;
-  for (const [name, message] of facts) {
-    if (plan[name].length > 0 && JSON.stringify(plan[name]) !== JSON.stringify(before[name])) {
-      deps.log.warn({ [name]: plan[name] }, message);
-    }
-  }
 }

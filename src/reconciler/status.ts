@@ -1,5 +1,6 @@
 import type { AddressConflict, DesiredRow } from '../topology/desired-rows.js';
 import type { HeldSet } from '../topology/guard.js';
+import type { WitnessReport } from '../topology/node.js';
 import type { RefusedRow } from '../topology/row-validation.js';
 
 /** What the reconciler knows of itself, for metrics, /healthz and the CLI. */
@@ -11,6 +12,8 @@ export interface ReconcilerStatus {
   readonly generation: number;
   readonly isFresh: boolean;
   readonly isSettled: boolean;
+  /** Since the view was up to date for the last time; 0 while it is. */
+  readonly viewAgeMs: number;
   readonly held: readonly HeldSet[];
   readonly refused: readonly RefusedRow[];
   readonly conflicts: readonly AddressConflict[];
@@ -18,6 +21,8 @@ export interface ReconcilerStatus {
   readonly foreign: readonly DesiredRow[];
   /** Nodes that vanished without a goodbye; their rows are kept. */
   readonly silent: readonly string[];
+  /** Where the witness's findings differ from the agents' word; null = nowhere. */
+  readonly witnessed: WitnessReport | null;
   readonly lastPassMs: number | null;
   /** Wall clock in ms of the end of the last pass that succeeded. */
   readonly lastPassAtMs: number | null;
@@ -44,11 +49,13 @@ export const IDLE_STATUS: ReconcilerStatus = {
   generation: 0,
   isFresh: false,
   isSettled: false,
+  viewAgeMs: 0,
   held: [],
   refused: [],
   conflicts: [],
   foreign: [],
   silent: [],
+  witnessed: null,
   lastPassMs: null,
   lastPassAtMs: null,
   failure: null,

@@ -1,10 +1,10 @@
+import type { AdmissionInput, Asking } from './admission.js';
+import type { Working } from './claims.js';
+import { claimRows } from './claims.js';
 import type { DispatcherRow } from './dispatcher-row.js';
 import { describeRow, isOurs, rowKey } from './dispatcher-row.js';
 import type { IntentRecord, NodeRecord } from './node.js';
-import type { Verdict } from './node-verdict.js';
-import { judgeGone, judgeLeftover, judgeLive } from './node-verdict.js';
-import type { Place } from './places.js';
-import { placesOf } from './places.js';
+import { judgeGone, judgeLeftover } from './node-verdict.js';
 import type { Wiring } from './wiring.js';
 
 /** A node as the registry shows it; the czxid of its znode (when known) tells which of two is younger. */
@@ -13,12 +13,13 @@ export interface LiveNode {
   readonly czxid?: bigint;
 }
 
-/** What the second witness (our own OPTIONS) says of a node whose znode vanished. */
+/** What the second witness (our own OPTIONS) says of a node. */
 export type Evidence = 'answers' | 'silent' | 'unknown';
 
 /** Why a row is as it is, or why it goes. */
 export type RowWhy =
   | 'up'
+  | 'unanswered'
   | 'starting'
   | 'draining'
   | 'intent'
@@ -46,9 +47,12 @@ export interface DeriveInput {
   readonly previous: readonly DispatcherRow[] | ReadonlyMap<string, DispatcherRow>;
   /** The last record of nodes whose znode vanished, by nodeId. */
   readonly remembered: ReadonlyMap<string, NodeRecord>;
+  /** What the witness found of nodes whose znode vanished, by nodeId; missing = nothing yet. */
   readonly evidence: ReadonlyMap<string, Evidence>;
   /** Wall clock in ms since when a silent node has not answered, by nodeId. */
   readonly silentSinceMs?: ReadonlyMap<string, number>;
+  /** What is known of nodes to be admitted; absent: nobody asks them, their agents' word alone counts. */
+  readonly admission?: AdmissionInput;
   /** False until the registry's view was fresh for a settle time: nothing is removed before. */
   readonly isSettled: boolean;
   /** Wall clock in ms. */
@@ -81,17 +85,8 @@ export interface Derived {
   readonly foreign: ReadonlyMap<string, DesiredRow>;
   /** Nodes whose znode vanished without a goodbye and whose rows are kept, unsupervised. */
   readonly silent: ReadonlySet<string>;
-}
-
-interface Working {
-  readonly input: DeriveInput;
-  /** All rows in the table by key. */
-  readonly table: ReadonlyMap<string, DispatcherRow>;
-  readonly desired: Map<string, DesiredRow>;
-  readonly dropped: Map<string, DesiredRow>;
-  readonly conflicts: Map<string, AddressConflict>;
-  readonly foreign: Map<string, DesiredRow>;
-  readonly silent: Set<string>;
+  /** Nodes that say up and that no row lists as active: the witness is to ask them; by nodeId. */
+  readonly asking: ReadonlyMap<string, Asking>;
 }
 
 /**
@@ -110,11 +105,12 @@ export function deriveRows(input: DeriveInput): Derived {
     conflicts: new Map(),
     foreign: new Map(),
     silent: new Set(),
+    asking: new Map(),
   };
   for (const [nodeId, { record }] of input.nodes) claimRows(work, nodeId, record);
   judgeUnclaimed(work);
-  const { desired, dropped, conflicts, foreign, silent } = work;
-  return { desired, dropped, conflicts, foreign, silent };
+  const { desired, dropped, conflicts, foreign, silent, asking } = work;
+  return { desired, dropped, conflicts, foreign, silent, asking };
 }
 
 /** The rows by rowKey; of two with one key the first counts. */
@@ -126,81 +122,6 @@ export function tableByKey(rows: DeriveInput['previous']): ReadonlyMap<string, D
     if (!table.has(key)) table.set(key, row);
   }
   return table;
-}
-
-/** Enters the rows of one live node. */
-function claimRows(work: Working, nodeId: string, record: NodeRecord): void {
-  const verdict = judgeLive(work.input, nodeId, record);
-  for (const place of placesOf(work.input.wiring, nodeId, record)) {
-    const current = work.table.get(place.key);
-    const own = current?.description === place.description ? current : undefined;
-    const row = rowFor(verdict, own, record, place);
-    if (row !== null) enterClaim(work, place.key, { row, nodeId, why: verdict.why });
-  }
-}
-
-function rowFor(
-  verdict: Verdict,
-  own: DispatcherRow | undefined,
-  record: NodeRecord,
-  place: Place,
-): DispatcherRow | null {
-  switch (verdict.kind) {
-    case 'expired':
-      return null;
-    case 'keep':
-      return own ?? null;
-    case 'set':
-      if (own === undefined && !verdict.mayInsert) return null;
-      return setRow(own, verdict.flags, attrsOf(record), place);
-  }
-}
-
-/** The object in the table when it is right already: what is compared later is then the same object. */
-function setRow(
-  own: DispatcherRow | undefined,
-  flags: number,
-  attrs: string,
-  { setid, destination, description }: Place,
-): DispatcherRow {
-  if (own?.flags === flags && own.attrs === attrs && own.priority === 0) return own;
-  return { setid, destination, flags, priority: 0, attrs, description };
-}
-
-function enterClaim(work: Working, key: string, claim: DesiredRow): void {
-  const current = work.table.get(key);
-  if (current !== undefined && !isOurs(current)) {
-    const rival = work.foreign.get(key);
-    if (rival === undefined || claim.nodeId < rival.nodeId) work.foreign.set(key, claim);
-    return;
-  }
-  const rival = work.desired.get(key);
-  if (rival === undefined) {
-    work.desired.set(key, claim);
-    return;
-  }
-  const [winner, loser] = isYounger(work, claim, rival) ? [claim, rival] : [rival, claim];
-  work.desired.set(key, winner);
-  noteConflict(work, key, winner, loser);
-}
-
-/** A node that is down merely lost its address; two that live with one address are somebody's mistake. */
-function noteConflict(work: Working, key: string, winner: DesiredRow, loser: DesiredRow): void {
-  const { setid, destination } = winner.row;
-  const isDown = work.input.nodes.get(loser.nodeId)?.record.state === 'down';
-  const losers = [work.conflicts.get(key)?.loser, isDown ? undefined : loser.nodeId];
-  const first = losers.filter((id) => id !== undefined).sort()[0];
-  if (first === undefined) return;
-  work.conflicts.set(key, { setid, destination, winner: winner.nodeId, loser: first });
-}
-
-/** By creation of the znode; without it by the last change of state; at last by name, so that order never matters. */
-function isYounger(work: Working, a: DesiredRow, b: DesiredRow): boolean {
-  const [x, y] = [work.input.nodes.get(a.nodeId), work.input.nodes.get(b.nodeId)];
-  const [p, q] = [x?.czxid, y?.czxid];
-  if (p !== undefined && q !== undefined && p !== q) return p > q;
-  const [s, t] = [x?.record.since ?? 0, y?.record.since ?? 0];
-  return s === t ? a.nodeId > b.nodeId : s > t;
 }
 
 /** What becomes of the rows of ours that no live node claims. */
@@ -227,9 +148,4 @@ function ownersByDescription(input: DeriveInput): Map<string, string> {
   for (const nodeId of input.intents.keys()) owners.set(describeRow(nodeId), nodeId);
   for (const nodeId of input.nodes.keys()) owners.set(describeRow(nodeId), nodeId);
   return owners;
-}
-
-/** Nothing for the usual weight, so that the order of hashes and the column stay as simple as they can be. */
-function attrsOf(record: NodeRecord): string {
-  return record.weight === 100 ? '' : `weight=${record.weight};rweight=${record.weight}`;
 }

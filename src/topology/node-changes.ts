@@ -1,3 +1,4 @@
+import type { Asking } from './admission.js';
 import type { DesiredRow, LiveNode, RowWhy } from './desired-rows.js';
 import type { RowChange } from './diff-rows.js';
 import { rowKey } from './dispatcher-row.js';
@@ -34,6 +35,8 @@ export interface NodeChangesInput {
   readonly intents: ReadonlyMap<string, IntentRecord>;
   readonly remembered: ReadonlyMap<string, NodeRecord>;
   readonly silent: ReadonlySet<string>;
+  /** Nodes whose admission is not decided: their change is told with the row that follows from it. */
+  readonly asking: ReadonlyMap<string, Asking>;
   /** The row changes that will be made. */
   readonly changes: readonly RowChange[];
   /** Owner and reason of each changed row, by rowKey. */
@@ -55,9 +58,8 @@ export function listNodeChanges(input: NodeChangesInput): NodeChange[] {
   const rows = rowsByNode(input);
   const found: NodeChange[] = [];
   for (const [nodeId, { record }] of input.nodes) {
-    if (!input.known.has(record.trace.id) && !rows.has(nodeId)) {
-      found.push(ofRecord(record, []));
-    }
+    if (rows.has(nodeId) || !isToBeTold(input, record)) continue;
+    found.push(ofRecord(record, []));
   }
   for (const nodeId of input.silent) {
     const last = input.remembered.get(nodeId);
@@ -70,11 +72,17 @@ export function listNodeChanges(input: NodeChangesInput): NodeChange[] {
     const change = attribute(input, nodeId, moved, `${input.passId}-${count}`);
     found.push(change);
     const own = input.nodes.get(nodeId)?.record;
-    if (own !== undefined && own.trace.id !== change.traceId && !input.known.has(own.trace.id)) {
+    if (own !== undefined && own.trace.id !== change.traceId && isToBeTold(input, own)) {
       found.push(ofRecord(own, []));
     }
   }
   return found.sort((a, b) => (a.nodeId === b.nodeId ? 0 : a.nodeId < b.nodeId ? -1 : 1));
+}
+
+/** New to the audit, and no row that follows from it is still to come. */
+function isToBeTold(input: NodeChangesInput, record: NodeRecord): boolean {
+  if (input.known.has(record.trace.id)) return false;
+  return input.asking.get(record.nodeId)?.admission !== 'waiting';
 }
 
 interface Moved {
@@ -115,15 +123,9 @@ function attribute(
     return ofIntent(intent, (record ?? last)?.state ?? 'gone', moved.rows);
   }
   if (record !== undefined) {
-    if (!input.known.has(record.trace.id)) return ofRecord(record, moved.rows);
-    return ofReconciler(
-      nodeId,
-      record.state,
-      record.state,
-      causeOf(moved.why),
-      moved.rows,
-      freshId,
-    );
+    if (isToBeTold(input, record)) return ofRecord(record, moved.rows);
+    const { state } = record;
+    return ofReconciler(nodeId, state, state, causeOf(moved.why), moved.rows, freshId);
   }
   if (last !== undefined && !input.known.has(goneId(last))) {
     return ofVanished(last, causeOf(moved.why), moved.rows);
@@ -205,6 +207,8 @@ function causeOf(why: RowWhy): string {
   switch (why) {
     case 'up':
       return 'it is up again in the eyes of the reconciler';
+    case 'unanswered':
+      return 'its agent says up, but it does not answer the reconciler';
     case 'draining':
       return 'it drains';
     case 'intent':

@@ -1,3 +1,4 @@
+import type { Admission } from './admission.js';
 import type { DeriveInput, RowWhy } from './desired-rows.js';
 import type { DispatcherRow } from './dispatcher-row.js';
 import {
@@ -37,6 +38,18 @@ export function judgeLive(input: DeriveInput, nodeId: string, record: NodeRecord
       const kind = isExpired ? 'expired' : 'set';
       return { kind, flags: FLAGS_DISABLED, mayInsert: false, why: 'down' };
     }
+  }
+}
+
+/** The row of a node that says up and that the witness asks first. */
+export function judgeAsked(admission: Admission): Verdict {
+  switch (admission) {
+    case 'admitted':
+      return { kind: 'set', flags: FLAGS_ACTIVE_PROBED, mayInsert: true, why: 'up' };
+    case 'unanswered':
+      return { kind: 'set', flags: FLAGS_INACTIVE_PROBED, mayInsert: true, why: 'unanswered' };
+    case 'waiting':
+      return { kind: 'keep', flags: FLAGS_INACTIVE_PROBED, mayInsert: false, why: 'unanswered' };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Asking } from './admission.js';
 import type { AddressConflict, Derived, DeriveInput, DesiredRow, RowWhy } from './desired-rows.js';
 import { deriveRows, tableByKey } from './desired-rows.js';
 import type { RowChange } from './diff-rows.js';
@@ -43,6 +44,8 @@ export interface PassPlan {
   /** Rows of others where a node of ours should stand. */
   readonly foreign: readonly DesiredRow[];
   readonly silent: readonly string[];
+  /** Nodes that the witness is to ask before they are listed as active, by nodeId. */
+  readonly asking: ReadonlyMap<string, Asking>;
 }
 
 /** Derives, validates, compares and guards: from what is known to a plan as data. Pure. */
@@ -69,6 +72,7 @@ export function planPass(input: PassInput): PassPlan {
   const audit = listNodeChanges({
     ...input,
     silent: derived.silent,
+    asking: derived.asking,
     changes: guarded.changes,
     reasons: owners,
   });
@@ -83,6 +87,7 @@ export function planPass(input: PassInput): PassPlan {
     conflicts: sorted(derived.conflicts),
     foreign: sorted(derived.foreign),
     silent: [...derived.silent].sort(),
+    asking: derived.asking,
   };
 }
 

@@ -13,6 +13,8 @@ export interface Problem {
     | 'nobody-up'
     | 'held'
     | 'silent'
+    | 'unsupervised'
+    | 'disagreed'
     | 'down'
     | 'overdue'
     | 'unproven'
@@ -33,7 +35,8 @@ export function findProblems(
     ...noGeneration(view),
     ...view.roles.flatMap(nobodyUp),
     ...heldBack(view, input.nowMs),
-    ...view.roles.flatMap(missingNodes),
+    ...view.roles.flatMap((role) => missingNodes(role, input.nowMs)),
+    ...disagreements(view, input.nowMs),
     ...view.roles.flatMap((role) => overdueDrains(role, input.nowMs)),
     ...unproven(view),
     ...input.conflicts.map(({ what, why }): Problem => ({
@@ -75,25 +78,54 @@ function heldBack(view: Omit<TopologyView, 'problems'>, nowMs: number): Problem[
   return (view.generation?.held ?? []).map(({ setid, count, why, sinceMs }) => ({
     kind: 'held',
     what: `set ${setid}`,
-    text: `set ${setid}: ${count} changes held back for ${Math.ceil((nowMs - sinceMs) / 1000)} s: ${why}`,
+    text: `set ${setid}: ${count} changes held back for ${seconds(nowMs - sinceMs)}: ${why}`,
     next: 'carna guard',
   }));
 }
 
-function missingNodes(role: RoleView): Problem[] {
+function missingNodes(role: RoleView, nowMs: number): Problem[] {
   return role.nodes.flatMap((node): Problem[] => {
     if (node.state !== 'down' && node.state !== 'silent') return [];
-    const text = `${node.nodeId} is ${node.state}: ${node.reason}`;
-    const next = `carna timeline --node ${node.nodeId}`;
-    return [{ kind: node.state, what: node.nodeId, text, next }];
+    const what = node.nodeId;
+    const next = `carna timeline --node ${what}`;
+    const { witnessed } = node;
+    if (witnessed === null) {
+      return [{ kind: node.state, what, text: `${what} is ${node.state}: ${node.reason}`, next }];
+    }
+    const age = `for ${seconds(nowMs - witnessed.sinceMs)}`;
+    if (witnessed.finding === 'unsupervised') {
+      const text = `${what}: ${node.reason} ${age}; start its agent again`;
+      return [{ kind: 'unsupervised', what, text, next }];
+    }
+    return [{ kind: 'silent', what, text: `${what}: ${node.reason} (${age})`, next }];
   });
+}
+
+/** By name as far as the leader's record names them. */
+function disagreements(view: Omit<TopologyView, 'problems'>, nowMs: number): Problem[] {
+  const named = view.roles
+    .flatMap((role) => role.nodes)
+    .flatMap(({ nodeId: what, witnessed }): Problem[] => {
+      if (witnessed?.finding !== 'disagreed') return [];
+      const age = seconds(nowMs - witnessed.sinceMs);
+      const text = `${what}: agent and witness disagree for ${age}: its agent says up, ${witnessed.destination} does not answer the reconciler; no call until a Kamailio's own OPTIONS succeed`;
+      return [{ kind: 'disagreed', what, text, next: 'carna dispatcher' }];
+    });
+  const more = (view.generation?.witnessed?.counts.disagreed ?? 0) - named.length;
+  if (more <= 0 || named.length === 0) return named;
+  const text = `agent and witness disagree about ${more} more nodes`;
+  return [...named, { kind: 'disagreed', what: 'more nodes', text, next: 'carna dispatcher' }];
+}
+
+function seconds(ms: number): string {
+  return `${Math.max(0, Math.ceil(ms / 1000))} s`;
 }
 
 function overdueDrains(role: RoleView, nowMs: number): Problem[] {
   return role.nodes.flatMap((node): Problem[] => {
     const deadline = node.intent?.deadline ?? null;
     if (deadline === null || deadline > nowMs || node.state !== 'draining') return [];
-    const text = `${node.nodeId} still drains ${Math.ceil((nowMs - deadline) / 1000)} s after its deadline`;
+    const text = `${node.nodeId} still drains ${seconds(nowMs - deadline)} after its deadline`;
     return [{ kind: 'overdue', what: node.nodeId, text, next: `carna drain ${node.nodeId} --now` }];
   });
 }

@@ -8,11 +8,14 @@ import type {
   NodeRecord,
   NodeState,
   Role,
+  WitnessedRecord,
 } from './node.js';
 import { findProblems } from './problems.js';
 import type { Finding, Problem } from './problems.js';
 import { consumersOf, setsConsumedBy, setsListing } from './wiring.js';
 import type { Wiring } from './wiring.js';
+import type { Findings } from './witnessed.js';
+import { findingsOf } from './witnessed.js';
 
 /** The youngest incarnation of every node by nodeId. `czxid` tells its successive lives apart. */
 export type NodesInput = ReadonlyMap<
@@ -50,7 +53,7 @@ export interface NodeView {
   readonly published: NodeState | null;
   /** For people, one line. */
   readonly reason: string;
-  /** Wall clock in ms of the last change of state; null when silent. */
+  /** Wall clock in ms of the last change of state; of a silent node the witness's word, null when it said none. */
   readonly sinceMs: number | null;
   /** SIP URI of its first endpoint. */
   readonly destination: string;
@@ -60,6 +63,8 @@ export interface NodeView {
   /** 0 = unknown. */
   readonly maxSessions: number;
   readonly intent: IntentRecord | null;
+  /** What the reconciler's own OPTIONS found where it differs from the agent's word; null = nothing is told. */
+  readonly witnessed: WitnessedRecord | null;
   /** host:port of its agent's HTTP server. */
   readonly agentHttp: string | null;
 }
@@ -110,6 +115,7 @@ export function deriveTopologyView(input: ViewInput): TopologyView {
 }
 
 function liveNodes(input: ViewInput): NodeView[] {
+  const told = findingsOf(input.generation?.witnessed);
   return [...input.nodes.values()].map(({ record }) => {
     const intent = input.intents.get(record.nodeId) ?? null;
     const first = record.sip[0];
@@ -125,9 +131,16 @@ function liveNodes(input: ViewInput): NodeView[] {
       weight: record.weight,
       maxSessions: record.maxSessions,
       intent,
+      witnessed: disagreementOf(record, told),
       agentHttp: record.agent.http,
     };
   });
+}
+
+/** The leader's record may be older than the node's own. */
+function disagreementOf(record: NodeRecord, told: Findings): WitnessedRecord | null {
+  const found = told.get(record.nodeId);
+  return found?.finding === 'disagreed' && record.state === 'up' ? found : null;
 }
 
 /** Rows of ours that no znode owns: their nodes fell silent. One node may stand in several sets. */
@@ -138,28 +151,48 @@ function silentNodes(input: ViewInput): NodeView[] {
     owned.add(describeRow(record.nodeId));
     for (const endpoint of record.sip) owned.add(destinationUri(endpoint));
   }
+  const told = new Map<string, WitnessedRecord>();
+  for (const found of findingsOf(input.generation?.witnessed).values()) {
+    if (found.finding !== 'disagreed') told.set(describeRow(found.nodeId), found);
+  }
   const silent = new Map<string, NodeView>();
   for (const row of input.rows ?? []) {
     const rule = input.wiring.find((r) => r.setid === row.setid);
     if (!isOurs(row) || rule === undefined) continue;
     if (owned.has(row.destination) || owned.has(row.description)) continue;
-    const nodeId = row.description.slice(row.description.indexOf(':') + 1);
+    const witnessed = told.get(row.description) ?? null;
+    const nodeId = witnessed?.nodeId ?? row.description.slice(row.description.indexOf(':') + 1);
     silent.set(row.destination, {
       nodeId,
       role: rule.target,
       state: 'silent',
       published: null,
-      reason: 'its znode vanished without a goodbye',
-      sinceMs: null,
+      reason: whySilent(witnessed),
+      sinceMs: witnessed?.sinceMs ?? null,
       destination: row.destination,
       sets: setsListing(input.wiring, rule.target),
       weight: null,
       maxSessions: 0,
       intent: input.intents.get(nodeId) ?? null,
+      witnessed,
       agentHttp: null,
     });
   }
   return [...silent.values()];
+}
+
+function whySilent(witnessed: WitnessedRecord | null): string {
+  switch (witnessed?.finding) {
+    case 'unsupervised':
+      return 'its agent vanished, it answers SIP: row kept, unsupervised';
+    case 'silent':
+      return 'its agent vanished, it does not answer SIP';
+    case 'unasked':
+      return 'its agent vanished, the reconciler is asking it';
+    case 'disagreed':
+    case undefined:
+      return 'its znode vanished without a goodbye';
+  }
 }
 
 function roleView(role: Role, all: readonly NodeView[], input: ViewInput): RoleView {

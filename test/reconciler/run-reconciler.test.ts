@@ -389,6 +389,7 @@ const vanish =
 
 test('a vanished node that does not answer the witness is inactive, and gone after the limbo', async () => {
   const world = new World();
+  world.table = [rowOf('a'), rowOf('b')];
   world.show(record('a'), record('b'));
   world.answers = () => 'silent';
   const ask: Step = () => world.askAgain();
@@ -412,6 +413,7 @@ test('a vanished node that answers the witness keeps its row for ever', async ()
 
 test('all vanished and none answers: the last row that can take calls is held', async () => {
   const world = new World();
+  world.table = [rowOf('a'), rowOf('b')];
   world.show(record('a'), record('b'));
   world.answers = () => 'silent';
   const ask: Step = () => world.askAgain();
@@ -426,6 +428,7 @@ const eight = (): ReturnType<typeof record>[] =>
 
 test('of eight nodes that vanish two by two, two a minute may become inactive', async () => {
   const world = new World();
+  world.table = eight().map(({ nodeId }) => rowOf(nodeId));
   world.show(...eight());
   world.answers = () => 'silent';
   const ask: Step = () => world.askAgain();
@@ -441,6 +444,7 @@ test('of eight nodes that vanish two by two, two a minute may become inactive', 
 
 test('eight of eight vanish and none answers: nothing changes, and the stop is told', async () => {
   const world = new World();
+  world.table = eight().map(({ nodeId }) => rowOf(nodeId));
   world.show(...eight());
   world.answers = () => 'silent';
   const ask: Step = () => world.askAgain();
@@ -452,6 +456,7 @@ test('eight of eight vanish and none answers: nothing changes, and the stop is t
 
 test('what is held is told with the generation, once, and taken back when it ends', async () => {
   const world = new World();
+  world.table = eight().map(({ nodeId }) => rowOf(nodeId));
   world.show(...eight());
   world.answers = () => 'silent';
   const ask: Step = () => world.askAgain();
@@ -473,6 +478,7 @@ test('what is held is told with the generation, once, and taken back when it end
 
 test("an operator's override lets the held changes through once, and only while it is valid", async () => {
   const world = new World();
+  world.table = eight().map(({ nodeId }) => rowOf(nodeId));
   world.show(...eight());
   world.answers = () => 'silent';
   const ask: Step = () => world.askAgain();

@@ -5,7 +5,7 @@ import { Witness } from '../../src/reconciler/witness.js';
 import type { Evidence } from '../../src/topology/desired-rows.js';
 import { FakeTime, flush } from '../agent/support/fake-time.js';
 
-const TIMING = { everyMs: 1_000, fall: 2, concurrency: 3 };
+const TIMING = { everyMs: 1_000, fall: 2, concurrency: 3, newcomers: 5 };
 
 class Bench {
   readonly time = new FakeTime();
@@ -21,7 +21,6 @@ class Bench {
       this.asked.push(destination);
       return this.answers(destination);
     };
-    const log = { info: () => undefined, warn: () => undefined };
     const { time } = this;
     this.witness = new Witness({
       ping,
@@ -29,14 +28,13 @@ class Bench {
       clock: time,
       bell: time.newBell(),
       onChange: () => (this.changes += 1),
-      log,
     });
     this.end = this.witness.run(this.stop.signal);
   }
 
   async done(): Promise<void> {
     this.stop.abort();
-    await flush();
+    await this.time.advance(2_000);
     await this.end;
   }
 }
@@ -48,7 +46,7 @@ test('a node is silent after two pings without an answer, since the first of the
   const startMs = bench.time.wallMs();
   bench.witness.watch(one);
   await bench.time.advance(0);
-  assert.equal(bench.witness.evidence().get('a'), 'unknown');
+  assert.equal(bench.witness.evidence().get('a'), undefined, 'not judged yet');
   assert.equal(bench.changes, 0);
   await bench.time.advance(1_000);
   assert.equal(bench.witness.evidence().get('a'), 'silent');
@@ -86,7 +84,7 @@ test('who is not watched any more is not asked, and forgotten', async () => {
   assert.equal(bench.asked.length, asked);
   assert.equal(bench.witness.evidence().size, 0);
   bench.witness.watch(one);
-  assert.equal(bench.witness.evidence().get('a'), 'unknown');
+  assert.equal(bench.witness.evidence().get('a'), undefined);
   await bench.done();
 });
 
@@ -99,7 +97,7 @@ test('the answer to a question about a node that moved meanwhile counts for noth
   bench.witness.watch(new Map([['a', 'sip:2:5060']]));
   answer('answers');
   await flush();
-  assert.equal(bench.witness.evidence().get('a'), 'unknown');
+  assert.equal(bench.witness.evidence().get('a'), undefined);
   answer('unknown');
   await bench.done();
 });
@@ -122,5 +120,110 @@ test('a thousand that vanish together are asked a few at a time, each once a rou
   assert.equal(most, TIMING.concurrency);
   assert.equal(new Set(bench.asked).size, 1_000);
   assert.equal(bench.asked.length, 1_000);
+  await bench.done();
+});
+
+const newcomers = (...names: readonly string[]) =>
+  new Map(names.map((name) => [name, { destination: `sip:${name}`, token: `${name} 1` }] as const));
+
+test('a newcomer that answered is not asked again, one that does not is asked on', async () => {
+  const bench = new Bench();
+  bench.answers = (destination) => Promise.resolve(destination === 'sip:a' ? 'answers' : 'silent');
+  bench.witness.admit(newcomers('a', 'b'));
+  await bench.time.advance(0);
+  assert.deepEqual([...bench.witness.admissions()].sort(), [
+    ['a', 'answers'],
+    ['b', 'silent'],
+  ]);
+  await bench.time.advance(5_000);
+  assert.deepEqual(
+    [bench.asked.filter((to) => to === 'sip:a').length, bench.asked.length > 5],
+    [1, true],
+  );
+  bench.answers = () => Promise.resolve('answers');
+  await bench.time.advance(1_100);
+  assert.equal(bench.witness.admissions().get('b'), 'answers');
+  await bench.done();
+});
+
+test('another token is another question', async () => {
+  const bench = new Bench();
+  bench.answers = () => Promise.resolve('answers');
+  bench.witness.admit(newcomers('a'));
+  await bench.time.advance(0);
+  bench.witness.admit(new Map([['a', { destination: 'sip:a', token: 'a 2' }]]));
+  assert.equal(bench.witness.admissions().get('a'), undefined);
+  assert.equal(bench.witness.askedToken('a'), 'a 2');
+  await bench.time.advance(0);
+  assert.equal(bench.witness.admissions().get('a'), 'answers');
+  await bench.done();
+});
+
+test('a question that cannot be sent once takes no judgement back', async () => {
+  const bench = new Bench();
+  bench.witness.watch(one);
+  bench.witness.admit(newcomers('b'));
+  await bench.time.advance(2_000);
+  const changes = bench.changes;
+  let left = 2;
+  bench.answers = () => Promise.resolve(left-- > 0 ? 'unknown' : 'silent');
+  await bench.time.advance(3_000);
+  assert.equal(bench.witness.evidence().get('a'), 'silent');
+  assert.equal(bench.witness.admissions().get('b'), 'silent');
+  assert.equal(bench.changes, changes, 'nothing flapped');
+  bench.answers = () => Promise.resolve('unknown');
+  await bench.time.advance(3_000);
+  assert.equal(bench.witness.evidence().get('a'), 'unknown');
+  assert.equal(bench.witness.silentSinceMs().size, 0);
+  await bench.done();
+});
+
+const many = (count: number): string[] => Array.from({ length: count }, (_, n) => `n${n}`);
+
+test('newcomers that never answer keep nobody else waiting: neither the vanished nor the next newcomer', async () => {
+  const bench = new Bench();
+  const { time } = bench;
+  bench.answers = async (destination) => {
+    if (destination === 'sip:late' || destination === 'sip:1:5060') return 'answers';
+    await time.wait(1_000);
+    return 'silent';
+  };
+  bench.witness.admit(newcomers(...many(10_000)));
+  await time.advance(100);
+  bench.witness.watch(one);
+  await time.advance(0);
+  assert.equal(bench.witness.evidence().get('a'), 'answers');
+  bench.witness.admit(newcomers(...many(10_000), 'late'));
+  await time.advance(1_000);
+  assert.equal(bench.witness.admissions().get('late'), 'answers', 'the newest is asked first');
+  await bench.done();
+});
+
+test('ten thousand that refuse at once are asked on without a herd', async () => {
+  const bench = new Bench();
+  bench.witness.admit(newcomers(...many(10_000)));
+  for (let turn = 0; turn < 3_000; turn++) await flush();
+  assert.equal(bench.asked.length, 10_000, 'each once');
+  await bench.time.advance(19_000);
+  assert.equal(bench.asked.length, 10_000);
+  await bench.time.advance(21_000);
+  assert.ok(bench.asked.length > 10_000 && bench.asked.length <= 30_000, `${bench.asked.length}`);
+  await bench.done();
+});
+
+test('everybody is asked on in turn, although there are more than can be asked at once', async () => {
+  const bench = new Bench();
+  const { time } = bench;
+  bench.answers = async () => {
+    await time.wait(1_000);
+    return 'silent';
+  };
+  bench.witness.admit(newcomers(...many(20)));
+  await time.advance(17_000);
+  const times = many(20).map((name) => bench.asked.filter((to) => to === `sip:${name}`).length);
+  assert.ok(
+    Math.min(...times) >= 3 && Math.max(...times) - Math.min(...times) <= 1,
+    times.join(' '),
+  );
   await bench.done();
 });

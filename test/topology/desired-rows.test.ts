@@ -6,6 +6,8 @@ import { DEFAULT_DERIVE_LIMITS, deriveRows, tableByKey } from '../../src/topolog
 import { applyChanges } from '../../src/topology/diff-rows.js';
 import { isOurs, isSelectable, rowKey } from '../../src/topology/dispatcher-row.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
+import type { Spent } from '../../src/topology/guard-budget.js';
+import { noteSpent } from '../../src/topology/guard-budget.js';
 import { NODE_STATES } from '../../src/topology/node.js';
 import { planPass } from '../../src/topology/plan-pass.js';
 import { derivation, intentFor, liveNodes, NOW_MS, record, rowOf, UNGUARDED } from './records.js';
@@ -248,8 +250,8 @@ function inputOf(w: World, turn: <T>(list: readonly T[]) => T[]): DeriveInput {
   });
 }
 
-const pass = (input: DeriveInput) =>
-  planPass({ ...input, ...UNGUARDED, known: new Set(), passId: 'pass-0001' });
+const pass = (input: DeriveInput, spent: Spent = new Map()) =>
+  planPass({ ...input, ...UNGUARDED, spent, known: new Set(), passId: 'pass-0001' });
 
 test('the order of the inputs does not matter', () =>
   fc.assert(
@@ -277,7 +279,8 @@ test('in every world: foreign rows untouched, no set emptied unexplained, a seco
         if (rows.length === 0) assert.ok(plan.mayEmpty.includes(setid), `set ${setid} emptied`);
       }
       assertSilentServed(input, after);
-      const again = pass({ ...input, previous: [...after.values()] });
+      const spent = noteSpent(new Map(), plan.taken, NOW_MS, UNGUARDED.budget);
+      const again = pass({ ...input, previous: [...after.values()] }, spent);
       assert.deepEqual(again.changes, []);
     }),
     { numRuns: 1_000 },

@@ -11,6 +11,7 @@ import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import type { OperatorData } from '../operator-data.js';
 import { guardText, overrideWarning } from '../render/guard-text.js';
 import { formatDuration } from '../render/units.js';
+import { witnessText } from '../render/witness-text.js';
 
 const DEFAULT_FOR_MS = 10 * 60_000;
 /** Longer than that nobody still knows why. */
@@ -35,7 +36,8 @@ export function registerGuard(program: Command, context: Context): void {
       `
 A guard keeps rows as they are that nobody's word explains: the last one of a set, more than a quarter of a
 set within a minute, or any while most nodes are silent or the reconciler's own connection was just broken.
-It ends by itself when the nodes publish again. Exit code 1 while something is held.
+It ends by itself when the nodes publish again. Nodes of which the reconciler's own OPTIONS say something else
+than their agents are listed below the holds. Exit code 1 while something is held.
 Examples:
   carna guard
   carna guard override 30 --for 10m --why "rack 4 is really gone"`,
@@ -84,8 +86,14 @@ async function guardCommand(
   const nowMs = context.clock.wallMs();
   if (options.json === true) {
     const { asOfMs, isFresh } = topology;
-    context.print(jsonLine({ schema: JSON_SCHEMA, asOfMs, isFresh, held, overrides }));
-  } else context.print(...guardText(held, overrides, context.paint, nowMs));
+    const witnessed = topology.generation?.witnessed ?? null;
+    context.print(jsonLine({ schema: JSON_SCHEMA, asOfMs, isFresh, held, overrides, witnessed }));
+  } else {
+    context.print(
+      ...guardText(held, overrides, context.paint, nowMs),
+      ...witnessText(topology.generation?.witnessed, context.paint, nowMs),
+    );
+  }
   return held.length === 0 ? EXIT.done : EXIT.no;
 }
 

@@ -1,5 +1,5 @@
 import { ROLES } from '../../topology/node.js';
-import type { Role } from '../../topology/node.js';
+import type { Role, WitnessedRecord } from '../../topology/node.js';
 import { VIEW_STATES } from '../../topology/view.js';
 import type { NodeView, RoleView, SetView, TopologyView } from '../../topology/view.js';
 import type { Wiring } from '../../topology/wiring.js';
@@ -75,7 +75,9 @@ function roleLines(
     ...role.sets.filter((set) => set.consumers > 0).map((set) => setText(set, paint)),
   ];
   const branch = `${lead}${hasBelow ? '│  ' : '   '}`;
-  const noteworthy = role.nodes.filter((n) => n.state !== 'up' || n.intent !== null);
+  const noteworthy = role.nodes.filter(
+    (n) => n.state !== 'up' || n.intent !== null || n.witnessed !== null,
+  );
   const nodes = role.nodes.length > MAX_NODES_SHOWN ? noteworthy : role.nodes;
   const hidden = role.nodes.length - nodes.length;
   const lines = [
@@ -146,6 +148,7 @@ function nodeColumns(rows: readonly (readonly string[])[]): Column[] {
 export function story(node: NodeView, nowMs: number): string {
   const parts = [node.sinceMs === null ? '' : `for ${formatDuration(nowMs - node.sinceMs)}`];
   if (node.state !== 'up' && node.state !== 'draining') parts.push(node.reason);
+  if (node.witnessed?.finding === 'disagreed') parts.push(disagreement(node.witnessed, nowMs));
   if (node.intent !== null) {
     const { deadline, by, why, want } = node.intent;
     if (node.published === 'up') parts.push(`${want} asked, not yet announced by its agent`);
@@ -160,6 +163,10 @@ export function story(node: NodeView, nowMs: number): string {
     parts.push(node.reason);
   }
   return printable(parts.filter((part) => part !== '').join(', '));
+}
+
+function disagreement({ sinceMs }: WitnessedRecord, nowMs: number): string {
+  return `agent and witness disagree: it has not answered SIP for ${formatDuration(nowMs - sinceMs)}, inactive`;
 }
 
 /** The problems with what to do about each; one quiet line when there is none. */

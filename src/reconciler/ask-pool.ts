@@ -1,0 +1,215 @@
+import type { Evidence } from '../topology/desired-rows.js';
+import type { Clock } from '../util/clock.js';
+
+/** One SIP OPTIONS to a destination (`sip:host:port`): any final reply is an answer. Never rejects. */
+export type WitnessPing = (destination: string) => Promise<Evidence>;
+
+export interface PoolLimits {
+  /** From one ping of a node to its next; longer when so many are watched that it would be a herd. */
+  readonly everyMs: number;
+  /** Pings in a row without an answer that make a node silent. */
+  readonly fall: number;
+  /** Pings under way at once: a thousand nodes are asked in turn. */
+  readonly concurrency: number;
+  /** Whether a node that answered is asked again. */
+  readonly asksOn: boolean;
+}
+
+/** Who is to be asked, and where. */
+export interface AskTarget {
+  readonly destination: string;
+  /** Another token is another question: what was known counts for nothing then. */
+  readonly token: string;
+}
+
+export interface AskPoolDeps {
+  readonly ping: WitnessPing;
+  readonly limits: PoolLimits;
+  readonly clock: Clock;
+  /** Called after each ping, with whether a judgement changed. */
+  readonly onAsked: (isNews: boolean) => void;
+}
+
+interface Asked extends AskTarget {
+  /** Null: not judged yet. */
+  evidence: Evidence | null;
+  /** Wall clock in ms since when it has not answered; null while it does, or before the first ping. */
+  silentSinceMs: number | null;
+  /** In a row, of each kind. */
+  unanswered: number;
+  unasked: number;
+  /** Monotonic ms. */
+  nextMs: number;
+  isWatched: boolean;
+}
+
+/** Second and later questions, whatever the number of nodes: what the process can send without a noticeable load. */
+const MAX_AGAIN_PER_S = 500;
+/** Questions in a row that could not be asked before a judgement is taken back. */
+const UNASKED_FALL = 2;
+/** Due nodes are collected at most so often. */
+const SWEEP_MS = 20;
+
+/** Asks the nodes that it is told to watch, a bounded number at once, whoever was never asked first. */
+export class AskPool {
+  readonly #deps: AskPoolDeps;
+  #watched = new Map<string, Asked>();
+  /** Never asked; the newest last, which is asked first: it has the best chance to be answered in time. */
+  #fresh: Asked[] = [];
+  /** Due again; the longest due last. */
+  #due: Asked[] = [];
+  #resting: Asked[] = [];
+  #sweepAtMs = Number.POSITIVE_INFINITY;
+  readonly #underWay = new Set<Promise<void>>();
+  #isOpen = false;
+
+  constructor(deps: AskPoolDeps) {
+    this.#deps = deps;
+  }
+
+  /** From now on these are asked and nobody else; what is known of others is forgotten. True when somebody is new. */
+  watch(targets: ReadonlyMap<string, AskTarget>): boolean {
+    const before = this.#watched;
+    if (before.size === 0 && targets.size === 0) return false;
+    const next = new Map<string, Asked>();
+    let hasNew = false;
+    for (const [nodeId, target] of targets) {
+      const known = before.get(nodeId);
+      if (known?.token === target.token) {
+        next.set(nodeId, known);
+        before.delete(nodeId);
+        continue;
+      }
+      const asked = neverAsked(target);
+      next.set(nodeId, asked);
+      this.#fresh.push(asked);
+      hasNew = true;
+    }
+    for (const asked of before.values()) asked.isWatched = false;
+    this.#watched = next;
+    return hasNew;
+  }
+
+  /** What was judged so far of each watched node; those without a judgement are missing. */
+  evidence(): ReadonlyMap<string, Evidence> {
+    const found = new Map<string, Evidence>();
+    for (const [nodeId, { evidence }] of this.#watched) {
+      if (evidence !== null) found.set(nodeId, evidence);
+    }
+    return found;
+  }
+
+  /** The question that a node was asked last. */
+  tokenOf(nodeId: string): string | undefined {
+    return this.#watched.get(nodeId)?.token;
+  }
+
+  /** Wall clock in ms since when a silent node has not answered. */
+  silentSinceMs(): ReadonlyMap<string, number> {
+    const found = new Map<string, number>();
+    for (const [nodeId, { evidence, silentSinceMs }] of this.#watched) {
+      if (evidence === 'silent' && silentSinceMs !== null) found.set(nodeId, silentSinceMs);
+    }
+    return found;
+  }
+
+  /** Asks who is due, as far as the bound allows; a ping that ends makes room by itself until `close`. */
+  ask(): void {
+    this.#isOpen = true;
+    while (this.#underWay.size < this.#deps.limits.concurrency) {
+      const next = this.#next();
+      if (next === undefined) return;
+      const ping = this.#askOne(next).finally(() => {
+        this.#underWay.delete(ping);
+        if (this.#isOpen) this.ask();
+      });
+      this.#underWay.add(ping);
+    }
+  }
+
+  /** Milliseconds until somebody is due again; null when nobody will be, or when a ping that ends sees to it. */
+  dueInMs(): number | null {
+    const isFull = this.#underWay.size >= this.#deps.limits.concurrency;
+    if (isFull || !Number.isFinite(this.#sweepAtMs)) return null;
+    return Math.max(1, this.#sweepAtMs - this.#deps.clock.monoMs());
+  }
+
+  /** Asks nobody any more; resolves when the pings under way are over. All is forgotten. */
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    await Promise.all(this.#underWay);
+    for (const asked of this.#watched.values()) asked.isWatched = false;
+    this.#watched = new Map();
+    this.#fresh = [];
+    this.#due = [];
+    this.#resting = [];
+    this.#sweepAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  #next(): Asked | undefined {
+    if (this.#due.length === 0) this.#sweep();
+    for (const queue of [this.#fresh, this.#due]) {
+      for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+        if (next.isWatched) return next;
+      }
+    }
+    return undefined;
+  }
+
+  /** Collects who is due again. */
+  #sweep(): void {
+    const nowMs = this.#deps.clock.monoMs();
+    if (nowMs < this.#sweepAtMs) return;
+    const watched = this.#resting.filter((asked) => asked.isWatched);
+    this.#due = watched.filter((asked) => asked.nextMs <= nowMs);
+    this.#due.sort((a, b) => b.nextMs - a.nextMs);
+    this.#resting = watched.filter((asked) => asked.nextMs > nowMs);
+    const nextMs = this.#resting.reduce((least, asked) => Math.min(least, asked.nextMs), Infinity);
+    this.#sweepAtMs = Math.max(nextMs, nowMs + SWEEP_MS);
+  }
+
+  async #askOne(asked: Asked): Promise<void> {
+    const { clock, limits, ping, onAsked } = this.#deps;
+    const herdMs = (this.#watched.size * 1_000) / MAX_AGAIN_PER_S;
+    asked.nextMs = clock.monoMs() + Math.max(limits.everyMs, herdMs);
+    const askedAtMs = clock.wallMs();
+    const answer = await ping(asked.destination);
+    if (asked.isWatched) {
+      const before = asked.evidence;
+      note(asked, answer, askedAtMs, limits.fall);
+      if (limits.asksOn || asked.evidence !== 'answers') this.#rest(asked);
+      onAsked(asked.evidence !== before);
+    }
+  }
+
+  #rest(asked: Asked): void {
+    this.#resting.push(asked);
+    this.#sweepAtMs = Math.min(this.#sweepAtMs, asked.nextMs);
+  }
+}
+
+function neverAsked(target: AskTarget): Asked {
+  const { destination, token } = target;
+  const nothing = { evidence: null, silentSinceMs: null, unanswered: 0, unasked: 0, nextMs: 0 };
+  return { destination, token, ...nothing, isWatched: true };
+}
+
+/** One lost packet is no silence, and one question that could not be sent is no ignorance. */
+function note(asked: Asked, answer: Evidence, askedAtMs: number, fall: number): void {
+  asked.unanswered = answer === 'silent' ? asked.unanswered + 1 : 0;
+  asked.unasked = answer === 'unknown' ? asked.unasked + 1 : 0;
+  switch (answer) {
+    case 'answers':
+      asked.evidence = 'answers';
+      asked.silentSinceMs = null;
+      return;
+    case 'silent':
+      asked.silentSinceMs ??= askedAtMs;
+      if (asked.unanswered >= fall) asked.evidence = 'silent';
+      return;
+    case 'unknown':
+      if (asked.unasked < UNASKED_FALL) return;
+      asked.evidence = 'unknown';
+      asked.silentSinceMs = null;
+  }
+}

@@ -1,0 +1,108 @@
+import { applyChanges } from '../topology/diff-rows.js';
+import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import { rowKey } from '../topology/dispatcher-row.js';
+import { MAX_TRACES } from '../topology/node.js';
+import type { PassPlan } from '../topology/plan-pass.js';
+import { hashSets } from '../topology/plan-pass.js';
+import { StoreConflictError } from '../util/errors.js';
+import type { ReconcilerDeps } from './ports.js';
+import type { Head } from './table-head.js';
+import { appendTraces, rehash } from './table-head.js';
+
+/** What a leader knows of the table. */
+export interface Picture {
+  readonly rows: ReadonlyMap<string, DispatcherRow>;
+  readonly head: Head;
+}
+
+type TablePictureDeps = Pick<ReconcilerDeps, 'dc' | 'table' | 'clock' | 'timing'>;
+
+/**
+ * The leader's own picture of the table, kept between two full reads: every commit is conditional on the
+ * generation that the picture is of, so a wrong picture costs a retry, never a wrong row.
+ */
+export class TablePicture {
+  readonly #deps: TablePictureDeps;
+  readonly #epoch: number;
+  /** Null: must be read. */
+  #picture: Picture | null = null;
+  /** Traces of the nodes present and of those remembered that the audit holds; null: must be read. */
+  #known: Set<string> | null = null;
+  #nextFullReadMs = 0;
+
+  constructor(deps: TablePictureDeps, epoch: number) {
+    this.#deps = deps;
+    this.#epoch = epoch;
+  }
+
+  get current(): Picture | null {
+    return this.#picture;
+  }
+
+  get known(): ReadonlySet<string> {
+    return this.#known ?? NOTHING;
+  }
+
+  distrust(): void {
+    this.#picture = null;
+    this.#known = null;
+  }
+
+  /** Reads the whole table when that is due; true when it did. Rejects with a CarnaError. */
+  async readDue(): Promise<boolean> {
+    const { table, clock, timing } = this.#deps;
+    if (clock.monoMs() < this.#nextFullReadMs && this.#picture !== null) return false;
+    const head = await table.readHead(MAX_TRACES);
+    const { rows, generation } = await table.readTable();
+    if (generation !== head.generation) throw new StoreConflictError('the table moved while read');
+    this.#picture = {
+      rows: new Map(rows.map((row) => [rowKey(row), row] as const)),
+      head: {
+        generation: head.generation,
+        committedAtMs: head.committedAtMs,
+        sets: hashSets(rows),
+        traces: head.traces,
+      },
+    };
+    this.#nextFullReadMs = clock.monoMs() + timing.resyncMs;
+    return true;
+  }
+
+  /** What an earlier leader told already is not told again: of the traces given, those that the audit holds. */
+  async readKnown(traces: () => readonly string[]): Promise<void> {
+    this.#known ??= new Set(await this.#deps.table.knownTraces(traces()));
+  }
+
+  /** Known traces beyond this number are dropped and read again. */
+  trimKnown(limit: number): void {
+    if (this.#known !== null && this.#known.size > limit) this.#known = null;
+  }
+
+  /** Makes the plan's changes. Rejects with a CarnaError; the picture stays as it was then. */
+  async commit({ rows, head }: Picture, plan: PassPlan, seenAtMs: number): Promise<Head> {
+    const after = applyChanges(rows, plan.changes);
+    const sets = rehash(head.sets, after, plan.changes);
+    const done = await this.#deps.table.commitPlan({
+      dc: this.#deps.dc,
+      epoch: this.#epoch,
+      base: head.generation,
+      changes: plan.changes,
+      mayEmpty: plan.mayEmpty,
+      audit: plan.audit,
+      setHashes: sets,
+      seenAtMs,
+    });
+    const isNew = done.generation !== head.generation;
+    const now: Head = {
+      generation: done.generation,
+      committedAtMs: isNew ? done.committedAtMs : head.committedAtMs,
+      sets,
+      traces: appendTraces(head.traces, plan.audit, done.generation),
+    };
+    for (const change of plan.audit) this.#known?.add(change.traceId);
+    this.#picture = { rows: after, head: now };
+    return now;
+  }
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
