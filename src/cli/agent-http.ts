@@ -1,4 +1,6 @@
 import { DeadlineError, InvalidInputError, ServerUnavailableError } from '../util/errors.js';
+import type { AgentReport } from '../topology/explain-facts.js';
+import { parseAgentReport } from './explain-report-codec.js';
 import { parseAgentHealth, parseAgentLive } from './agent-health-codec.js';
 import type { AgentHealth, AgentLive } from './agent-health-codec.js';
 
@@ -24,6 +26,16 @@ export async function readAgentHealth(
 ): Promise<AgentHealth> {
   const url = `http://${httpAddress}/healthz`;
   return parseAgentHealth(url, await readJson(fetch, url, [200, 503], timeoutMs));
+}
+
+/** Asks an agent for all that it knows of its server. Throws as readAgentHealth does. */
+export async function readAgentReport(
+  fetch: Fetch,
+  httpAddress: string,
+  timeoutMs: number,
+): Promise<AgentReport> {
+  const url = `http://${httpAddress}/healthz`;
+  return parseAgentReport(url, await readJson(fetch, url, [200, 503], timeoutMs));
 }
 
 /** Asks an agent beside a Kamailio for the list that it runs. Throws as readAgentHealth does. */

@@ -1,5 +1,6 @@
 import type { DrainCheck, DrainNumbers } from '../topology/drain-check.js';
 import type { HeldRecord, IntentRecord, OverrideRecord, WitnessReport } from '../topology/node.js';
+import type { Chain } from '../topology/explain.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
@@ -37,6 +38,14 @@ export interface NodesJson extends Snapshot {
 /** `carna dispatcher --json`. `agrees`: nothing pending, no drift, every Kamailio was asked. */
 export interface DispatcherJson extends Snapshot, DispatcherView {
   readonly agrees: boolean;
+}
+
+/**
+ * `carna explain NODE --json`: Chain in src/topology/explain.ts, with all links up to the first broken one.
+ * `isWhole`: no link is broken, though some may be unknown.
+ */
+export interface ExplainJson extends Snapshot, Chain {
+  readonly isWhole: boolean;
 }
 
 /** `carna timeline --json`: one object, `entries` oldest first; with `--follow` one TimelineEntry a line. */
@@ -120,6 +129,7 @@ export function jsonLine(
     | TopologyJson
     | NodesJson
     | DispatcherJson
+    | ExplainJson
     | TimelineJson
     | TimelineEntry
     | DrainJson

@@ -17,7 +17,7 @@ import { DEFAULT_WIRING } from '../topology/wiring.js';
 import { findingsOf } from '../topology/witnessed.js';
 import { systemClock } from '../util/clock.js';
 import { CarnaError, ConfigError, messageOf } from '../util/errors.js';
-import { readAgentHealth, readAgentLive } from './agent-http.js';
+import { readAgentHealth, readAgentLive, readAgentReport } from './agent-http.js';
 import { openConfiguredRegistry } from './configured-registry.js';
 import { createLogger } from './logger.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
@@ -54,6 +54,7 @@ export function openLiveData(config: CliConfig): OperatorData {
       return isThere;
     },
     readAgentHealth: (address) => readAgentHealth(fetch, address, AGENT_TIMEOUT_MS),
+    readAgentReport: (address) => readAgentReport(fetch, address, AGENT_TIMEOUT_MS),
     close: () => connections.close(),
   };
 }
@@ -176,6 +177,7 @@ function topologyOf(view: DcView, leader: string | null): TopologyData {
       why: `claimed by ${nodeIds.join(' and ')}`,
     })),
     leader,
+    candidates: view.candidates(),
     asOfMs: nodes.staleSinceMs ?? systemClock.wallMs(),
     isFresh: nodes.isFresh,
   };

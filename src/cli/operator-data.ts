@@ -4,6 +4,7 @@ import type { IntentRecord, NodeRecord, OverrideRecord } from '../topology/node.
 import type { Finding } from '../topology/problems.js';
 import type { ChangeRow } from '../topology/timeline.js';
 import type { ViewInput } from '../topology/view.js';
+import type { AgentReport } from '../topology/explain-facts.js';
 import type { AgentHealth } from './agent-health-codec.js';
 
 /** What the registry says, read as a whole. */
@@ -17,6 +18,8 @@ export interface TopologyData extends Pick<
   readonly conflicts: readonly Finding[];
   /** Name of the leading reconciler; null when none leads or it is not known. */
   readonly leader: string | null;
+  /** Reconcilers that stand in the election now, the one that leads first. */
+  readonly candidates: readonly string[];
   /** Wall clock in ms at which this was true for certain. */
   readonly asOfMs: number;
   /** False while the connection to ZooKeeper is suspended or lost: the last known value is shown. */
@@ -62,6 +65,8 @@ export interface OperatorData {
   writeOverride(override: OverrideRecord): Promise<void>;
   /** What the agent behind `host:port` says of itself and its server. */
   readAgentHealth(httpAddress: string): Promise<AgentHealth>;
+  /** All that the agent behind `host:port` tells of its server and the checks behind the node's state. */
+  readAgentReport(httpAddress: string): Promise<AgentReport>;
   /** Ends all connections; safe to call twice. */
   close(): Promise<void>;
 }

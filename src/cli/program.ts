@@ -13,6 +13,7 @@ type Register = (program: Command, context: Context) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   topology: async () => (await import('./commands/topology.js')).registerTopology,
   nodes: async () => (await import('./commands/nodes.js')).registerNodes,
+  explain: async () => (await import('./commands/explain.js')).registerExplain,
   dispatcher: async () => (await import('./commands/dispatcher.js')).registerDispatcher,
   timeline: async () => (await import('./commands/timeline.js')).registerTimeline,
   drain: async () => (await import('./commands/drain.js')).registerDrain,
@@ -33,6 +34,7 @@ Examples:
   carna topology --watch            what runs, and how it is
   carna nodes --role media --json   for scripts
   carna dispatcher                  desired | table | live lists, side by side
+  carna explain media-1             why it gets calls, or why not
   carna timeline --last 3           how fast the last changes went through
   carna drain media-1 --wait        take a node out without losing a call
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { AppliedRecord, IntentRecord } from '../topology/node.js';
+import { readCandidates } from './candidates.js';
 import { GenerationReader, NodesReader, appliedReader, intentsReader } from './nodes.js';
 import type { GenerationSnapshot, NodesSnapshot, RecordsSnapshot } from './nodes.js';
 import type { OverridesSnapshot } from './overrides.js';
@@ -41,6 +42,11 @@ export class DcView {
 
   generation(): GenerationSnapshot {
     return this.#generation.read(this.#tree.snapshot());
+  }
+
+  /** The reconcilers in the election, the one that leads first; see readCandidates. */
+  candidates(): readonly string[] {
+    return readCandidates(this.#tree.snapshot());
   }
 
   isFresh(): boolean {

@@ -116,6 +116,7 @@ export function topology(
     refused: [],
     conflicts: [],
     leader: 'rec-2',
+    candidates: ['rec-2', 'rec-1'],
     asOfMs: NOW - 300,
     isFresh: true,
     ...more,
@@ -151,6 +152,9 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
     writeOverride: async () => undefined,
     removeIntent: async () => false,
     readAgentHealth: async (http) => {
+      throw new ServerUnavailableError(`http://${http}/healthz: no answer`);
+    },
+    readAgentReport: async (http) => {
       throw new ServerUnavailableError(`http://${http}/healthz: no answer`);
     },
     close: async () => undefined,

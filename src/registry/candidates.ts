@@ -1,0 +1,20 @@
+import type { TreeSnapshot } from './tree-view.js';
+
+const CANDIDATE = /^leader\/.*-(\d{10})$/;
+/** Longer ones are somebody's mistake; they are cut. */
+const MAX_NAME_CHARS = 64;
+
+/**
+ * The names of the reconcilers that stand in the election, the first in line (which leads, or is about to)
+ * first. Empty = none runs, as far as ZooKeeper knows: one that was killed stands until its session ends. Pure.
+ */
+export function readCandidates(tree: Pick<TreeSnapshot, 'entries'>): readonly string[] {
+  return [...tree.entries]
+    .flatMap(([path, { data }]) => {
+      const place = CANDIDATE.exec(path)?.[1];
+      if (place === undefined) return [];
+      return [{ place: Number(place), name: (data?.toString() ?? '').slice(0, MAX_NAME_CHARS) }];
+    })
+    .sort((a, b) => a.place - b.place)
+    .map(({ name }) => name);
+}
