@@ -81,7 +81,7 @@ async function askAgent(data: Data, record: NodeRecord | null): Promise<AgentAns
   if (http === null) return { kind: 'no-http' };
   return expected<AgentAnswer>(
     async () => ({ kind: 'told', report: await data.readAgentReport(http) }),
-    (err) => ({ kind: 'unreachable', http, why: reasonOf(err) }),
+    (err) => ({ kind: 'unreachable', http, why: reasonOf(err).replace(` ${http}`, '') }),
   );
 }
 

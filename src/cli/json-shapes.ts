@@ -1,6 +1,17 @@
 import type { DrainCheck, DrainNumbers } from '../topology/drain-check.js';
-import type { HeldRecord, IntentRecord, OverrideRecord, WitnessReport } from '../topology/node.js';
+import type {
+  GuardRule,
+  HeldRecord,
+  IntentRecord,
+  OverrideRecord,
+  WitnessReport,
+} from '../topology/node.js';
 import type { Chain } from '../topology/explain.js';
+import type { AddressConflict, RowWhy } from '../topology/desired-rows.js';
+import type { RowChange } from '../topology/diff-rows.js';
+import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import type { WiringRule } from '../topology/wiring.js';
+import type { Assumption, PlannedHold, Waiting } from './plan-outlook.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
@@ -46,6 +57,56 @@ export interface DispatcherJson extends Snapshot, DispatcherView {
  */
 export interface ExplainJson extends Snapshot, Chain {
   readonly isWhole: boolean;
+}
+
+/** The columns of a row that a plan may change. */
+type PlanColumns = Pick<DispatcherRow, 'flags' | 'priority' | 'attrs' | 'description'>;
+
+/** `carna plan --json`. */
+export interface PlanJson extends Snapshot {
+  /** Of the table, as the leader told it last; null before the first. */
+  readonly generation: number | null;
+  /** The reconciler that leads now, or is first in line; null when none runs. */
+  readonly leader: string | null;
+  /** The file given by --wiring; null = the shipped wiring. */
+  readonly wiring: string | null;
+  /** In which rules it differs from the shipped one. */
+  readonly wiringChanges: readonly (WiringRule & { readonly did: 'added' | 'removed' })[];
+  /** Rows that would change, and rows that a guard holds back (also those that the leader only counts). */
+  readonly passing: number;
+  readonly held: number;
+  readonly changes: readonly {
+    readonly kind: RowChange['kind'];
+    readonly setid: number;
+    readonly destination: string;
+    readonly nodeId: string | null;
+    /** RowWhy in src/topology/desired-rows.ts; `reason` says it for people. */
+    readonly why: RowWhy | null;
+    readonly reason: string;
+    /** Null for an insert, and `after` for a delete. */
+    readonly before: PlanColumns | null;
+    readonly after: PlanColumns | null;
+    /** The guard's rule; null = it passes. */
+    readonly heldBy: GuardRule | null;
+  }[];
+  /** `sinceMs` null: only this plan says so, the leader does not (yet). */
+  readonly holds: readonly PlannedHold[];
+  /** Vanished nodes whose rows stay as they are until the witness has asked them. */
+  readonly waiting: readonly Waiting[];
+  readonly refused: readonly {
+    readonly setid: number;
+    readonly destination: string;
+    readonly why: string;
+  }[];
+  readonly conflicts: readonly AddressConflict[];
+  /** Rows of others where a row of `nodeId` should stand. */
+  readonly foreign: readonly {
+    readonly setid: number;
+    readonly destination: string;
+    readonly nodeId: string;
+  }[];
+  /** What only the leader knows and was taken for granted; `what` is stable. */
+  readonly assumed: readonly { readonly what: Assumption; readonly text: string }[];
 }
 
 /** `carna timeline --json`: one object, `entries` oldest first; with `--follow` one TimelineEntry a line. */
@@ -130,6 +191,7 @@ export function jsonLine(
     | NodesJson
     | DispatcherJson
     | ExplainJson
+    | PlanJson
     | TimelineJson
     | TimelineEntry
     | DrainJson

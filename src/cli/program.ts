@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   timeline: async () => (await import('./commands/timeline.js')).registerTimeline,
   drain: async () => (await import('./commands/drain.js')).registerDrain,
   undrain: async () => (await import('./commands/undrain.js')).registerUndrain,
+  plan: async () => (await import('./commands/plan.js')).registerPlan,
   guard: async () => (await import('./commands/guard.js')).registerGuard,
   init: async () => (await import('./commands/init.js')).registerInit,
   agent: async () => (await import('./commands/agent.js')).registerAgent,

@@ -65,7 +65,7 @@ function vanishedStep(facts: ExplainFacts, seen: WitnessedRecord | null): Step {
   const asks = facts.candidates[0];
   const ending = {
     fault: 'unwitnessed',
-    cause: 'its agent is gone, and nobody has asked its SIP server yet',
+    cause: 'its agent is gone, and whether its SIP server lives is not told yet',
     meaning:
       asks === undefined
         ? 'No reconciler leads, so nobody asks it and its row stays as it is. Kamailio’s own pings take it ' +

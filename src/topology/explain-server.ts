@@ -88,8 +88,7 @@ export function intentStep(facts: ExplainFacts): Step {
   const record = recordOf(facts);
   const { intent, nodeId } = facts;
   if (intent === null && record?.state !== 'draining') return holds('intent', 'none');
-  const calls = drainCalls(facts);
-  const ends = `Calls on it go on until they end by themselves${calls}.`;
+  const ends = callsLeft(facts);
   if (intent === null) {
     const ending = {
       fault: 'draining',
@@ -118,9 +117,11 @@ export function intentStep(facts: ExplainFacts): Step {
   );
 }
 
-function drainCalls({ agent }: ExplainFacts): string {
-  if (agent.kind !== 'told' || agent.report.calls === null) return '';
-  return `: ${agent.report.calls} now`;
+function callsLeft({ agent }: ExplainFacts): string {
+  const calls = agent.kind === 'told' ? agent.report.calls : null;
+  if (calls === 0) return 'No call is on it now.';
+  const now = calls === null ? '' : `: ${calls} now`;
+  return `Calls on it go on until they end by themselves${now}.`;
 }
 
 /** The agent's report, or why there is none that speaks of this node. */
@@ -151,9 +152,19 @@ export function publishedStep(facts: ExplainFacts, record: NodeRecord): Step {
     return breaks('registry', `published as down: ${reason}`, down(facts, reason), times);
   const said = `published as ${state}`;
   const lost = facts.agent.kind === 'told' ? facts.agent.report.registry : null;
-  if (lost === null || lost === 'connected')
-    return holds('registry', `${said} by its agent ${agent.version}`, times);
+  if (lost === null || lost === 'connected') {
+    return holds('registry', `${said} by its agent ${agent.version}`, {
+      ...times,
+      details: doubt(facts),
+    });
+  }
   return unseen('registry', `${said}, but its agent’s connection to ZooKeeper is ${lost}`, times);
+}
+
+/** An agent that does not answer may be dead already. */
+function doubt({ agent }: ExplainFacts): string[] {
+  if (agent.kind !== 'unreachable') return [];
+  return ['an agent that was killed keeps its znode for one session time-out: look again'];
 }
 
 function starting({ nodeId }: ExplainFacts): Ending {

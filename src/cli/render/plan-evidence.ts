@@ -1,0 +1,97 @@
+import type { PlanJson } from '../json-shapes.js';
+import type { Painter } from './colour.js';
+import { printable } from './colour.js';
+import { wrapText } from './explain-text.js';
+import type { PlanCanvas } from './plan-text.js';
+import { stateMark } from './state-mark.js';
+import { formatDuration, plural } from './units.js';
+
+/** Below the rows: what the guards say, who waits, what may not be written, what was assumed, what to do. */
+export function planEvidence(plan: PlanJson, canvas: PlanCanvas): string[] {
+  const { paint } = canvas;
+  const sections = [
+    wiringLines(plan, paint),
+    guardLines(plan, canvas),
+    plan.waiting.map(
+      (one) =>
+        `? ${one.nodeId} vanished without a goodbye, and nothing is told of it: it waits for the witness; ${rowsText(one)}`,
+    ),
+    faultLines(plan),
+    plan.assumed.map(({ text }) => paint.dim(`assumed: ${text}`)),
+    nextLines(plan, paint),
+  ];
+  return sections.flatMap((lines) =>
+    lines.length === 0 ? [] : ['', ...lines.flatMap((line) => hanging(line, canvas.width))],
+  );
+}
+
+/** Goes on below the text when a line is too long. */
+function hanging(line: string, width: number): string[] {
+  const indent = `${/^ */.exec(line)?.[0] ?? ''}  `;
+  const lead = /^ */.exec(line)?.[0] ?? '';
+  return wrapText(line.slice(lead.length), width - lead.length, indent.slice(lead.length)).map(
+    (l) => lead + l,
+  );
+}
+
+function rowsText({ rows }: PlanJson['waiting'][number]): string {
+  const places = rows.map(({ setid, destination }) => `set ${setid} ${printable(destination)}`);
+  return rows.length === 0 ? 'it has no row' : `${places.join(', ')} stays as it is`;
+}
+
+function wiringLines({ wiringChanges }: PlanJson, paint: Painter): string[] {
+  return wiringChanges.map(({ did, consumer, target, setid }) => {
+    const text = `wiring: ${consumer} ${did === 'added' ? 'would load' : 'would no longer load'} ${target} as set ${setid}`;
+    return did === 'added' ? paint.good(text) : paint.bad(text);
+  });
+}
+
+function guardLines({ holds, passing, held }: PlanJson, { paint, nowMs }: PlanCanvas): string[] {
+  if (passing === 0 && held === 0) return [];
+  if (holds.length === 0)
+    return [`guards: nothing is held, ${passing === 1 ? 'it passes' : `all ${passing} pass`}`];
+  const first = `guards: ${plural(passing, 'row')} ${passing === 1 ? 'passes' : 'pass'}, ${held} held`;
+  return [
+    first,
+    ...holds.flatMap(({ setid, rule, why, count, sinceMs }) => {
+      const by =
+        sinceMs === null
+          ? 'would be held'
+          : `for ${formatDuration(nowMs - sinceMs)}, by the leader’s word`;
+      return [
+        `  ${stateMark('held', paint)} set ${setid}: ${plural(count, 'row')} (rule ${rule}), ${by}`,
+        `    ${printable(why)}`,
+      ];
+    }),
+  ];
+}
+
+function faultLines({ refused, conflicts, foreign }: PlanJson): string[] {
+  return [
+    ...refused.map(
+      ({ setid, destination, why }) =>
+        `refused: set ${setid} ${printable(destination)}: ${printable(why)}`,
+    ),
+    ...conflicts.map(({ setid, destination, winner, loser }) => {
+      return `conflict: set ${setid} ${printable(destination)} is claimed by ${winner} and ${loser}; ${winner}, the younger, has it`;
+    }),
+    ...foreign.map(({ setid, destination, nodeId }) => {
+      return `foreign: set ${setid} ${printable(destination)} belongs to somebody else's row; ${nodeId} gets none`;
+    }),
+  ];
+}
+
+function nextLines(
+  { wiring, leader, passing, held, holds, waiting, changes }: PlanJson,
+  paint: Painter,
+): string[] {
+  if (passing + held + waiting.length === 0) return [];
+  const first = changes[0]?.nodeId ?? waiting[0]?.nodeId ?? null;
+  const isTold = holds.some(({ sinceMs }) => sinceMs !== null);
+  const next = [
+    ...(wiring === null && leader === null ? ['start a reconciler: carna reconciler'] : []),
+    ...(isTold ? ['carna guard'] : []),
+    ...(first === null ? [] : [`carna explain ${first}`]),
+  ];
+  return next.map((step, i) => `${i === 0 ? 'Next: ' : '      '}${paint.bold(step)}`);
+}
