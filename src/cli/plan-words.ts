@@ -13,7 +13,7 @@ const ROW_REASONS: Readonly<Record<RowWhy, string>> = {
   silent: 'it vanished without a goodbye and does not answer the witness',
   answers: 'it vanished without a goodbye, but answers the witness: kept, unsupervised',
   moved: 'it has another address now',
-  unwired: 'the wiring lists its role elsewhere or nowhere',
+  unwired: 'the wiring does not list its role in this set',
 };
 
 /** Why a row would change, for people: from the node's own words where it has some. Pure. */

@@ -77,7 +77,7 @@ function provenCell(facts: ExplainFacts, consumer: string, setid: number): Cell 
   const atMs = applied?.provenAtMs ?? null;
   const cell = { consumer, setid, atMs, isSeen: true };
   if (applied === undefined) return { ...cell, fault: 'unproven', text: 'has proved nothing yet' };
-  if (applied.drift !== null) return { ...cell, fault: 'drift', text: applied.drift };
+  if (applied.drift !== null) return { ...cell, fault: 'drift', text: `differs: ${applied.drift}` };
   if (hasProven(facts, consumer, setid))
     return { ...cell, fault: null, text: 'as in the table, by its proof' };
   const newest = facts.generation?.generation ?? 0;

@@ -55,7 +55,9 @@ export function explainNode(facts: ExplainFacts): Chain {
   const isOdd = reach.sending.length > 0 && last?.link.link !== 'live';
   const answer = `${head}${isOdd ? ', although' : ':'} ${ending.cause}.`;
   const meaning = `${ending.meaning}${lagNote(facts, ending.fault, reach)}`;
-  const { fault, next } = ending;
+  const { fault } = ending;
+  const isDue = reach.sending.length > 0 && TAKES_OUT.has(fault) && facts.candidates.length === 0;
+  const next = [...(isDue ? ['start a reconciler: carna reconciler'] : []), ...ending.next];
   const broken = last?.link.link ?? null;
   return { nodeId, role: record?.role ?? null, links, broken, fault, reach, answer, meaning, next };
 }
@@ -83,10 +85,15 @@ const TAKES_OUT: ReadonlySet<Fault> = new Set([
   'draining',
 ]);
 
+/** What keeps calls away while the lists still send them. */
 function lagNote({ candidates }: ExplainFacts, fault: Fault, reach: Reach): string {
   if (reach.sending.length === 0 || !TAKES_OUT.has(fault)) return '';
   if (candidates.length > 0) return ' The lists still have it as active: look again in a second.';
-  return ' No reconciler leads, so its row stays active; only Kamailio’s own pings keep calls away.';
+  const who =
+    fault === 'draining'
+      ? 'its agent refuses new calls by itself after a while'
+      : 'only Kamailio’s own pings keep calls away';
+  return ` No reconciler leads, so its row stays active until one does; ${who}.`;
 }
 
 /** How much it carries. */

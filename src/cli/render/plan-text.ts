@@ -32,7 +32,7 @@ export function planText(plan: PlanJson, canvas: PlanCanvas): string[] {
   const more = order.length - MAX_SHOWN;
   return [
     ...wrapText(printable(answer(plan)), width, '').map(colour),
-    ...wrapText(printable(standing(plan)), width, '').filter((line) => line !== ''),
+    ...standingLines(plan, canvas),
     ...wrapSegments([cluster, dc, known, age], width, ' · '),
     ...(order.length === 0 ? [] : ['']),
     ...order.slice(0, MAX_SHOWN).flatMap((change) => changeLines(change, canvas)),
@@ -41,19 +41,29 @@ export function planText(plan: PlanJson, canvas: PlanCanvas): string[] {
   ];
 }
 
-function answer({ passing, held, waiting, generation, wiring }: PlanJson): string {
-  const under = wiring === null ? '' : `With ${wiring}: `;
+function answer(plan: PlanJson): string {
+  const text = change(plan);
+  if (plan.wiring !== null) return `With ${plan.wiring}: ${text}`;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+function change({ passing, held, waiting, generation }: PlanJson): string {
   const isBack = held === 1 ? 'is held back by a guard' : 'are held back by a guard';
   if (passing > 0) {
     const rest = held === 0 ? '' : `, ${groupNumber(held)} ${isBack}`;
-    return `${under}${plural(passing, 'row')} would change now${rest}.`;
+    return `${plural(passing, 'row')} would change now${rest}.`;
   }
-  if (held > 0) return `${under}Nothing would change now: ${plural(held, 'row')} ${isBack}.`;
+  if (held > 0) return `nothing would change now: ${plural(held, 'row')} ${isBack}.`;
   const at = generation === null ? 'no generation yet' : `generation ${groupNumber(generation)}`;
-  if (waiting.length > 0) {
-    return `${under}Nothing would change now (${at}): ${plural(waiting.length, 'vanished node waits', 'vanished nodes wait')} for the witness.`;
-  }
-  return `${under}The table is what it should be (${at}); nothing would change.`;
+  if (waiting.length === 0) return `the table is what it should be (${at}); nothing would change.`;
+  const waits = plural(waiting.length, 'vanished node waits', 'vanished nodes wait');
+  return `nothing would change now (${at}): ${waits} for the witness.`;
+}
+
+function standingLines(plan: PlanJson, { paint, width }: PlanCanvas): string[] {
+  const isAlarming = plan.wiring === null && plan.leader === null;
+  const lines = wrapText(printable(standing(plan)), width, '').filter((line) => line !== '');
+  return isAlarming ? lines.map(paint.bad) : lines;
 }
 
 /** Why it is not done already. */

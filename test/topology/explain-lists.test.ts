@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { explainNode } from '../../src/topology/explain.js';
+import {
+  URI,
+  M1,
+  D1,
+  D2,
+  nodes,
+  applied,
+  list,
+  GENERATION,
+  REPORT,
+  seen,
+  facts,
+  OUT,
+  state,
+  TWIN,
+  ELSEWHERE,
+  FOREIGN,
+  testCases,
+} from './explain-world.js';
+import { NOW_MS, record, rowOf } from './records.js';
+import type { Case } from './explain-world.js';
+
+const CASES: readonly Case[] = [
+  {
+    name: 'agent and witness disagree',
+    world: {
+      generation: seen('disagreed'),
+      rows: [rowOf('m1', 9)],
+      live: [list('d1', 'IP'), list('d2', 'AP')],
+    },
+    fault: 'disagreed',
+    at: 'guard',
+    answer:
+      /^m1 gets calls from 1 of 2 dispatchers, although its agent says up, but the reconciler/,
+    text: /its agent says up, sip:m1\.test:5060 does not answer the reconciler/,
+    meaning: /inactive until a Kamailio’s own OPTIONS succeed/,
+    next: /^from the reconciler’s host: sipsak -vv -s sip:m1\.test:5060$/,
+  },
+  {
+    name: 'a guard holds it',
+    world: {
+      generation: {
+        ...GENERATION,
+        held: [
+          {
+            setid: 30,
+            rule: 'budget',
+            why: 'too many',
+            sinceMs: NOW_MS - 42_000,
+            count: 1,
+            destinations: [URI],
+          },
+        ],
+      },
+    },
+    fault: 'held',
+    at: 'guard',
+    answer: /a guard holds its change in set 30/,
+    text: /set 30 is held \(budget\): too many/,
+    meaning: /stays as it is until the evidence returns/,
+    next: /^carna guard$/,
+  },
+  {
+    name: 'no set lists its role',
+    world: { wiring: ELSEWHERE, rows: [] },
+    fault: 'unlisted-role',
+    at: 'row',
+    answer: /no destination set lists a media/,
+    text: /no destination set lists a media/,
+    meaning: /nobody sends calls to this role/,
+    next: /^carna plan --print-wiring$/,
+  },
+  {
+    name: 'somebody else’s row stands in its place',
+    world: { rows: [FOREIGN] },
+    fault: 'foreign-row',
+    at: 'row',
+    answer: /although a row that is not ours stands in its place/,
+    text: /set 30 sip:m1\.test:5060: a row that is not ours/,
+    meaning: /description "by hand"/,
+    next: /^delete that row/,
+  },
+  {
+    name: 'a younger node claims its address',
+    world: { nodes: nodes(M1, TWIN, D1, D2), rows: [rowOf('m2', 8, { destination: URI })] },
+    fault: 'conflict',
+    at: 'row',
+    answer: /m2 claims the same address/,
+    text: /m2 has the row/,
+    meaning: /the younger, m2, has the row/,
+    next: /^carna explain m2$/,
+  },
+  {
+    name: 'its address may not stand in the table',
+    world: {
+      nodes: state({ sip: [{ transport: 'udp', host: 'm1 test', port: 5060 }] }),
+      rows: [],
+      live: [],
+    },
+    fault: 'invalid-row',
+    at: 'row',
+    answer: /its address cannot stand in the table/,
+    text: /it may not be written: destination "sip:m1 test:5060" is no SIP URI/,
+    meaning: /so it is refused/,
+    next: /^correct the address/,
+  },
+  {
+    name: 'its row is due and nobody leads',
+    world: { rows: [], candidates: [], live: [list('d1', null), list('d2', null)] },
+    fault: 'row-due',
+    at: 'row',
+    answer: /^m1 gets no new calls: its row is due and no reconciler leads\.$/,
+    text: /set 30 sip:m1\.test:5060: no row, should be active \(flags 8\)/,
+    meaning: /No reconciler leads: nothing will be written until one does/,
+    next: /^start a reconciler/,
+  },
+  {
+    name: 'its row is due and somebody leads',
+    world: { rows: [rowOf('m1', 4)], live: OUT },
+    fault: 'row-due',
+    at: 'row',
+    answer: /its row is not yet written/,
+    text: /disabled \(flags 4\), should be active \(flags 8\)/,
+    meaning: /rec-1 leads and writes such a change within 100 ms/,
+    next: /^carna plan$/,
+  },
+  {
+    name: 'no dispatcher is up',
+    world: {
+      nodes: nodes(M1, record('d1', { role: 'dispatcher', kind: 'kamailio', state: 'down' })),
+    },
+    fault: 'no-consumer',
+    at: 'live',
+    answer: /^m1 gets no new calls: no Kamailio consumes set 30\.$/,
+    text: /no Kamailio consumes set 30 now: no dispatcher is up/,
+    meaning: /new calls for it have nowhere to come from/,
+    next: /^carna nodes --role dispatcher$/,
+  },
+  {
+    name: 'one dispatcher gets no answer',
+    world: { live: [list('d1', 'AP'), list('d2', 'IP')] },
+    fault: 'probed-out',
+    at: 'live',
+    answer: /^m1 gets calls from 1 of 2 dispatchers: d2 gets no answer to its own OPTIONS\.$/,
+    text: /^set 30: d1 active \(AP\) · d2 IP$/,
+    meaning: /The others get answers: likely a firewall or a route between d2 and this node/,
+    next: /^on the host of d2: sipsak -vv -s sip:m1\.test:5060$/,
+  },
+  {
+    name: 'no dispatcher gets an answer',
+    world: { live: [list('d1', 'IP'), list('d2', 'TP')] },
+    fault: 'probed-out',
+    at: 'live',
+    answer: /^m1 gets no new calls: d1, d2 get no answer to their own OPTIONS\.$/,
+    text: /d1 IP · d2 TP/,
+    meaning: /likely its published address is wrong, or a firewall stands between/,
+    next: /sipsak/,
+  },
+  {
+    name: 'one list lost it',
+    world: { live: [list('d1', null), list('d2', 'AP')] },
+    fault: 'drift',
+    at: 'live',
+    answer: /1 of 2 dispatchers: d1 does not run what the table says/,
+    text: /d1 not listed/,
+    meaning: /heals that by itself within 30 s/,
+    next: /^carna explain d1$/,
+  },
+  {
+    name: 'one list has it disabled',
+    world: { live: [list('d1', 'DX'), list('d2', 'AP')] },
+    fault: 'drift',
+    at: 'live',
+    answer: /d1 does not run what the table says/,
+    text: /d1 DX/,
+    meaning: /heals/,
+    next: /^carna explain d1$/,
+  },
+  {
+    name: 'a Kamailio that cannot be asked tells of drift itself',
+    world: {
+      live: [list('d1', 'AP'), { nodeId: 'd2', role: 'dispatcher', error: 'no answer' }],
+      applied: new Map([
+        applied('d1'),
+        applied('d2', { sets: { '30': 'ffff' }, drift: 'set 30: one is missing' }),
+      ]),
+    },
+    fault: 'drift',
+    at: 'live',
+    answer: /1 of 2 dispatchers: d2 does not run/,
+    text: /d2 differs$/,
+    meaning: /heals/,
+    next: /^carna explain d2$/,
+  },
+  {
+    name: 'a Kamailio that cannot be asked is a generation behind',
+    world: {
+      live: [list('d1', 'AP'), { nodeId: 'd2', role: 'dispatcher', error: 'no answer' }],
+      applied: new Map([applied('d1'), applied('d2', { sets: { '30': 'ffff' }, generation: 6 })]),
+    },
+    fault: 'behind',
+    at: 'live',
+    answer: /d2 runs an older generation/,
+    text: /d2 runs generation 6 of 7/,
+    meaning: /Its list is as it was/,
+    next: /^carna explain d2$/,
+  },
+  {
+    name: 'a Kamailio that cannot be asked has proved nothing',
+    world: {
+      live: [{ nodeId: 'd2', role: 'dispatcher', error: 'no answer' }],
+      applied: new Map([applied('d1')]),
+    },
+    fault: 'unproven',
+    at: 'live',
+    answer: /d2 has proved nothing yet/,
+    text: /d1 as in the table, by its proof · d2 has proved nothing yet/,
+    meaning: /cannot be told/,
+    next: /^carna explain d2$/,
+  },
+  {
+    name: 'it is full',
+    world: { nodes: state({ loadClass: 'full' }) },
+    fault: 'full',
+    at: 'calls',
+    answer: /although it is full/,
+    text: /61\/1000 calls, load full/,
+    meaning: /Load is no illness/,
+    next: /^carna nodes --role media$/,
+  },
+];
+
+testCases(CASES);
+
+test('without PostgreSQL the row is unknown, not broken', () => {
+  const chain = explainNode(facts({ table: { error: 'connection refused' } }));
+  const row = chain.links.find(({ link }) => link === 'row');
+  assert.deepEqual([chain.broken, row?.state], [null, 'unknown']);
+  assert.match(row?.text ?? '', /the table could not be read: connection refused/);
+});
+
+test('the winner of an address conflict gets the calls and a warning', () => {
+  const wide = nodes(TWIN, M1, D1, D2);
+  const chain = explainNode(facts({ nodes: wide }));
+  const row = chain.links.find(({ link }) => link === 'row');
+  assert.deepEqual([chain.broken, row?.state], [null, 'unknown']);
+  assert.match(row?.text ?? '', /m2 claims the same address: this one is younger/);
+});
+
+test('a load-balancer without consumers takes its calls from outside', () => {
+  const lb = record('lb', { role: 'load-balancer', kind: 'kamailio' });
+  const uri = 'sip:lb.test:5060';
+  const rows = [rowOf('lb', 8, { setid: 50, destination: uri })];
+  const agent = { kind: 'told', report: { ...REPORT, nodeId: 'lb' } } as const;
+  const chain = explainNode({ ...facts({ nodes: nodes(lb, D1), rows, agent }), nodeId: 'lb' });
+  assert.deepEqual([chain.broken, chain.answer], [null, 'lb takes calls from outside.']);
+  assert.match(chain.links[6]?.text ?? '', /no Kamailio consumes set 50 now/);
+});
+
+test('many Kamailios are counted, and only those that differ are named', () => {
+  const many = Array.from({ length: 9 }, (_, i) =>
+    record(`d${i}`, { role: 'dispatcher', kind: 'kamailio' }),
+  );
+  const live = many.map(({ nodeId }) => list(nodeId, nodeId === 'd4' ? 'IP' : 'AP'));
+  const proofs = new Map(many.map(({ nodeId }) => applied(nodeId)));
+  const chain = explainNode(facts({ nodes: nodes(M1, ...many), live, applied: proofs }));
+  const last = chain.links.at(-1);
+  assert.equal(last?.text, 'set 30: active on 8 of 9 Kamailios');
+  assert.deepEqual(last?.details, ['d4 IP: gets no answer to its own OPTIONS']);
+});
