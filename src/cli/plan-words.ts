@@ -18,14 +18,15 @@ const ROW_REASONS: Readonly<Record<RowWhy, string>> = {
 
 /** Why a row would change, for people: from the node's own words where it has some. Pure. */
 export function changeReason(
-  { why, nodeId }: Pick<PlannedChange, 'why' | 'nodeId'>,
+  { why, nodeId, change }: Pick<PlannedChange, 'why' | 'nodeId' | 'change'>,
   topology: Pick<TopologyData, 'nodes' | 'intents'>,
 ): string {
   if (why === null) return 'no node owns it';
   const said = nodeId === null ? undefined : topology.nodes.get(nodeId)?.record.reason;
   const intent = nodeId === null ? undefined : topology.intents.get(nodeId);
   if (why === 'intent' && intent !== undefined) return intentReason(intent);
-  const words: string = ROW_REASONS[why];
+  const isOver = change.kind === 'delete' && why === 'down';
+  const words: string = isOver ? 'its agent has said down for too long' : ROW_REASONS[why];
   const tells = why === 'down' || why === 'draining' || why === 'starting';
   return tells && said !== undefined && said !== '' ? `${words}: ${said}` : words;
 }

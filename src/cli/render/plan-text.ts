@@ -91,11 +91,12 @@ function changeLines(change: Change, { paint, width }: PlanCanvas): string[] {
     printable(destination),
     ...columnTexts(change).map(printable),
   ];
-  const held = heldBy === null ? [] : [paint.warn(`not written: the guard "${heldBy}" holds it`)];
+  const held = heldBy === null ? '' : `not written: the guard "${heldBy}" holds it`;
+  const inner = width - INDENT.length;
   return [
     ...wrapSegments(head, width, '  ', INDENT),
-    ...wrapText(`${owner}${printable(reason)}`, width - INDENT.length, '').map((l) => INDENT + l),
-    ...held.map((line) => INDENT + line),
+    ...wrapText(`${owner}${printable(reason)}`, inner, '').map((line) => INDENT + line),
+    ...wrapText(held, inner, '').map((line) => INDENT + paint.warn(line)),
   ];
 }
 
