@@ -24,6 +24,10 @@ for (const [line, code, stream] of [
   ['drain media-1 --deadline 0s', 2, /expected a duration like 90s/],
   ['timeline --last 0', 2, /expected a number of changes above 0/],
   ['dispatcher --set x', 2, /expected a set number above 0/],
+  ['explain', 2, /missing required argument 'node'/],
+  ['explain --help', 0, /Exit code 0 when the chain is whole[^]*carna explain media-1/],
+  ['plan --set x', 2, /expected a set number above 0/],
+  ['plan --help', 0, /4 when something is held back[^]*carna plan --print-wiring/],
   ['completion fish', 2, /Allowed choices are bash, zsh/],
 ] as const) {
   test(`carna ${line} exits with ${code} and says why`, async () => {
