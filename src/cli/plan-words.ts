@@ -3,8 +3,9 @@ import type { IntentRecord } from '../topology/node.js';
 import type { TopologyData } from './operator-data.js';
 import type { Assumption, PlannedChange } from './plan-outlook.js';
 
-const ROW_REASONS: Readonly<Record<RowWhy, string>> = {
+const ROW_REASONS: Readonly<Record<RowWhy | 'unanswered', string>> = {
   up: 'its agent says up',
+  unanswered: 'its agent says up, but it has not answered the reconciler',
   starting: 'it is starting',
   draining: 'its agent drains it',
   intent: 'an operator wants it out',
