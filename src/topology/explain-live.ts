@@ -56,10 +56,13 @@ function cellOf(
   const cell = { consumer: nodeId, setid, atMs: list.readAtMs, isSeen: true };
   if (found === undefined) return { ...cell, fault: 'drift', text: 'not listed' };
   const { letters } = found;
-  if (letters.startsWith('D'))
-    return { ...cell, fault: 'drift', text: `${letters}: disabled there` };
+  if (letters.startsWith('D')) return { ...cell, fault: 'drift', text: `disabled (${letters})` };
   if (!letters.startsWith('A')) {
-    return { ...cell, fault: 'probed-out', text: `${letters}: gets no answer to its own OPTIONS` };
+    return {
+      ...cell,
+      fault: 'probed-out',
+      text: `${letters.startsWith('T') ? 'on trial' : 'inactive'} (${letters})`,
+    };
   }
   const active = `active (${letters})`;
   const isProven = facts.generation === null || hasProven(facts, nodeId, setid);
@@ -181,13 +184,13 @@ const LIST_FAULTS = {
     one: 'does not run what the table says',
     many: 'do not run what the table says',
     meaning:
-      'Its agent heals that by itself within 30 s, unless it cannot reach PostgreSQL or its Kamailio.',
+      'The agent beside it heals that by itself within 30 s, unless it cannot reach PostgreSQL or its Kamailio.',
   },
   behind: {
     one: 'runs an older generation',
     many: 'run an older generation',
     meaning:
-      'Its list is as it was: calls go by that. Its agent takes the newest table over as soon as it reaches ' +
+      'Its list is as it was: calls go by that. The agent beside it takes the newest table over as soon as it reaches ' +
       'PostgreSQL and its Kamailio.',
   },
   unproven: {

@@ -83,8 +83,7 @@ media · data 0.3 s old
  ✔ guard     nothing is held, the witness has no doubt; rec-2 leads
  ✔ row       set 30 active (flags 8), as it should be; generation 1842
              committed, 60 s ago
- ✘ live      set 30: disp-1 active (AP) · disp-2 IP, just now
-             disp-2 IP: gets no answer to its own OPTIONS
+ ✘ live      set 30: disp-1 active (AP) · disp-2 inactive (IP), just now
 
 The others get answers: likely a firewall or a route between disp-2 and this
 node.

@@ -275,6 +275,10 @@ test('what may not be written is told: claimed twice, somebody else’s row, no 
   });
   const { code, out } = await p.carna('plan', data);
   assert.equal(code, 0, out);
+  assert.match(
+    out,
+    /^Nothing would change now \(generation 1,842\), but 3 rows cannot be as they should\.\n/,
+  );
   assert.match(out, /refused: set 30 sip:no uri:5060: destination "sip:no uri:5060" is no SIP URI/);
   assert.match(
     out,

@@ -145,7 +145,7 @@ const CASES: readonly Case[] = [
     fault: 'probed-out',
     at: 'live',
     answer: /^m1 gets calls from 1 of 2 dispatchers: d2 gets no answer to its own OPTIONS\.$/,
-    text: /^set 30: d1 active \(AP\) · d2 IP$/,
+    text: /^set 30: d1 active \(AP\) · d2 inactive \(IP\)$/,
     meaning: /The others get answers: likely a firewall or a route between d2 and this node/,
     next: /^on the host of d2: sipsak -vv -s sip:m1\.test:5060$/,
   },
@@ -155,7 +155,7 @@ const CASES: readonly Case[] = [
     fault: 'probed-out',
     at: 'live',
     answer: /^m1 gets no new calls: d1, d2 get no answer to their own OPTIONS\.$/,
-    text: /d1 IP · d2 TP/,
+    text: /d1 inactive \(IP\) · d2 on trial \(TP\)/,
     meaning: /likely its published address is wrong, or a firewall stands between/,
     next: /sipsak/,
   },
@@ -175,7 +175,7 @@ const CASES: readonly Case[] = [
     fault: 'drift',
     at: 'live',
     answer: /d1 does not run what the table says/,
-    text: /d1 DX/,
+    text: /d1 disabled \(DX\)/,
     meaning: /heals/,
     next: /^carna explain d1$/,
   },
@@ -269,5 +269,5 @@ test('many Kamailios are counted, and only those that differ are named', () => {
   const chain = explainNode(facts({ nodes: nodes(M1, ...many), live, applied: proofs }));
   const last = chain.links.at(-1);
   assert.equal(last?.text, 'set 30: active on 8 of 9 Kamailios');
-  assert.deepEqual(last?.details, ['d4 IP: gets no answer to its own OPTIONS']);
+  assert.deepEqual(last?.details, ['d4 inactive (IP)']);
 });

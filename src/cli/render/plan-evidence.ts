@@ -81,17 +81,22 @@ function faultLines({ refused, conflicts, foreign }: PlanJson): string[] {
   ];
 }
 
-function nextLines(
-  { wiring, leader, passing, held, holds, waiting, changes }: PlanJson,
-  paint: Painter,
-): string[] {
-  if (passing + held + waiting.length === 0) return [];
-  const first = changes[0]?.nodeId ?? waiting[0]?.nodeId ?? null;
+function nextLines(plan: PlanJson, paint: Painter): string[] {
+  const { wiring, leader, passing, held, holds, waiting, changes, conflicts, foreign } = plan;
+  const about = [
+    changes[0]?.nodeId,
+    waiting[0]?.nodeId,
+    foreign[0]?.nodeId,
+    conflicts[0]?.loser,
+  ].find((nodeId) => typeof nodeId === 'string');
+  const isDue = passing + held + waiting.length > 0;
   const isTold = holds.some(({ sinceMs }) => sinceMs !== null);
   const next = [
-    ...(wiring === null && leader === null ? ['start a reconciler: carna reconciler'] : []),
+    ...(isDue && wiring === null && leader === null
+      ? ['start a reconciler: carna reconciler']
+      : []),
     ...(isTold ? ['carna guard'] : []),
-    ...(first === null ? [] : [`carna explain ${first}`]),
+    ...(about === undefined ? [] : [`carna explain ${about}`]),
   ];
   return next.map((step, i) => `${i === 0 ? 'Next: ' : '      '}${paint.bold(step)}`);
 }

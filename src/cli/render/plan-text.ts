@@ -42,12 +42,13 @@ export function planText(plan: PlanJson, canvas: PlanCanvas): string[] {
 }
 
 function answer(plan: PlanJson): string {
-  const text = change(plan);
+  const text = outcome(plan);
   if (plan.wiring !== null) return `With ${plan.wiring}: ${text}`;
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-function change({ passing, held, waiting, generation }: PlanJson): string {
+function outcome(plan: PlanJson): string {
+  const { passing, held, waiting, generation, refused, conflicts, foreign } = plan;
   const isBack = held === 1 ? 'is held back by a guard' : 'are held back by a guard';
   if (passing > 0) {
     const rest = held === 0 ? '' : `, ${groupNumber(held)} ${isBack}`;
@@ -55,7 +56,13 @@ function change({ passing, held, waiting, generation }: PlanJson): string {
   }
   if (held > 0) return `nothing would change now: ${plural(held, 'row')} ${isBack}.`;
   const at = generation === null ? 'no generation yet' : `generation ${groupNumber(generation)}`;
-  if (waiting.length === 0) return `the table is what it should be (${at}); nothing would change.`;
+  const faults = refused.length + conflicts.length + foreign.length;
+  if (waiting.length === 0 && faults === 0) {
+    return `the table is what it should be (${at}); nothing would change.`;
+  }
+  if (waiting.length === 0) {
+    return `nothing would change now (${at}), but ${plural(faults, 'row')} cannot be as ${faults === 1 ? 'it' : 'they'} should.`;
+  }
   const waits = plural(waiting.length, 'vanished node waits', 'vanished nodes wait');
   return `nothing would change now (${at}): ${waits} for the witness.`;
 }
