@@ -1,6 +1,6 @@
 import { FLAGS_DISABLED, isSelectable } from './dispatcher-row.js';
 import type { ExplainFacts } from './explain-facts.js';
-import type { Step } from './explain-link.js';
+import type { Ending, Step } from './explain-link.js';
 import { breaks } from './explain-link.js';
 import type { WitnessedRecord } from './node.js';
 import { rowsLeft } from './explain-reach.js';
@@ -62,21 +62,24 @@ function vanishedStep(facts: ExplainFacts, seen: WitnessedRecord | null): Step {
     } as const;
     return breaks('registry', `${vanished}; ${seen.destination} does not answer`, ending, times);
   }
-  const asks = facts.candidates[0];
-  const ending = {
+  const ending = unwitnessed(facts.candidates[0], timeline);
+  return breaks('registry', `${vanished}; nobody has told whether it answers`, ending, times);
+}
+
+/** `leader`: who is going to ask it. */
+function unwitnessed(leader: string | undefined, timeline: string): Ending {
+  const common = {
     fault: 'unwitnessed',
     cause: 'its agent is gone, and whether its SIP server lives is not told yet',
-    meaning:
-      asks === undefined
-        ? 'No reconciler leads, so nobody asks it and its row stays as it is. Kamailio’s own pings take it ' +
-          'out of use when it does not answer.'
-        : `It waits for the witness: ${asks} asks its SIP server with OPTIONS before anything changes.`,
-    next:
-      asks === undefined
-        ? ['start a reconciler: carna reconciler', timeline]
-        : ['carna plan', timeline],
   } as const;
-  return breaks('registry', `${vanished}; nobody has told whether it answers`, ending, times);
+  if (leader !== undefined) {
+    const meaning = `It waits for the witness: ${leader} asks its SIP server with OPTIONS before anything changes.`;
+    return { ...common, meaning, next: ['carna plan', timeline] };
+  }
+  const meaning =
+    'No reconciler leads, so nobody asks it and its row stays as it is. Kamailio’s own pings take it out of ' +
+    'use when it does not answer.';
+  return { ...common, meaning, next: ['start a reconciler: carna reconciler', timeline] };
 }
 
 /** It said goodbye; a row or an intent may be left. */
