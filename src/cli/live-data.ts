@@ -7,20 +7,18 @@ import { readTable } from '../store/dispatcher-table.js';
 import { readLeader } from '../store/leadership.js';
 import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
-import type { AdmissionInput } from '../topology/admission.js';
-import type { Evidence } from '../topology/desired-rows.js';
-import { DEFAULT_DERIVE_LIMITS, deriveRows } from '../topology/desired-rows.js';
+import { deriveRows } from '../topology/desired-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
 import type { NodeRecord } from '../topology/node.js';
 import { DEFAULT_WIRING } from '../topology/wiring.js';
-import { findingsOf } from '../topology/witnessed.js';
 import { systemClock } from '../util/clock.js';
 import { CarnaError, ConfigError, messageOf } from '../util/errors.js';
 import { readAgentHealth, readAgentLive, readAgentReport } from './agent-http.js';
 import { openConfiguredRegistry } from './configured-registry.js';
 import { createLogger } from './logger.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
+import { deriveInputOf } from './plan-input.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
@@ -189,18 +187,7 @@ function deriveDesired(
   table: readonly DispatcherRow[],
   nowMs: number,
 ): readonly DispatcherRow[] {
-  const { desired } = deriveRows({
-    nodes: topology.nodes,
-    intents: topology.intents,
-    wiring: DEFAULT_WIRING,
-    previous: table,
-    remembered: new Map(),
-    evidence: new Map(),
-    admission: admissionOf(topology),
-    isSettled: true,
-    nowMs,
-    limits: DEFAULT_DERIVE_LIMITS,
-  });
+  const { desired } = deriveRows(deriveInputOf(topology, table, DEFAULT_WIRING, nowMs));
   return [...desired.values()].map(({ row }) => row);
 }
 
@@ -215,15 +202,4 @@ async function readLive(node: NodeRecord): Promise<LiveList> {
     if (err instanceof CarnaError) return { nodeId, role, error: messageOf(err) };
     throw err;
   }
-}
-
-/** Nobody asks here: what the leader's witness found counts, else the agents' word. */
-function admissionOf({ nodes, generation }: TopologyData): AdmissionInput {
-  const found = findingsOf(generation?.witnessed);
-  const evidence = new Map<string, Evidence>();
-  for (const nodeId of nodes.keys()) {
-    const isDisagreed = found.get(nodeId)?.finding === 'disagreed';
-    evidence.set(nodeId, isDisagreed ? 'silent' : 'answers');
-  }
-  return { evidence, sinceMs: new Map(), monoMs: 0 };
 }

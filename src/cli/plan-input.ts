@@ -1,8 +1,9 @@
+import type { AdmissionInput } from '../topology/admission.js';
 import type { DeriveInput, Evidence } from '../topology/desired-rows.js';
 import { DEFAULT_DERIVE_LIMITS } from '../topology/desired-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { DEFAULT_BUDGET_LIMITS } from '../topology/guard-budget.js';
-import type { WitnessFinding } from '../topology/node.js';
+import type { WitnessedRecord, WitnessFinding } from '../topology/node.js';
 import type { PassInput } from '../topology/plan-pass.js';
 import type { Wiring } from '../topology/wiring.js';
 import type { TopologyData } from './operator-data.js';
@@ -10,10 +11,10 @@ import type { TopologyData } from './operator-data.js';
 /** What of the registry a plan is made of. */
 export type PlanTopology = Pick<TopologyData, 'nodes' | 'intents' | 'overrides' | 'generation'>;
 
-const EVIDENCE: Readonly<Record<WitnessFinding, Evidence>> = {
+/** What the witness found of vanished nodes. */
+const EVIDENCE: Readonly<Record<Exclude<WitnessFinding, 'disagreed'>, Evidence>> = {
   unsupervised: 'answers',
   silent: 'silent',
-  disagreed: 'silent',
   unasked: 'unknown',
 };
 
@@ -28,15 +29,19 @@ export function deriveInputOf(
   nowMs: number,
 ): DeriveInput {
   const witnessed = topology.generation?.witnessed?.nodes ?? [];
-  const unanswered = witnessed.filter(({ finding }) => EVIDENCE[finding] === 'silent');
+  const evidence = witnessed.flatMap(({ nodeId, finding }) =>
+    finding === 'disagreed' ? [] : [[nodeId, EVIDENCE[finding]] as const],
+  );
+  const unanswered = witnessed.filter(({ finding }) => finding === 'silent');
   return {
     nodes: topology.nodes,
     intents: topology.intents,
     wiring,
     previous: table,
     remembered: new Map(),
-    evidence: new Map(witnessed.map(({ nodeId, finding }) => [nodeId, EVIDENCE[finding]])),
+    evidence: new Map(evidence),
     silentSinceMs: new Map(unanswered.map(({ nodeId, sinceMs }) => [nodeId, sinceMs])),
+    admission: admissionOf(topology.nodes, witnessed),
     isSettled: true,
     nowMs,
     limits: DEFAULT_DERIVE_LIMITS,
@@ -56,4 +61,16 @@ export function passInputOf(derive: DeriveInput, topology: PlanTopology): PassIn
     known: new Set(),
     passId: 'plan',
   };
+}
+
+/** Nobody asks here: of nodes that say up the agents' word counts where the leader's witness found nothing else. */
+function admissionOf(
+  nodes: PlanTopology['nodes'],
+  witnessed: readonly WitnessedRecord[],
+): AdmissionInput {
+  const disagreed = witnessed.filter(({ finding }) => finding === 'disagreed');
+  const evidence = new Map<string, Evidence>();
+  for (const nodeId of nodes.keys()) evidence.set(nodeId, 'answers');
+  for (const { nodeId } of disagreed) evidence.set(nodeId, 'silent');
+  return { evidence, sinceMs: new Map(), monoMs: 0 };
 }

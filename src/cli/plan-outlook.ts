@@ -2,7 +2,7 @@ import type { AddressConflict, Derived, DesiredRow, RowWhy } from '../topology/d
 import { deriveRows } from '../topology/desired-rows.js';
 import type { RowChange } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
-import { rowKey } from '../topology/dispatcher-row.js';
+import { isSelectable, rowKey } from '../topology/dispatcher-row.js';
 import type { GuardRule, WitnessFinding } from '../topology/node.js';
 import type { PassInput } from '../topology/plan-pass.js';
 import { planPass } from '../topology/plan-pass.js';
@@ -41,7 +41,7 @@ export interface Waiting {
 }
 
 /** What had to be taken for granted. */
-export const ASSUMPTIONS = ['calm', 'unspent', 'goodbye'] as const;
+export const ASSUMPTIONS = ['calm', 'unspent', 'admitted', 'goodbye'] as const;
 export type Assumption = (typeof ASSUMPTIONS)[number];
 
 /** What a reconcile would change now, and what the guards say to it. */
@@ -164,9 +164,19 @@ function assumptions(
   const isGuess = changes.some(
     ({ change, heldBy }) => heldBy === null && unexplained.has(rowKey(change.row)),
   );
+  const isNew = changes.some(({ change, why }) => why === 'up' && takesCalls(change));
   const isGone = changes.some(({ why }) => why === 'goodbye');
-  return [
-    ...(isGuess ? (['calm', 'unspent'] as const) : []),
-    ...(isGone ? (['goodbye'] as const) : []),
-  ];
+  const isTaken: Readonly<Record<Assumption, boolean>> = {
+    calm: isGuess,
+    unspent: isGuess,
+    admitted: isNew,
+    goodbye: isGone,
+  };
+  return ASSUMPTIONS.filter((what) => isTaken[what]);
+}
+
+/** The row is one to choose afterwards and was none before. */
+function takesCalls(change: RowChange): boolean {
+  const was = change.kind === 'update' && isSelectable(change.before.flags);
+  return change.kind !== 'delete' && !was && isSelectable(change.row.flags);
 }

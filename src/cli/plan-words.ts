@@ -3,7 +3,7 @@ import type { IntentRecord } from '../topology/node.js';
 import type { TopologyData } from './operator-data.js';
 import type { Assumption, PlannedChange } from './plan-outlook.js';
 
-const ROW_REASONS: Readonly<Record<RowWhy | 'unanswered', string>> = {
+const ROW_REASONS: Readonly<Record<RowWhy, string>> = {
   up: 'its agent says up',
   unanswered: 'its agent says up, but it has not answered the reconciler',
   starting: 'it is starting',
@@ -41,6 +41,8 @@ export const ASSUMED: Readonly<Record<Assumption, string>> = {
   calm: 'the leader’s view of the registry has been whole for 30 s (for so long after a start or a reconnect it holds every loss that nobody explained)',
   unspent:
     'no row was lost without anybody’s word in the last 60 s (a set may lose a quarter of its rows so, at least one)',
+  admitted:
+    'a node that comes up answers the reconciler’s own OPTIONS (it is asked first; one that does not is listed inactive)',
   goodbye:
     'a disabled row without a znode is of a node that said goodbye (a leader may remember otherwise)',
 };

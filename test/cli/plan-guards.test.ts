@@ -116,3 +116,16 @@ test('after the limbo a silent node’s row goes', async () => {
   assert.equal(code, 1);
   assert.match(out, /- delete {2}set 30 {2}sip:10\.0\.3\.9:5060 {2}was flags 9 inactive/);
 });
+
+test('a node about which agent and witness disagree stays inactive', async () => {
+  const generation = witnessed(vanished(2, 'disagreed'));
+  const rows = [mediaRow(1), mediaRow(2, 9)];
+  const data = world({ media: [media(1), media(2)], rows, more: { generation } });
+  const { code, out } = await p.carna('plan', data);
+  assert.equal(code, 0, out);
+  const agreed = world({ media: [media(1), media(2)], rows });
+  const back = await p.carna('plan', agreed);
+  assert.equal(back.code, 1);
+  assert.match(back.out, /sip:10\.0\.3\.2:5060 {2}flags 9 inactive → 8 active/);
+  assert.match(back.out, /assumed: a node that comes up answers the reconciler’s own OPTIONS/);
+});

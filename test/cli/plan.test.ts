@@ -76,6 +76,8 @@ prod · dc1 · generation 1,842 · data 0.3 s old
 
 guards: nothing is held, all 5 pass
 
+assumed: a node that comes up answers the reconciler’s own OPTIONS (it is asked
+  first; one that does not is listed inactive)
 assumed: a disabled row without a znode is of a node that said goodbye (a leader
   may remember otherwise)
 
