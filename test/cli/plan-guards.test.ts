@@ -24,7 +24,7 @@ prod · dc1 · generation 1,842 · data 0.3 s old
           media-7: it vanished without a goodbye and does not answer the witness
           not written: the guard "budget" holds it
 
-guards: 1 row passes, 2 held
+guards: 1 row passes, 2 rows held
   ! held set 30: 2 rows (rule budget), would be held
     set 30 would lose 3 of 7 rows without anybody's word, 1 more may go within 60 s
 

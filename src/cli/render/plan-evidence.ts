@@ -50,7 +50,8 @@ function guardLines({ holds, passing, held }: PlanJson, { paint, nowMs }: PlanCa
   if (passing === 0 && held === 0) return [];
   if (holds.length === 0)
     return [`guards: nothing is held, ${passing === 1 ? 'it passes' : `all ${passing} pass`}`];
-  const first = `guards: ${plural(passing, 'row')} ${passing === 1 ? 'passes' : 'pass'}, ${held} held`;
+  const passes = `${plural(passing, 'row')} ${passing === 1 ? 'passes' : 'pass'}, `;
+  const first = `guards: ${passing === 0 ? '' : passes}${plural(held, 'row')} held`;
   return [
     first,
     ...holds.flatMap(({ setid, rule, why, count, sinceMs }) => {
