@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { PlanJson } from '../../src/cli/json-shapes.js';
 import type { HeldRecord } from '../../src/topology/node.js';
 import { media, mediaRow, world, vanished, witnessed, SILENT } from './plan-world.js';
 import * as p from './support.js';
@@ -58,6 +59,11 @@ test('what the leader says it holds is held, also those that it only counts', as
   assert.match(out, /^Nothing would change now: 3 rows are held back by a guard\.\n/);
   assert.match(out, /! held set 30: 3 rows \(rule stop\), for 12 s, by the leader’s word/);
   assert.match(out, /Next: carna guard\n/);
+  const { changes } = JSON.parse((await p.carna('plan --json', data)).out) as PlanJson;
+  assert.deepEqual(
+    changes.map(({ heldBy }) => heldBy),
+    ['stop', 'stop', 'stop'],
+  );
   const overridden = {
     schema: 1,
     setid: 30,
