@@ -2,17 +2,28 @@ import { join } from 'node:path';
 import { LabError } from '../util/errors.js';
 import type { CallRun } from './calls/calls.js';
 import { startCalls } from './calls/calls.js';
+import { agentFrozen } from './drills/agent-frozen.js';
 import { agentKilled } from './drills/agent-killed.js';
+import { reconcilersRestarted } from './drills/reconcilers-restarted.js';
+import { burst } from './drills/burst.js';
+import { datacentreSilent } from './drills/datacentre-silent.js';
 import { drain } from './drills/drain.js';
 import { drainCut } from './drills/drain-cut.js';
 import { drainDeadline } from './drills/drain-deadline.js';
 import { frozenWorkers } from './drills/frozen-workers.js';
 import { infrastructureAway } from './drills/infrastructure.js';
+import { kamailioFrozen } from './drills/kamailio-frozen.js';
 import { kamailioKilled } from './drills/kamailio-killed.js';
+import { kamailioKilledMidReload } from './drills/kamailio-killed-mid-reload.js';
+import { leaderFrozen } from './drills/leader-frozen.js';
 import { leaderKilled } from './drills/leader-killed.js';
 import { nodeLost } from './drills/node-lost.js';
 import { massSilence } from './drills/mass-silence.js';
 import type { DrillName } from './drills/names.js';
+import { postgresFrozen } from './drills/postgres-frozen.js';
+import { postgresFull } from './drills/postgres-full.js';
+import { postgresRefusing } from './drills/postgres-refusing.js';
+import { postgresRestarted } from './drills/postgres-restarted.js';
 import { sigtermFive } from './drills/sigterm-five.js';
 import type { Drill, DrillOptions, Finding, Judge } from './drills/stage.js';
 import { allNodes, BACK_TIMEOUT_MS, pause } from './drills/stage.js';
@@ -32,6 +43,17 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'postgres-away': infrastructureAway('postgres'),
   'leader-killed': leaderKilled,
   'kamailio-killed': kamailioKilled,
+  'kamailio-killed-mid-reload': kamailioKilledMidReload,
+  'kamailio-frozen': kamailioFrozen,
+  'leader-frozen': leaderFrozen,
+  'agent-frozen': agentFrozen,
+  'reconcilers-restarted': reconcilersRestarted,
+  'datacentre-silent': datacentreSilent,
+  'burst-200': burst,
+  'postgres-restarted': postgresRestarted,
+  'postgres-frozen': postgresFrozen,
+  'postgres-refusing': postgresRefusing,
+  'postgres-full': postgresFull,
 };
 
 /** More than any drill lasts; the calls are ended with it. */

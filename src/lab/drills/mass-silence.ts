@@ -1,20 +1,17 @@
-import { AGENT_ZK_SESSION_MS } from '../daemon-env.js';
 import { killPart } from '../faults.js';
-import type { LabNode } from '../plan.js';
 import type { LabState } from '../state.js';
 import { restartAgent } from '../restart.js';
+import { withAftermath } from './aftermath.js';
 import { rowsUnchanged } from './rows.js';
-import { untilSilent } from './silence.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
-import { noCallFailed, nodesOf, pause, seconds, SHORT_CALLS, wallMs, wholeAgain } from './stage.js';
+import { noCallFailed, nodesOf, pause, SHORT_CALLS, wallMs, wholeAgain } from './stage.js';
+import { untilUnsupervised } from './unsupervised.js';
 
-/** A zkSession ends at most so long after its time-out: ZooKeeper looks once a tick. */
-const SLACK_MS = 2_000;
 /** The witness asks each of them twice meanwhile, and a guard that fails would show. */
 const WATCHED_MS = 10_000;
 
 /** All agents of the media nodes are lost at once while their servers live: no row leaves, no call is lost. */
-export const massSilence: Drill = { ...SHORT_CALLS, act };
+export const massSilence: Drill = withAftermath({ ...SHORT_CALLS, act });
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, platform, env, signal, say } = stage;
@@ -26,7 +23,7 @@ async function act(stage: DrillStage): Promise<Judge> {
     for (const { name } of nodes) killPart(lab, { name, agent: true });
     const killedAtMs = wallMs();
     say(`${nodes.length} agents killed at once, their servers live`);
-    findings.push(await silenceFinding(stage, nodes, killedAtMs));
+    findings.push(await untilUnsupervised(stage, nodes, killedAtMs));
     await pause(WATCHED_MS, signal);
     const after = await platform.rowVersions();
     findings.push(rowsUnchanged('no row leaves or changes', before, after));
@@ -37,18 +34,4 @@ async function act(stage: DrillStage): Promise<Judge> {
   const whole = await wholeAgain({ ...stage, lab: state });
   const rows = rowsUnchanged('nor when they return', before, await platform.rowVersions());
   return (report) => [noCallFailed(report), ...findings, rows, whole];
-}
-
-async function silenceFinding(
-  stage: DrillStage,
-  nodes: readonly LabNode[],
-  sinceMs: number,
-): Promise<Finding> {
-  const atMs = await untilSilent(stage, nodes);
-  const limitMs = AGENT_ZK_SESSION_MS + SLACK_MS;
-  return {
-    what: `all are known to be unsupervised within ${seconds(limitMs)}`,
-    isGood: atMs !== null && atMs - sinceMs <= limitMs,
-    seen: atMs === null ? 'they are NOT' : `after ${seconds(atMs - sinceMs)}`,
-  };
 }

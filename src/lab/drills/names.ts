@@ -18,6 +18,21 @@ export const DRILL_SUMMARIES = {
   'postgres-away': 'PostgreSQL is stopped for --for seconds: calls go on',
   'leader-killed': 'kill -9 of the leading reconciler: the standby takes over, no row changes',
   'kamailio-killed': "kill -9 of a dispatcher's Kamailio: it is back with the right list",
+  'kamailio-killed-mid-reload':
+    "kill -9 of a dispatcher's Kamailio between a commit and its reload, ten times: the list is right",
+  'kamailio-frozen': 'SIGSTOP of a whole dispatcher: the load-balancer routes around it',
+  'leader-frozen':
+    'SIGSTOP of the leading reconciler for three sessions: another leads, the old one writes nothing',
+  'agent-frozen':
+    'SIGSTOP of the agents of a media node and a dispatcher beyond their sessions: rows stay',
+  'reconcilers-restarted':
+    'reconcilers, each daemon in turn, then all at once are killed and restarted: no row changes',
+  'datacentre-silent': 'kill -9 of all agents at once: nothing leaves, the guards stop everything',
+  'burst-200': '200 nodes that no call is for come at once and go at once: few generations',
+  'postgres-restarted': 'PostgreSQL is restarted three times while changes are wanted',
+  'postgres-frozen': 'SIGSTOP of all PostgreSQL, longer than every time-out: nothing is lost',
+  'postgres-refusing': "PostgreSQL refuses the reconciler's login: it says so and goes on later",
+  'postgres-full': 'the disk under the tables of every commit is full (as root, on a small tmpfs)',
 } as const;
 
 export type DrillName = keyof typeof DRILL_SUMMARIES;

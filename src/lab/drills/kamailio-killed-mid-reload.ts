@@ -1,0 +1,140 @@
+import type { GenerationRecord } from '../../topology/node.js';
+import { DeadlineError } from '../../util/errors.js';
+import type { Hit } from '../faults.js';
+import { killPart } from '../faults.js';
+import type { Kill } from '../losses.js';
+import type { LabNode } from '../plan.js';
+import { readRoutings } from '../routed.js';
+import { withAftermath } from './aftermath.js';
+import { onlyStoodOnIt } from './routings.js';
+import type { Drill, DrillStage, Finding, Judge } from './stage.js';
+import {
+  addressOf,
+  BACK_TIMEOUT_MS,
+  oneOf,
+  pause,
+  seconds,
+  SHORT_CALLS,
+  wallMs,
+  wholeAgain,
+} from './stage.js';
+import { SyntheticFleet } from './synthetic-fleet.js';
+
+const ROUNDS = 10;
+/** From the commit to the kill, or the round says nothing of a reload that was cut. */
+const WITHIN_MS = 20;
+/** Of the rounds; on a busy machine some kills come late. */
+const LEAST_IN_TIME = ROUNDS / 2;
+const COMMIT_TIMEOUT_MS = 10_000;
+/** Beyond the gap between two reloads: the next one is not put off. */
+const BETWEEN_MS = 1_200;
+
+/**
+ * kill -9 of a dispatcher's Kamailio between the commit of a new row and the reload that would bring it in,
+ * again and again: it comes back with the list of the table, with the new row.
+ */
+export const kamailioKilledMidReload: Drill = withAftermath({ ...SHORT_CALLS, act });
+
+interface Round {
+  readonly hit: Kill;
+  readonly afterCommitMs: number;
+  readonly upMs: number;
+  readonly faults: readonly string[];
+}
+
+async function act(stage: DrillStage): Promise<Judge> {
+  const { lab, signal, say } = stage;
+  const node = oneOf(lab, 'dispatcher');
+  const rounds: Round[] = [];
+  const fleet = await SyntheticFleet.open(stage, 1);
+  try {
+    for (let n = 1; n <= ROUNDS; n++) {
+      const done = await oneRound(stage, node, () =>
+        n % 2 === 1 ? fleet.appear() : fleet.leave(),
+      );
+      rounds.push(done);
+      say(
+        `${n} of ${ROUNDS}: killed ${done.afterCommitMs.toFixed(1)} ms after the commit, up after ${seconds(done.upMs)}`,
+      );
+      await wholeAgain(stage);
+      await pause(BETWEEN_MS, signal);
+    }
+  } finally {
+    await fleet.close();
+  }
+  const whole = await wholeAgain(stage);
+  const hits = rounds.map(({ hit }) => hit);
+  return (report) => [
+    onlyStoodOnIt(report, hits, [readRoutings(lab, 'load-balancer')]),
+    inTime(rounds),
+    listsFinding(rounds),
+    whole,
+  ];
+}
+
+async function oneRound(
+  stage: DrillStage,
+  node: LabNode,
+  change: () => Promise<void>,
+): Promise<Round> {
+  const { platform, signal } = stage;
+  const oldInstance = platform.instanceOf(node.name);
+  const killed = killAtCommit(stage, node);
+  const [{ hit, record }] = await Promise.all([killed, change()]);
+  const startMs = wallMs();
+  await platform.untilUpAgain(node.name, oldInstance, BACK_TIMEOUT_MS, signal);
+  return {
+    hit: { node: addressOf(node), atMs: hit.atMs },
+    afterCommitMs: hit.atMs - record.committedAtMs,
+    upMs: wallMs() - startMs,
+    faults: await platform.listFaults(node), // At once: the list had to be right before it was published.
+  };
+}
+
+/** Kills in the same turn in which the next generation becomes known, which is when the applier learns of it too. */
+async function killAtCommit(
+  { lab, platform }: DrillStage,
+  node: LabNode,
+): Promise<{ readonly hit: Hit; readonly record: GenerationRecord }> {
+  const { view } = platform;
+  const base = view.generation().record?.generation ?? 0;
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      unsubscribe();
+    };
+    const timer = setTimeout(() => {
+      end();
+      reject(new DeadlineError('the commit of the change', COMMIT_TIMEOUT_MS));
+    }, COMMIT_TIMEOUT_MS);
+    const unsubscribe = view.subscribe(() => {
+      const { record } = view.generation();
+      if (record === null || record.generation <= base) return;
+      end();
+      try {
+        resolve({ hit: killPart(lab, { name: node.name, agent: false }), record });
+      } catch (err) {
+        reject(err);
+      }
+    }, ['generation']);
+  });
+}
+
+function inTime(rounds: readonly Round[]): Finding {
+  const times = rounds.map(({ afterCommitMs }) => afterCommitMs);
+  const count = times.filter((ms) => ms <= WITHIN_MS).length;
+  return {
+    what: `the kills come within ${WITHIN_MS} ms of the commit`,
+    isGood: count >= LEAST_IN_TIME,
+    seen: `${count} of ${rounds.length}, at the latest ${Math.max(...times).toFixed(1)} ms`,
+  };
+}
+
+function listsFinding(rounds: readonly Round[]): Finding {
+  const faults = rounds.flatMap((round, n) => round.faults.map((one) => `round ${n + 1}: ${one}`));
+  return {
+    what: 'its list is right each time when it is published as up',
+    isGood: faults.length === 0 && rounds.length === ROUNDS,
+    seen: faults.length === 0 ? `${rounds.length} rounds` : faults.join('; '),
+  };
+}

@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import type { Publication } from '../../registry/registry.js';
+import type { NodeRecord, NodeState } from '../../topology/node.js';
+import { destinationUri } from '../../topology/node.js';
+import { DeadlineError } from '../../util/errors.js';
+import type { LabAddress } from '../plan.js';
+import { labNode } from '../plan.js';
+import { LAB_DC } from '../secrets.js';
+import { OptionsResponder } from './options-responder.js';
+import type { DrillStage } from './stage.js';
+import { wallMs } from './stage.js';
+
+/** The lab's calls are for no registrar, so that none of them can be sent to such a node. */
+const ROLE = 'registrar';
+const WRITTEN_TIMEOUT_MS = 20_000;
+
+/** Nodes that exist as records only, published over the drill's own zkSession, with somebody who answers OPTIONS for them. */
+export class SyntheticFleet {
+  readonly #nodes: readonly SyntheticNode[];
+  readonly #responder: OptionsResponder;
+
+  private constructor(nodes: readonly SyntheticNode[], responder: OptionsResponder) {
+    this.#nodes = nodes;
+    this.#responder = responder;
+  }
+
+  /** Publishes nothing yet. Throws LabError when an address is taken. */
+  static async open({ lab, platform }: DrillStage, count: number): Promise<SyntheticFleet> {
+    const run = randomBytes(3).toString('hex');
+    const made = Array.from({ length: count }, (_, index) => {
+      const { sip } = labNode(lab.plan.net, ROLE, index + 1);
+      return { nodeId: `drill-${run}-${index + 1}`, sip };
+    });
+    const responder = await OptionsResponder.open(made.map(({ sip }) => sip));
+    const nodes = made.map(
+      ({ nodeId, sip }) => new SyntheticNode(nodeId, sip, platform.registry.publishNode(nodeId)),
+    );
+    return new SyntheticFleet(nodes, responder);
+  }
+
+  /** Destinations as they stand in the table. */
+  get destinations(): readonly string[] {
+    return this.#nodes.map(({ sip }) => destinationUri({ transport: 'udp', ...sip }));
+  }
+
+  /** What was sent to them beside OPTIONS: nothing should be. */
+  get strayRequests(): number {
+    return this.#responder.others;
+  }
+
+  /** All are up at once; resolves when ZooKeeper holds every record. */
+  async appear(): Promise<void> {
+    await Promise.all(this.#nodes.map((node) => node.publish('up')));
+  }
+
+  /** All say goodbye at once, as agents do at the end of a drain, and are gone. */
+  async leave(): Promise<void> {
+    await Promise.all(
+      this.#nodes.map(async (node) => {
+        await node.publish('down');
+        await node.publish(null);
+      }),
+    );
+  }
+
+  /** Withdraws what still stands; safe at any time. */
+  async close(): Promise<void> {
+    await this.leave().catch(() => undefined); // The registry is away: the zkSession's end withdraws them.
+    await Promise.all(this.#nodes.map((node) => node.close()));
+    await this.#responder.close();
+  }
+}
+
+class SyntheticNode {
+  readonly sip: LabAddress;
+  readonly #nodeId: string;
+  readonly #publication: Publication<NodeRecord>;
+  #state: NodeState | 'gone' = 'gone';
+
+  constructor(nodeId: string, sip: LabAddress, publication: Publication<NodeRecord>) {
+    this.#nodeId = nodeId;
+    this.sip = sip;
+    this.#publication = publication;
+  }
+
+  /** `null` withdraws it; one that is gone cannot go down. */
+  async publish(state: 'up' | 'down' | null): Promise<void> {
+    if (this.#state === 'gone' && state !== 'up') return;
+    this.#publication.set(state === null ? null : this.#record(state));
+    this.#state = state ?? 'gone';
+    if (!(await this.#publication.settled(WRITTEN_TIMEOUT_MS))) {
+      throw new DeadlineError(`the record of ${this.#nodeId}`, WRITTEN_TIMEOUT_MS);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#publication.close();
+  }
+
+  #record(state: 'up' | 'down'): NodeRecord {
+    const nowMs = wallMs();
+    const reason = state === 'up' ? 'appeared in a drill' : 'said goodbye in a drill';
+    const trace = { id: randomBytes(12).toString('hex'), cause: reason, actor: 'drill' };
+    return {
+      schema: 1,
+      nodeId: this.#nodeId,
+      instanceId: `${this.#nodeId}-1`,
+      role: ROLE,
+      kind: 'kamailio',
+      dc: LAB_DC,
+      sip: [{ transport: 'udp', ...this.sip }],
+      ...{ state, reason, since: nowMs, weight: 100, maxSessions: 0, loadClass: 'normal' },
+      marathon: null,
+      agent: { version: '0.0.0', http: null },
+      trace: {
+        ...trace,
+        from: this.#state,
+        ...{ occurredAtMs: null, noticedAtMs: nowMs, publishedAtMs: nowMs },
+      },
+    };
+  }
+}
