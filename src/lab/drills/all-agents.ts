@@ -1,5 +1,6 @@
 import { LabError, messageOf } from '../../util/errors.js';
 import { killPart } from '../faults.js';
+import { isAlive } from '../parts/daemon.js';
 import { restartDaemon } from '../restart.js';
 import { requireLab } from '../state.js';
 import type { LabState } from '../state.js';
@@ -7,12 +8,18 @@ import type { DrillStage } from './stage.js';
 import { untilFound } from './stage.js';
 
 const TAKEN_OVER_TIMEOUT_MS = 30_000;
+const KILLED_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
 
-/** kill -9 of all these daemons (reconcilers, and agents by the names of their nodes) in one go. */
-export function killAll({ lab }: DrillStage, names: readonly string[]): void {
+/** kill -9 of all these daemons (reconcilers, and agents by the names of their nodes) in one go; resolves when none is left. */
+export async function killAll(
+  { lab, signal }: DrillStage,
+  names: readonly string[],
+): Promise<void> {
   const state = requireLab(lab.runDir);
-  for (const name of names) killPart(state, { name, agent: true });
+  const killed = names.map((name) => killPart(state, { name, agent: true }).process);
+  const find = (): true | null => (killed.some(isAlive) ? null : true);
+  await untilFound(find, KILLED_TIMEOUT_MS, POLL_MS, signal);
 }
 
 /** Starts all of them that do not run; every one is tried before the first error is thrown. */

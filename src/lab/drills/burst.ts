@@ -1,4 +1,3 @@
-import { setsListing, DEFAULT_WIRING } from '../../topology/wiring.js';
 import type { LabNode } from '../plan.js';
 import { withAftermath } from './aftermath.js';
 import { readMetric } from './daemon-health.js';
@@ -74,7 +73,7 @@ async function measured(
   const startMs = wallMs();
   await change();
   const publishedMs = wallMs() - startMs;
-  const keys = keysOf(fleet);
+  const { keys } = fleet;
   const wanted = verb === 'come' ? keys.length : 0;
   const isThere = async (): Promise<true | null> => {
     const rows = await platform.rowVersions();
@@ -96,12 +95,6 @@ async function measured(
 
 function isActive(rows: RowVersions, key: string): boolean {
   return rows.get(key)?.split(' ').at(-1) === ACTIVE;
-}
-
-function keysOf(fleet: SyntheticFleet): readonly string[] {
-  return setsListing(DEFAULT_WIRING, 'registrar').flatMap((setid) =>
-    fleet.destinations.map((destination) => `${setid} ${destination}`),
-  );
 }
 
 /** How often each Kamailio reloads its list, against one a second. */

@@ -42,7 +42,7 @@ async function act(stage: DrillStage): Promise<Judge> {
   const findings: Finding[] = [];
   let killedAtMs: number;
   try {
-    killAll(stage, agents);
+    await killAll(stage, agents);
     say(`all ${agents.length} agents killed at once, their servers live`);
     const silentAtMs = await untilSilent(stage, lab.plan.nodes);
     if (silentAtMs === null) throw new LabError('some znodes are still there');

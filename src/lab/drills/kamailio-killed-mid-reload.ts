@@ -1,5 +1,5 @@
 import type { GenerationRecord } from '../../topology/node.js';
-import { DeadlineError } from '../../util/errors.js';
+import { withDeadline } from '../../util/wait.js';
 import type { Hit } from '../faults.js';
 import { killPart } from '../faults.js';
 import type { Kill } from '../losses.js';
@@ -98,26 +98,22 @@ async function killAtCommit(
 ): Promise<{ readonly hit: Hit; readonly record: GenerationRecord }> {
   const { view } = platform;
   const base = view.generation().record?.generation ?? 0;
-  return new Promise((resolve, reject) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      unsubscribe();
-    };
-    const timer = setTimeout(() => {
-      end();
-      reject(new DeadlineError('the commit of the change', COMMIT_TIMEOUT_MS));
-    }, COMMIT_TIMEOUT_MS);
-    const unsubscribe = view.subscribe(() => {
-      const { record } = view.generation();
-      if (record === null || record.generation <= base) return;
-      end();
-      try {
+  let unsubscribe = (): void => undefined;
+  const killed = new Promise<{ readonly hit: Hit; readonly record: GenerationRecord }>(
+    (resolve) => {
+      unsubscribe = view.subscribe(() => {
+        const { record } = view.generation();
+        if (record === null || record.generation <= base) return;
+        unsubscribe();
         resolve({ hit: killPart(lab, { name: node.name, agent: false }), record });
-      } catch (err) {
-        reject(err);
-      }
-    }, ['generation']);
-  });
+      }, ['generation']);
+    },
+  );
+  try {
+    return await withDeadline('the commit of the change', COMMIT_TIMEOUT_MS, killed);
+  } finally {
+    unsubscribe();
+  }
 }
 
 function inTime(rounds: readonly Round[]): Finding {

@@ -52,8 +52,7 @@ async function act(stage: DrillStage): Promise<Judge> {
     findings.push(await untilFailureGone(stage));
   } finally {
     await moveBack(lab);
-    await run('umount', [dir], { timeout: MOUNT_TIMEOUT_MS });
-    rmdirSync(dir);
+    await unmountSmallDisk(dir);
   }
   const whole = await wholeAgain(stage);
   return (report) => [noCallFailed(report), ...findings, whole];
@@ -76,6 +75,16 @@ async function mountSmallDisk(lab: LabState, dir: string): Promise<void> {
     throw new LabError('no small disk could be mounted for the drill postgres-full', {
       cause: err,
     });
+  }
+}
+
+/** PostgreSQL keeps files of what it has dropped open for a while: the disk goes with the last of them. */
+async function unmountSmallDisk(dir: string): Promise<void> {
+  try {
+    await run('umount', ['--lazy', dir], { timeout: MOUNT_TIMEOUT_MS });
+    rmdirSync(dir);
+  } catch (err) {
+    throw new LabError(`${dir} could not be unmounted; do: umount --lazy ${dir}`, { cause: err });
   }
 }
 

@@ -55,7 +55,7 @@ async function together(
   const names = [...reconcilers, ...agents];
   const startMs = wallMs();
   try {
-    killAll(stage, names);
+    await killAll(stage, names);
     say(`killed: ${what}, ${names.length} in all`);
   } finally {
     await startAll(stage, names);
@@ -76,7 +76,7 @@ async function inTurn(
   for (const name of [...reconcilers, ...agents]) {
     const traces = tracesOf(stage, agents.includes(name) ? [name] : []);
     try {
-      killAll(stage, [name]);
+      await killAll(stage, [name]);
     } finally {
       await startAll(stage, [name]);
     }

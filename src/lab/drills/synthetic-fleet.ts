@@ -2,30 +2,41 @@ import { randomBytes } from 'node:crypto';
 import type { Publication } from '../../registry/registry.js';
 import type { NodeRecord, NodeState } from '../../topology/node.js';
 import { destinationUri } from '../../topology/node.js';
+import { DEFAULT_WIRING, setsListing } from '../../topology/wiring.js';
 import { DeadlineError } from '../../util/errors.js';
 import type { LabAddress } from '../plan.js';
 import { labNode } from '../plan.js';
 import { LAB_DC } from '../secrets.js';
 import { OptionsResponder } from './options-responder.js';
 import type { DrillStage } from './stage.js';
-import { wallMs } from './stage.js';
+import { untilFound, wallMs } from './stage.js';
 
 /** The lab's calls are for no registrar, so that none of them can be sent to such a node. */
 const ROLE = 'registrar';
 const WRITTEN_TIMEOUT_MS = 20_000;
+const KNOWN_TIMEOUT_MS = 20_000;
+const POLL_MS = 20;
+const DISABLED = '4';
 
 /** Nodes that exist as records only, published over the drill's own zkSession, with somebody who answers OPTIONS for them. */
 export class SyntheticFleet {
+  readonly #stage: DrillStage;
   readonly #nodes: readonly SyntheticNode[];
   readonly #responder: OptionsResponder;
 
-  private constructor(nodes: readonly SyntheticNode[], responder: OptionsResponder) {
+  private constructor(
+    stage: DrillStage,
+    nodes: readonly SyntheticNode[],
+    responder: OptionsResponder,
+  ) {
+    this.#stage = stage;
     this.#nodes = nodes;
     this.#responder = responder;
   }
 
   /** Publishes nothing yet. Throws LabError when an address is taken. */
-  static async open({ lab, platform }: DrillStage, count: number): Promise<SyntheticFleet> {
+  static async open(stage: DrillStage, count: number): Promise<SyntheticFleet> {
+    const { lab, platform } = stage;
     const run = randomBytes(3).toString('hex');
     const made = Array.from({ length: count }, (_, index) => {
       const { sip } = labNode(lab.plan.net, ROLE, index + 1);
@@ -35,12 +46,15 @@ export class SyntheticFleet {
     const nodes = made.map(
       ({ nodeId, sip }) => new SyntheticNode(nodeId, sip, platform.registry.publishNode(nodeId)),
     );
-    return new SyntheticFleet(nodes, responder);
+    return new SyntheticFleet(stage, nodes, responder);
   }
 
-  /** Destinations as they stand in the table. */
-  get destinations(): readonly string[] {
-    return this.#nodes.map(({ sip }) => destinationUri({ transport: 'udp', ...sip }));
+  /** "setid destination" of every row that they have in the table. */
+  get keys(): readonly string[] {
+    const destinations = this.#nodes.map(({ sip }) => destinationUri({ transport: 'udp', ...sip }));
+    return setsListing(DEFAULT_WIRING, ROLE).flatMap((setid) =>
+      destinations.map((destination) => `${setid} ${destination}`),
+    );
   }
 
   /** What was sent to them beside OPTIONS: nothing should be. */
@@ -53,14 +67,17 @@ export class SyntheticFleet {
     await Promise.all(this.#nodes.map((node) => node.publish('up')));
   }
 
-  /** All say goodbye at once, as agents do at the end of a drain, and are gone. */
+  /** All say at once that they are down, and are gone when the table knows it, as agents go at the end of a drain. */
   async leave(): Promise<void> {
-    await Promise.all(
-      this.#nodes.map(async (node) => {
-        await node.publish('down');
-        await node.publish(null);
-      }),
-    );
+    await Promise.all(this.#nodes.map((node) => node.publish('down')));
+    const isKnown = async (): Promise<true | null> => {
+      const rows = await this.#stage.platform.rowVersions();
+      const flags = this.keys.map((key) => rows.get(key)?.split(' ').at(-1) ?? DISABLED);
+      return flags.every((one) => one === DISABLED) ? true : null;
+    };
+    const { signal } = new AbortController(); // Also after Ctrl-C: they must not be taken for lost.
+    await untilFound(isKnown, KNOWN_TIMEOUT_MS, POLL_MS, signal);
+    await Promise.all(this.#nodes.map((node) => node.publish(null)));
   }
 
   /** Withdraws what still stands; safe at any time. */
