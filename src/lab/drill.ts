@@ -6,6 +6,7 @@ import { agentFrozen } from './drills/agent-frozen.js';
 import { agentKilled } from './drills/agent-killed.js';
 import { reconcilersRestarted } from './drills/reconcilers-restarted.js';
 import { burst } from './drills/burst.js';
+import { clockJump } from './drills/clock-jump.js';
 import { datacentreSilent } from './drills/datacentre-silent.js';
 import { drain } from './drills/drain.js';
 import { drainCut } from './drills/drain-cut.js';
@@ -50,6 +51,7 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'reconcilers-restarted': reconcilersRestarted,
   'datacentre-silent': datacentreSilent,
   'burst-200': burst,
+  'clock-jump': clockJump,
   'postgres-restarted': postgresRestarted,
   'postgres-frozen': postgresFrozen,
   'postgres-refusing': postgresRefusing,

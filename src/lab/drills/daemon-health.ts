@@ -8,7 +8,7 @@ const TIMEOUT_MS = 1_000;
 /** What drills use of a reconciler's `/healthz`. */
 export type SeenReconciler = Pick<
   ReconcilerStatus,
-  'isLeader' | 'isFresh' | 'epoch' | 'failure' | 'counters'
+  'isLeader' | 'isFresh' | 'epoch' | 'failure' | 'lastPassAtMs' | 'counters'
 >;
 
 /** Asks one reconciler of the lab; null when it does not answer. */

@@ -20,6 +20,7 @@ import {
   wallMs,
   wholeAgain,
 } from './stage.js';
+import { untilUnsupervised } from './unsupervised.js';
 
 /** The witness asks each of them several times meanwhile. */
 const WATCHED_MS = 5_000;
@@ -47,6 +48,7 @@ async function act(stage: DrillStage): Promise<Judge> {
     const silentAtMs = await untilSilent(stage, lab.plan.nodes);
     if (silentAtMs === null) throw new LabError('some znodes are still there');
     say(`every node is silent after ${seconds(silentAtMs - startMs)}`);
+    findings.push(await untilUnsupervised(stage, lab.plan.nodes, startMs));
     await pause(WATCHED_MS, signal);
     findings.push(rowsUnchanged('no row changes', before, await platform.rowVersions()));
     killedAtMs = killPart(lab, { name: node.name, agent: false }).atMs;

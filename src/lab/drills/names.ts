@@ -29,6 +29,7 @@ export const DRILL_SUMMARIES = {
     'reconcilers, each daemon in turn, then all at once are killed and restarted: no row changes',
   'datacentre-silent': 'kill -9 of all agents at once: nothing leaves, the guards stop everything',
   'burst-200': '200 nodes that no call is for come at once and go at once: few generations',
+  'clock-jump': 'the clocks of the leader and of one agent jump an hour ahead and back',
   'postgres-restarted': 'PostgreSQL is restarted three times while changes are wanted',
   'postgres-frozen': 'SIGSTOP of all PostgreSQL, longer than every time-out: nothing is lost',
   'postgres-refusing': "PostgreSQL refuses the reconciler's login: it says so and goes on later",
