@@ -21,10 +21,10 @@ import {
 import { SyntheticFleet } from './synthetic-fleet.js';
 
 const ROUNDS = 10;
-/** From the commit to the kill, or the round says nothing of a reload that was cut. */
-const WITHIN_MS = 20;
-/** Of the rounds; on a busy machine some kills come late. */
-const LEAST_IN_TIME = ROUNDS / 2;
+/** A reload follows its commit so soon on a quiet machine. */
+const SOON_MS = 20;
+/** On a busy machine some kills come after the reload: with so few cut the drill would say nothing. */
+const LEAST_CUT = ROUNDS / 2;
 const COMMIT_TIMEOUT_MS = 10_000;
 /** Beyond the gap between two reloads: the next one is not put off. */
 const BETWEEN_MS = 1_200;
@@ -124,11 +124,12 @@ async function killAtCommit({ lab, platform }: DrillStage, node: LabNode): Promi
 
 function inTime(rounds: readonly Round[]): Finding {
   const times = rounds.map(({ afterCommitMs }) => afterCommitMs);
-  const count = rounds.filter((one) => one.afterCommitMs <= WITHIN_MS && !one.wasProven).length;
+  const soon = times.filter((ms) => ms <= SOON_MS).length;
+  const cut = rounds.filter(({ wasProven }) => !wasProven).length;
   return {
-    what: `the kills come within ${WITHIN_MS} ms of the commit, before its list is proven`,
-    isGood: count >= LEAST_IN_TIME,
-    seen: `${count} of ${rounds.length}, at the latest ${Math.max(...times).toFixed(1)} ms`,
+    what: 'the kills come between the commit and the proof of its list',
+    isGood: cut >= LEAST_CUT,
+    seen: `${cut} of ${rounds.length}; ${soon} within ${SOON_MS} ms of the commit, the last ${Math.max(...times).toFixed(1)} ms`,
   };
 }
 
