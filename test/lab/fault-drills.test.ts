@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tableFaults, wholeTable } from '../../src/lab/drills/aftermath.js';
 import { sumOf } from '../../src/lab/drills/daemon-health.js';
-import { servedSets } from '../../src/lab/drills/list-watch.js';
+import { servedSets } from '../../src/lab/drills/never-empty.js';
 import { planLab } from '../../src/lab/plan.js';
 import type { LiveDestination } from '../../src/topology/live-destination.js';
 

@@ -5,7 +5,7 @@ import { isAlive } from '../parts/daemon.js';
 import type { LabPlan } from '../plan.js';
 import { requireLab } from '../state.js';
 import { readLeading, readMetric } from './daemon-health.js';
-import { ListWatch } from './list-watch.js';
+import { NeverEmptyWatch } from './never-empty.js';
 import type { RowVersions } from './rows.js';
 import { sameRows } from './rows.js';
 import type { Drill, DrillStage, Finding } from './stage.js';
@@ -26,7 +26,7 @@ export function withAftermath(drill: Drill): Drill {
   return {
     ...drill,
     act: async (stage) => {
-      const watch = new ListWatch(stage.lab);
+      const watch = new NeverEmptyWatch(stage.lab);
       try {
         const judge = await drill.act(stage);
         const after = await aftermath(stage);

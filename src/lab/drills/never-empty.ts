@@ -20,7 +20,7 @@ export function servedSets(list: readonly LiveDestination[]): readonly number[] 
 }
 
 /** Reads the live list of every Kamailio of a lab again and again, over connections of its own. */
-export class ListWatch {
+export class NeverEmptyWatch {
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
   #readings = 0;
