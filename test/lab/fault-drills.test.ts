@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { tableFaults, wholeTable } from '../../src/lab/drills/aftermath.js';
 import { sumOf } from '../../src/lab/drills/daemon-health.js';
 import { servedSets } from '../../src/lab/drills/never-empty.js';
-import { planLab } from '../../src/lab/plan.js';
+import { DEFAULT_SIZE, planLab } from '../../src/lab/plan.js';
 import type { LiveDestination } from '../../src/topology/live-destination.js';
 
-const PLAN = planLab({ loadBalancers: 1, dispatchers: 1, media: 1, reconcilers: 1 }, '127.9');
+const PLAN = planLab({ ...DEFAULT_SIZE, dispatchers: 1, media: 1, reconcilers: 1 }, '127.9');
 const WHOLE = [
   '10 sip:127.9.20.1:5060',
   '30 sip:127.9.30.1:5060',
