@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
-import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveDestination } from '../topology/live-destination.js';
-import type { LivePlan, StateChange } from '../topology/live-plan.js';
-import { hashLive, planLive } from '../topology/live-plan.js';
+import { planLive } from '../topology/live-plan.js';
 import type { AppliedRecord, Role } from '../topology/node.js';
-import { setHash } from '../topology/set-hash.js';
+import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { backoffMs } from '../util/backoff.js';
-import { BinrpcFaultError, CarnaError } from '../util/errors.js';
-import { Acknowledgement } from './acknowledgement.js';
+import { CarnaError } from '../util/errors.js';
+import { setStates } from './list-changes.js';
+import type { Round } from './list-proof.js';
+import { leaderSays, ListProof, robbedSets } from './list-proof.js';
 import type { AgentMetrics } from './metrics.js';
 import type {
   AgentView,
@@ -17,6 +17,7 @@ import type {
   KamailioRpc,
   Timekeeper,
 } from './ports.js';
+import { ReloadPace } from './reload-pace.js';
 
 export interface ApplierDeps {
   readonly nodeId: string;
@@ -50,15 +51,6 @@ export const DEFAULT_APPLIER_TIMING: ApplierTiming = {
 
 /** Read, change, read back: so often in one pass before it waits. */
 const MAX_ROUNDS = 4;
-const EMPTY_SET = setHash([]);
-
-interface Round {
-  readonly generation: number;
-  readonly rows: readonly DispatcherRow[];
-  readonly live: readonly LiveDestination[];
-  readonly plan: LivePlan;
-}
-
 /**
  * Keeps one Kamailio's live list equal to the table, and says in `applied/<nodeId>` what was proven by
  * reading it back. Level-triggered: every pass reads both sides anew. Believes `dispatcher.list` only.
@@ -73,11 +65,9 @@ export class Applier {
   #life = 0;
   #lives = 0;
   #previous: readonly DispatcherRow[] | null = null;
-  readonly #acknowledgement: Acknowledgement;
+  readonly #proof: ListProof;
   #isProven = false;
-  #lastReloadMs = Number.NEGATIVE_INFINITY;
-  /** Rows that a reload did not bring in, and how often it was tried. */
-  #stubborn: { readonly rows: string; readonly tries: number } | null = null;
+  readonly #pace: ReloadPace;
   /** Passes in a row that ended while Kamailio's list still did not agree. */
   #unsettled = 0;
   #onProven: () => void = () => undefined;
@@ -85,7 +75,9 @@ export class Applier {
   constructor(deps: ApplierDeps) {
     this.#deps = deps;
     this.#bell = deps.time.newBell();
-    this.#acknowledgement = new Acknowledgement(deps.publication, deps.metrics, deps.log);
+    const { time, timing } = deps;
+    this.#pace = new ReloadPace(time, timing.reloadGapMs, timing.resyncMs);
+    this.#proof = new ListProof(deps);
   }
 
   /** True when the list was proven since this start of the server. */
@@ -95,7 +87,7 @@ export class Applier {
 
   /** The last acknowledgement; null while none stands. */
   get acknowledged(): AppliedRecord | null {
-    return this.#acknowledgement.current;
+    return this.#proof.current;
   }
 
   /** Called once after each start of the server, as soon as its list is proven. */
@@ -109,7 +101,7 @@ export class Applier {
     this.#life = this.#lives;
     this.#previous = null;
     this.#isProven = false;
-    this.#stubborn = null;
+    this.#pace.reset();
     this.#bell.ring();
   }
 
@@ -122,7 +114,7 @@ export class Applier {
   serverExited(): void {
     this.#life = 0;
     this.#isProven = false;
-    this.#acknowledgement.set(null);
+    this.#proof.withdraw();
   }
 
   /** Runs until `signal` aborts. A pass under way is finished: its calls have deadlines of their own. */
@@ -166,8 +158,8 @@ export class Applier {
       if (this.#life !== life) return 0;
       const { plan } = round;
       if (plan.heldSets.length > 0) this.#deps.metrics.refusedEmpty.inc();
-      await this.#setStates(plan.setStates);
-      const waitMs = plan.needsReload ? this.#reloadDueInMs(round.rows) : 0;
+      await setStates(this.#deps, plan.setStates);
+      const waitMs = plan.needsReload ? this.#pace.dueInMs(reasonsOf(round)) : 0;
       const mustReload = plan.needsReload && waitMs <= 0;
       if (mustReload) await this.#reload(round);
       if (this.#life !== life) return 0;
@@ -180,12 +172,12 @@ export class Applier {
 
   /** The list first: a row that is in the list but not in the table read later was really deleted. */
   async #readBoth(life: number): Promise<Round> {
-    const { rpc, table, setids } = this.#deps;
+    const { rpc, table, setids, view } = this.#deps;
     let live: readonly LiveDestination[];
     try {
       live = await rpc.readDispatcherList();
     } catch (err) {
-      if (this.#life === life) this.#confess('Kamailio does not tell its list', null);
+      if (this.#life === life) this.#proof.confess('Kamailio does not tell its list', null, []);
       throw err;
     }
     try {
@@ -195,91 +187,47 @@ export class Applier {
         rows,
         live,
         previous: this.#previous,
-        mayBeEmpty: (setid) => this.#leaderSays(setid, generation) === 'empty',
+        mayBeEmpty: (setid) => leaderSays(view, setid, generation) === 'empty',
       });
       return { generation, rows, live, plan };
     } catch (err) {
       if (err instanceof CarnaError && this.#life === life) {
-        this.#confess('the database does not answer, the list is kept', live);
+        this.#proof.confess(
+          'the database does not answer, the list is kept',
+          live,
+          this.#previous ?? [],
+        );
       }
       throw err;
     }
   }
 
-  /** What the leader's record says of a set, if it is at least as new as the table that was read. */
-  #leaderSays(setid: number, generation: number): 'empty' | 'filled' | 'nothing' {
-    const record = this.#deps.view.generation();
-    if (record === null || record.generation < generation) return 'nothing';
-    const hash = record.sets[String(setid)];
-    return hash === undefined || hash === EMPTY_SET ? 'empty' : 'filled';
-  }
-
-  async #setStates(changes: readonly StateChange[]): Promise<void> {
-    const { rpc, metrics, log } = this.#deps;
-    for (const { state, setid, destination } of changes) {
-      try {
-        await rpc.setDispatcherState(state, setid, destination);
-        metrics.setStates.inc();
-        log.info({ state, setid, destination }, 'destination set by set_state');
-      } catch (err) {
-        // "State Update Failed": it is not in the list any more. The next reading tells.
-        if (!(err instanceof BinrpcFaultError)) throw err;
-        log.warn({ err, state, setid, destination }, 'set_state refused');
-      }
-    }
-  }
-
   async #reload(round: Round): Promise<void> {
-    const { rpc, time, metrics, log } = this.#deps;
-    const key = JSON.stringify(round.rows);
-    const tries = this.#stubborn?.rows === key ? this.#stubborn.tries : 0;
-    this.#lastReloadMs = time.monoMs();
+    const { rpc, metrics, log } = this.#deps;
+    this.#pace.begin();
     const answer = await rpc.reloadDispatcher();
     metrics.reloads.inc({ answer: answer.kind });
     log.info({ answer, why: round.plan.drift }, 'dispatcher list reloaded');
     if (answer.kind === 'too-early') return; // Nothing happened; due again after the gap.
-    this.#stubborn = { rows: key, tries: tries + 1 };
+    this.#pace.noteTried(reasonsOf(round));
     // Whatever the answer: if rows were taken over, so was their dead ones' fresh start.
-    await this.#setStates(round.plan.carryOver);
-  }
-
-  /** Milliseconds until a reload is allowed; 0 or less = now. The same rows in vain make it wait longer. */
-  #reloadDueInMs(rows: readonly DispatcherRow[]): number {
-    const { time, timing } = this.#deps;
-    let gapMs = timing.reloadGapMs;
-    if (this.#stubborn !== null && this.#stubborn.rows === JSON.stringify(rows)) {
-      const limits = { minMs: timing.reloadGapMs, maxMs: timing.resyncMs };
-      gapMs = Math.max(gapMs, backoffMs(this.#stubborn.tries, limits, time.random));
-    }
-    return this.#lastReloadMs + gapMs - time.monoMs();
+    await setStates(this.#deps, round.plan.carryOver);
   }
 
   #conclude(round: Round, hasActed: boolean, reloadDueMs: number): number {
-    const { setids, timing, time } = this.#deps;
-    const { plan, generation, rows, live } = round;
+    const { setids, timing, time, view } = this.#deps;
+    const { plan } = round;
     this.#unsettled = hasActed ? this.#unsettled + 1 : 0;
     const retryMs = backoffMs(this.#unsettled, timing.retry, time.random);
     if (this.#unsettled === 1) return retryMs; // Still changing after all rounds: not proven yet.
-    const wasTried = this.#stubborn?.rows === JSON.stringify(rows);
-    if (!plan.needsReload) this.#stubborn = null;
-    else if (!wasTried) return reloadDueMs; // Due after the gap; acknowledged then.
-    const robbed = setids.filter(
-      (setid) =>
-        !rows.some((row) => row.setid === setid) &&
-        this.#leaderSays(setid, generation) === 'filled',
-    );
+    this.#pace.keepOnly(plan.needsReload ? reasonsOf(round) : []);
+    // Due after the gap; acknowledged then.
+    if (plan.needsReload && !this.#pace.wasTried(reasonsOf(round))) return reloadDueMs;
+    const robbed = robbedSets(view, setids, round);
     const emptied =
       robbed.length === 0 ? null : `the table has no row for set ${robbed.join(', ')}`;
     const isSound = plan.heldSets.length === 0 && emptied === null;
-    this.#acknowledgement.set({
-      schema: 1,
-      nodeId: this.#deps.nodeId,
-      role: this.#deps.role,
-      generation: isSound ? generation : (this.#acknowledgement.current?.generation ?? 0),
-      sets: hashLive(setids, rows, live),
-      provenAtMs: time.wallMs(),
-      drift: plan.drift ?? emptied,
-    });
+    this.#proof.tell(round, plan.drift ?? emptied, isSound);
     const isNew = !this.#isProven;
     // A list that is kept although the table lost it serves calls; one that is empty does not.
     this.#isProven = emptied === null || robbed.every((setid) => plan.heldSets.includes(setid));
@@ -287,17 +235,9 @@ export class Applier {
     if (hasActed) return retryMs;
     return plan.needsReload ? reloadDueMs : timing.resyncMs;
   }
+}
 
-  /** Tells readers why nothing newer is proven; keeps what was. */
-  #confess(drift: string, live: readonly LiveDestination[] | null): void {
-    const { setids, nodeId, role, time } = this.#deps;
-    const sets =
-      live === null
-        ? this.#acknowledgement.current?.sets
-        : hashLive(setids, this.#previous ?? [], live);
-    if (sets === undefined) return;
-    const generation = this.#acknowledgement.current?.generation ?? 0;
-    const provenAtMs = time.wallMs();
-    this.#acknowledgement.set({ schema: 1, nodeId, role, generation, sets, provenAtMs, drift });
-  }
+/** What a reload is for. */
+function reasonsOf({ rows }: Round): readonly string[] {
+  return [JSON.stringify(rows)];
 }
