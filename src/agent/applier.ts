@@ -1,13 +1,16 @@
 import type { Logger } from 'pino';
-import type { LiveDestination } from '../topology/live-destination.js';
 import { planLive } from '../topology/live-plan.js';
 import type { AppliedRecord, Role } from '../topology/node.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { backoffMs } from '../util/backoff.js';
 import { CarnaError } from '../util/errors.js';
-import { setStates } from './list-changes.js';
+import { DriftWatch } from './drift-watch.js';
+import { LeaderWord } from './leader-word.js';
+import { ListChanges } from './list-changes.js';
 import type { Round } from './list-proof.js';
-import { leaderSays, ListProof, robbedSets } from './list-proof.js';
+import { ListProof } from './list-proof.js';
+import type { ListReading } from './list-reader.js';
+import { readList } from './list-reader.js';
 import type { AgentMetrics } from './metrics.js';
 import type {
   AgentView,
@@ -25,7 +28,7 @@ export interface ApplierDeps {
   /** The sets that this Kamailio consumes; at least one. */
   readonly setids: readonly number[];
   readonly table: DispatcherTable;
-  readonly rpc: KamailioRpc;
+  readonly rpc: Pick<KamailioRpc, 'readDispatcherList' | 'setDispatcherState' | 'reloadDispatcher'>;
   readonly view: Pick<AgentView, 'generation' | 'subscribe'>;
   readonly publication: AppliedPublication;
   readonly time: Timekeeper;
@@ -51,6 +54,8 @@ export const DEFAULT_APPLIER_TIMING: ApplierTiming = {
 
 /** Read, change, read back: so often in one pass before it waits. */
 const MAX_ROUNDS = 4;
+/** Reloads that do not help grow as rare as one in so many resyncs. */
+const VAIN_RESYNCS = 4;
 /**
  * Keeps one Kamailio's live list equal to the table, and says in `applied/<nodeId>` what was proven by
  * reading it back. Level-triggered: every pass reads both sides anew. Believes `dispatcher.list` only.
@@ -68,6 +73,9 @@ export class Applier {
   readonly #proof: ListProof;
   #isProven = false;
   readonly #pace: ReloadPace;
+  readonly #changes: ListChanges;
+  readonly #drift: DriftWatch;
+  readonly #leader: LeaderWord;
   /** Passes in a row that ended while Kamailio's list still did not agree. */
   #unsettled = 0;
   #onProven: () => void = () => undefined;
@@ -75,8 +83,11 @@ export class Applier {
   constructor(deps: ApplierDeps) {
     this.#deps = deps;
     this.#bell = deps.time.newBell();
-    const { time, timing } = deps;
-    this.#pace = new ReloadPace(time, timing.reloadGapMs, timing.resyncMs);
+    const { time, timing, metrics, log } = deps;
+    this.#pace = new ReloadPace(time, timing.reloadGapMs, VAIN_RESYNCS * timing.resyncMs);
+    this.#changes = new ListChanges(deps, this.#pace);
+    this.#drift = new DriftWatch(metrics, log);
+    this.#leader = new LeaderWord(deps.view);
     this.#proof = new ListProof(deps);
   }
 
@@ -102,6 +113,8 @@ export class Applier {
     this.#previous = null;
     this.#isProven = false;
     this.#pace.reset();
+    this.#changes.reset();
+    this.#drift.reset();
     this.#bell.ring();
   }
 
@@ -156,14 +169,15 @@ export class Applier {
     for (let rounds = 0; ; rounds++) {
       const round = await this.#readBoth(life);
       if (this.#life !== life) return 0;
-      const { plan } = round;
+      const { plan, unread } = round;
       if (plan.heldSets.length > 0) this.#deps.metrics.refusedEmpty.inc();
-      await setStates(this.#deps, plan.setStates);
-      const waitMs = plan.needsReload ? this.#pace.dueInMs(reasonsOf(round)) : 0;
+      await this.#changes.setStates(plan.setStates);
+      const waitMs = plan.needsReload ? this.#pace.dueInMs(plan.reasons) : 0;
       const mustReload = plan.needsReload && waitMs <= 0;
-      if (mustReload) await this.#reload(round);
+      if (mustReload && this.#life === life) await this.#changes.reload(round.rows, plan);
       if (this.#life !== life) return 0;
       this.#previous = round.rows;
+      if (unread !== null) return this.#concludeUnread(round, waitMs);
       const hasActed = mustReload || plan.setStates.length > 0;
       if (hasActed && rounds < MAX_ROUNDS) continue; // Only a new reading proves it.
       return this.#conclude(round, hasActed, waitMs);
@@ -172,72 +186,77 @@ export class Applier {
 
   /** The list first: a row that is in the list but not in the table read later was really deleted. */
   async #readBoth(life: number): Promise<Round> {
-    const { rpc, table, setids, view } = this.#deps;
-    let live: readonly LiveDestination[];
+    const read = await this.#readList(life);
+    const { table, setids } = this.#deps;
+    let known;
     try {
-      live = await rpc.readDispatcherList();
+      known = await table.readTable(setids);
+    } catch (err) {
+      if (err instanceof CarnaError && this.#life === life) {
+        const rows = this.#previous ?? [];
+        this.#proof.confess('the database does not answer, the list is kept', read.live, rows);
+      }
+      throw err;
+    }
+    const { generation, rows } = known;
+    const live = read.live ?? this.#changes.believe(rows);
+    const plan = planLive({
+      setids,
+      rows,
+      live,
+      previous: this.#previous,
+      owed: this.#changes.owed,
+      mayBeEmpty: (setid) => this.#leader.mayBeEmpty(setid, generation),
+    });
+    if (read.unread === null && this.#life === life) {
+      this.#changes.noteRead(live);
+      this.#drift.note(rows, plan.differences);
+      this.#leader.noteRows(rows, generation);
+    }
+    return { generation, rows, live, plan, unread: read.unread };
+  }
+
+  async #readList(life: number): Promise<ListReading> {
+    try {
+      return await readList(this.#deps.rpc);
     } catch (err) {
       if (this.#life === life) this.#proof.confess('Kamailio does not tell its list', null, []);
       throw err;
     }
-    try {
-      const { generation, rows } = await table.readTable(setids);
-      const plan = planLive({
-        setids,
-        rows,
-        live,
-        previous: this.#previous,
-        mayBeEmpty: (setid) => leaderSays(view, setid, generation) === 'empty',
-      });
-      return { generation, rows, live, plan };
-    } catch (err) {
-      if (err instanceof CarnaError && this.#life === life) {
-        this.#proof.confess(
-          'the database does not answer, the list is kept',
-          live,
-          this.#previous ?? [],
-        );
-      }
-      throw err;
-    }
-  }
-
-  async #reload(round: Round): Promise<void> {
-    const { rpc, metrics, log } = this.#deps;
-    this.#pace.begin();
-    const answer = await rpc.reloadDispatcher();
-    metrics.reloads.inc({ answer: answer.kind });
-    log.info({ answer, why: round.plan.drift }, 'dispatcher list reloaded');
-    if (answer.kind === 'too-early') return; // Nothing happened; due again after the gap.
-    this.#pace.noteTried(reasonsOf(round));
-    // Whatever the answer: if rows were taken over, so was their dead ones' fresh start.
-    await setStates(this.#deps, round.plan.carryOver);
   }
 
   #conclude(round: Round, hasActed: boolean, reloadDueMs: number): number {
-    const { setids, timing, time, view } = this.#deps;
+    const { setids, timing, time } = this.#deps;
     const { plan } = round;
     this.#unsettled = hasActed ? this.#unsettled + 1 : 0;
     const retryMs = backoffMs(this.#unsettled, timing.retry, time.random);
     if (this.#unsettled === 1) return retryMs; // Still changing after all rounds: not proven yet.
-    this.#pace.keepOnly(plan.needsReload ? reasonsOf(round) : []);
-    // Due after the gap; acknowledged then.
-    if (plan.needsReload && !this.#pace.wasTried(reasonsOf(round))) return reloadDueMs;
-    const robbed = robbedSets(view, setids, round);
+    this.#pace.keepOnly(plan.reasons);
+    const isVain = plan.needsReload && this.#pace.wasTried(plan.reasons);
+    if (plan.needsReload && !isVain) return reloadDueMs; // Due after the gap; acknowledged then.
+    const robbed = this.#leader.robbed(setids, round);
     const emptied =
       robbed.length === 0 ? null : `the table has no row for set ${robbed.join(', ')}`;
     const isSound = plan.heldSets.length === 0 && emptied === null;
-    this.#proof.tell(round, plan.drift ?? emptied, isSound);
-    const isNew = !this.#isProven;
+    const drift = isVain ? `${plan.drift}; a reload did not help` : plan.drift;
+    this.#proof.tell(round, drift ?? emptied, isSound);
     // A list that is kept although the table lost it serves calls; one that is empty does not.
-    this.#isProven = emptied === null || robbed.every((setid) => plan.heldSets.includes(setid));
-    if (isNew && this.#isProven) this.#onProven();
+    this.#setProven(emptied === null || robbed.every((setid) => plan.heldSets.includes(setid)));
     if (hasActed) return retryMs;
     return plan.needsReload ? reloadDueMs : timing.resyncMs;
   }
-}
 
-/** What a reload is for. */
-function reasonsOf({ rows }: Round): readonly string[] {
-  return [JSON.stringify(rows)];
+  /** A list too long to be told is far from empty, so the node may serve. */
+  #concludeUnread(round: Round, reloadDueMs: number): number {
+    this.#pace.keepOnly(round.plan.reasons);
+    this.#proof.tellUnread(round);
+    this.#setProven(true);
+    return reloadDueMs > 0 ? reloadDueMs : this.#deps.timing.resyncMs;
+  }
+
+  #setProven(isProven: boolean): void {
+    const isNew = isProven && !this.#isProven;
+    this.#isProven = isProven;
+    if (isNew) this.#onProven();
+  }
 }

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import { isOurs } from '../topology/dispatcher-row.js';
 import type { LiveDestination } from '../topology/live-destination.js';
 import type { LivePlan } from '../topology/live-plan.js';
-import { hashLive } from '../topology/live-plan.js';
+import { hashLive } from '../topology/live-hash.js';
 import type { AppliedRecord, Role } from '../topology/node.js';
-import { setHash } from '../topology/set-hash.js';
 import { Acknowledgement } from './acknowledgement.js';
 import type { AgentMetrics } from './metrics.js';
-import type { AgentView, AppliedPublication, Timekeeper } from './ports.js';
+import type { AppliedPublication, Timekeeper } from './ports.js';
 
 /** One reading of both sides, and what is to be done about the difference. */
 export interface Round {
@@ -15,32 +15,8 @@ export interface Round {
   readonly rows: readonly DispatcherRow[];
   readonly live: readonly LiveDestination[];
   readonly plan: LivePlan;
-}
-
-const EMPTY_SET = setHash([]);
-
-/** What the leader's record says of a set, if it is at least as new as the table that was read. Pure. */
-export function leaderSays(
-  view: Pick<AgentView, 'generation'>,
-  setid: number,
-  generation: number,
-): 'empty' | 'filled' | 'nothing' {
-  const record = view.generation();
-  if (record === null || record.generation < generation) return 'nothing';
-  const hash = record.sets[String(setid)];
-  return hash === undefined || hash === EMPTY_SET ? 'empty' : 'filled';
-}
-
-/** The sets that the leader filled and the table lost behind its back. */
-export function robbedSets(
-  view: Pick<AgentView, 'generation'>,
-  setids: readonly number[],
-  { rows, generation }: Pick<Round, 'rows' | 'generation'>,
-): number[] {
-  const filled = new Set(rows.map((row) => row.setid));
-  return setids.filter(
-    (setid) => !filled.has(setid) && leaderSays(view, setid, generation) === 'filled',
-  );
+  /** Why `live` could not be read and is only what it should be; null when it was read. */
+  readonly unread: string | null;
 }
 
 export interface ListProofDeps {
@@ -71,7 +47,16 @@ export class ListProof {
 
   /** Both sides were read. `isSound`: the table is what the leader says it is, so its generation counts. */
   tell({ generation, rows, live }: Round, drift: string | null, isSound: boolean): void {
+    const { metrics, time } = this.#deps;
     this.#set(isSound ? generation : this.#lastGeneration, drift, this.#hash(rows, live));
+    metrics.foreignRows.set(rows.filter((row) => !isOurs(row)).length);
+    if (isSound && drift === null) metrics.lastProof.set(time.wallMs() / 1_000);
+  }
+
+  /** The list serves calls and is kept up to date, but what it holds cannot be shown. */
+  tellUnread({ unread, plan }: Round): void {
+    const drift = `proof impossible: ${unread}${plan.drift === null ? '' : `; ${plan.drift}`}`;
+    this.#set(this.#lastGeneration, drift, this.current?.sets ?? {});
   }
 
   /** Tells readers why nothing newer is proven; keeps what was. `live` is null when it could not be read. */

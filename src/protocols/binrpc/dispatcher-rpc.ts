@@ -9,6 +9,11 @@ import { intOf, memberNamed, membersNamed, NULL_STRING, requireMember, textOf } 
  * `call` does, and throws ProtocolError, naming what was expected, for a reply of another shape.
  */
 
+/** Deadlines of their own: a list of 10,000 destinations is 2.5 MB, their reload takes most of a second. */
+export const LIST_TIMEOUT_MS = 5_000;
+/** A database that hangs is given up by Kamailio after 2 s, once per connection and query. */
+export const RELOAD_TIMEOUT_MS = 10_000;
+
 /** One destination as a running Kamailio holds it. */
 export interface LiveDestination {
   readonly setid: number;
@@ -49,7 +54,7 @@ export type ReloadResult =
 /** The whole live list in the order of Kamailio's answer; empty when it holds no set at all. */
 export async function readDispatcherList(
   rpc: RpcPort,
-  timeoutMs?: number,
+  timeoutMs: number = LIST_TIMEOUT_MS,
 ): Promise<LiveDestination[]> {
   let reply: readonly BinrpcValue[];
   try {
@@ -116,7 +121,10 @@ export async function setDispatcherPinging(
 }
 
 /** Loads the table again. Resets every runtime state and call-load counter. */
-export async function reloadDispatcher(rpc: RpcPort, timeoutMs?: number): Promise<ReloadResult> {
+export async function reloadDispatcher(
+  rpc: RpcPort,
+  timeoutMs: number = RELOAD_TIMEOUT_MS,
+): Promise<ReloadResult> {
   try {
     await rpc.call('dispatcher.reload', [], timeoutMs);
     return { kind: 'ok' };
