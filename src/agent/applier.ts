@@ -1,40 +1,24 @@
-import type { Logger } from 'pino';
 import { planLive } from '../topology/live-plan.js';
-import type { AppliedRecord, Role } from '../topology/node.js';
+import type { AppliedRecord } from '../topology/node.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { backoffMs } from '../util/backoff.js';
 import { CarnaError } from '../util/errors.js';
 import { DriftWatch } from './drift-watch.js';
 import { LeaderWord } from './leader-word.js';
 import { ListChanges } from './list-changes.js';
-import type { Round } from './list-proof.js';
+import type { ListProofDeps, Round } from './list-proof.js';
 import { ListProof } from './list-proof.js';
 import type { ListReading } from './list-reader.js';
 import { readList } from './list-reader.js';
-import type { AgentMetrics } from './metrics.js';
-import type {
-  AgentView,
-  AppliedPublication,
-  Bell,
-  DispatcherTable,
-  KamailioRpc,
-  Timekeeper,
-} from './ports.js';
+import type { AgentView, Bell, DispatcherTable, KamailioRpc, Timekeeper } from './ports.js';
 import { ReloadPace } from './reload-pace.js';
 
-export interface ApplierDeps {
-  readonly nodeId: string;
-  readonly role: Role;
-  /** The sets that this Kamailio consumes; at least one. */
-  readonly setids: readonly number[];
+export interface ApplierDeps extends ListProofDeps {
   readonly table: DispatcherTable;
   readonly rpc: Pick<KamailioRpc, 'readDispatcherList' | 'setDispatcherState' | 'reloadDispatcher'>;
   readonly view: Pick<AgentView, 'generation' | 'subscribe'>;
-  readonly publication: AppliedPublication;
   readonly time: Timekeeper;
   readonly timing: ApplierTiming;
-  readonly metrics: AgentMetrics;
-  readonly log: Logger;
 }
 
 export interface ApplierTiming {
