@@ -15,6 +15,11 @@ export function liveKey({ setid, destination }: Listed): string {
   return `${setid} ${/^sips?:/i.test(uri) ? uri : `sip:${uri}`}`;
 }
 
+/** The destination in a key. Pure. */
+export function uriOf(key: string): string {
+  return key.slice(key.indexOf(' ') + 1);
+}
+
 /** All items of a key together, in their order. Pure. */
 export function groupByKey<T extends Listed>(items: readonly T[]): Map<string, [T, ...T[]]> {
   const groups = new Map<string, [T, ...T[]]>();
@@ -39,7 +44,7 @@ export function lettersOf(flags: number): string {
 export function asLoaded(rows: readonly DispatcherRow[]): LiveDestination[] {
   return rows.map((row) => ({
     setid: row.setid,
-    destination: liveKey(row).slice(String(row.setid).length + 1),
+    destination: uriOf(liveKey(row)),
     letters: lettersOf(row.flags),
     priority: row.priority,
     attrs: row.attrs,

@@ -1,7 +1,8 @@
 import type { DispatcherRow } from './dispatcher-row.js';
 import type { LiveDestination } from './live-destination.js';
 import type { Listed } from './live-letters.js';
-import { agree, groupByKey, isDisabled, lettersOf, liveKey } from './live-letters.js';
+import { agree, groupByKey, isDisabled, lettersOf, liveKey, uriOf } from './live-letters.js';
+import { faultOfRow } from './row-validation.js';
 
 /** One RPC `dispatcher.set_state`. */
 export interface StateChange {
@@ -68,7 +69,7 @@ export interface LivePlanInput {
  *
  * What Kamailio found by itself is kept and carried over a reload, unless the row's flags changed since
  * `previous`. A destination without a row is disabled at once and leaves with the reload. A set that has
- * live destinations and no row is left alone, and nothing is reloaded, unless `mayBeEmpty` agrees. Of a
+ * live destinations and no row that can be loaded is left alone, and nothing is reloaded, unless `mayBeEmpty` agrees. Of a
  * destination that stands several times set_state reaches the first entry only.
  *
  * Pure. Equal inputs give equal plans.
@@ -145,6 +146,12 @@ function compareState(draft: Draft, key: string, row: DispatcherRow, dest: LiveD
     const text = `${row.destination} is ${dest.letters}, not ${wanted}, in set ${row.setid}`;
     differ(draft, 'state', key, text);
   }
+  carry(draft, key, row, dest);
+}
+
+/** What Kamailio found by itself, and what a reload would make undone. */
+function carry(draft: Draft, key: string, row: DispatcherRow, dest: LiveDestination): void {
+  const wanted = wantedLetters(draft, key, row, dest);
   if (!agree(lettersOf(row.flags), wanted)) draft.carryOver.push(change(dest, wanted));
 }
 
@@ -159,6 +166,7 @@ function compareDoubled(
   const stateOf = (d: DataOf & { letters: string }): string => `${dataOf(d)} ${isDisabled(d)}`;
   if (isSame(loaded.map(stateOf), dests.map(stateOf))) return;
   const [first] = dests;
+  if (rows.length === 1) carry(draft, key, rows[0], first); // The others leave with the reload.
   const missing = loaded.filter(isDisabled).length - dests.filter(isDisabled).length;
   differ(draft, 'state', key, `${first.destination} is disabled otherwise in set ${first.setid}`);
   if (missing > 0 && !isDisabled(first)) draft.setStates.push(change(first, 'DX'));
@@ -179,13 +187,18 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
   return [...a].sort().every((text, i) => text === sorted[i]);
 }
 
+/** A row that Kamailio would refuse fills no set. */
 function findHeldSets(
   setids: readonly number[],
-  rows: ReadonlyMap<string, readonly [Listed, ...Listed[]]>,
+  rows: ReadonlyMap<string, readonly [DispatcherRow, ...DispatcherRow[]]>,
   live: ReadonlyMap<string, readonly [Listed, ...Listed[]]>,
   mayBeEmpty: (setid: number) => boolean,
 ): number[] {
-  const filled = new Set([...rows.values()].map(([row]) => row.setid));
+  const filled = new Set<number>();
+  for (const [key, [row]] of rows) {
+    const isLoadable = live.has(key) || faultOfRow({ ...row, destination: uriOf(key) }) === null;
+    if (isLoadable) filled.add(row.setid);
+  }
   const alive = new Set([...live.values()].map(([dest]) => dest.setid));
   return setids.filter((setid) => alive.has(setid) && !filled.has(setid) && !mayBeEmpty(setid));
 }

@@ -25,7 +25,7 @@ const happening: fc.Arbitrary<TopologyEvent> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: kind('time'),
-      ms: fc.constantFrom(50, 5_000, 45_000, 70_000, 700_000),
+      ms: fc.constantFrom(50, 5_000, 20_000, 45_000, 70_000, 700_000),
     }),
   },
   {
@@ -56,6 +56,7 @@ const happening: fc.Arbitrary<TopologyEvent> = fc.oneof(
     arbitrary: fc.record({ kind: kind('foreign row'), address, isThere: fc.boolean() }),
   },
   { weight: 1, arbitrary: fc.record({ kind: kind('leader') }) },
+  { weight: 2, arbitrary: fc.record({ kind: kind('view breaks') }) },
   { weight: 1, arbitrary: fc.record({ kind: kind('stale'), isStale: fc.boolean() }) },
   {
     weight: 1,

@@ -51,6 +51,7 @@ export type TopologyEvent =
   | { readonly kind: 'foreign row'; readonly address: number; readonly isThere: boolean }
   | { readonly kind: 'leader' }
   | { readonly kind: 'stale'; readonly isStale: boolean }
+  | { readonly kind: 'view breaks' }
   | { readonly kind: 'wall clock'; readonly byMs: number }
   | { readonly kind: 'time'; readonly ms: number }
   | { readonly kind: 'pass' };
@@ -115,6 +116,9 @@ export class TopologyModel {
         return this.#forget();
       case 'stale':
         this.#freshSinceMs = event.isStale ? null : (this.#freshSinceMs ?? this.monoMs);
+        return;
+      case 'view breaks':
+        this.#freshSinceMs = this.monoMs;
         return;
       case 'wall clock':
         this.wallMs += event.byMs;
