@@ -156,11 +156,12 @@ export class Applier {
       const { plan, unread } = round;
       if (plan.heldSets.length > 0) this.#deps.metrics.refusedEmpty.inc();
       await this.#changes.setStates(plan.setStates);
+      if (this.#life !== life) return 0;
+      this.#previous = round.rows; // Fresh words are in: a reload that fails does not make them fresh again.
       const waitMs = plan.needsReload ? this.#pace.dueInMs(plan.reasons) : 0;
       const mustReload = plan.needsReload && waitMs <= 0;
-      if (mustReload && this.#life === life) await this.#changes.reload(round.rows, plan);
+      if (mustReload) await this.#changes.reload(round.rows, plan);
       if (this.#life !== life) return 0;
-      this.#previous = round.rows;
       if (unread !== null) return this.#concludeUnread(round, waitMs);
       const hasActed = mustReload || plan.setStates.length > 0;
       if (hasActed && rounds < MAX_ROUNDS) continue; // Only a new reading proves it.
@@ -190,6 +191,7 @@ export class Applier {
       live,
       previous: this.#previous,
       owed: this.#changes.owed,
+      ...(read.unread === null ? {} : { mayHold: this.#changes.mayHold }),
       mayBeEmpty: (setid) => this.#leader.mayBeEmpty(setid, generation),
     });
     if (read.unread === null && this.#life === life) {

@@ -54,6 +54,8 @@ export interface LivePlanInput {
   readonly previous: readonly DispatcherRow[] | null;
   /** A `carryOver` that nobody knows to have been applied: the reload's answer was lost. */
   readonly owed?: readonly StateChange[];
+  /** Sets that may hold destinations although `live` shows none: it is only what the list should be. */
+  readonly mayHold?: ReadonlySet<number>;
   /** True when the leader's own record confirms that the set holds nothing. */
   readonly mayBeEmpty: (setid: number) => boolean;
 }
@@ -78,7 +80,7 @@ export function planLive(input: LivePlanInput): LivePlan {
   const consumed = new Set(input.setids);
   const rows = groupByKey(input.rows.filter((row) => consumed.has(row.setid)));
   const live = groupByKey(input.live.filter((dest) => consumed.has(dest.setid)));
-  const heldSets = findHeldSets(input.setids, rows, live, input.mayBeEmpty);
+  const heldSets = findHeldSets(input, rows, live);
   const draft: Draft = {
     previous: input.previous === null ? null : groupByKey(input.previous),
     owed: new Map((input.owed ?? []).map((c) => [liveKey(c), c.state.slice(0, 1).toUpperCase()])),
@@ -189,17 +191,16 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
 
 /** A row that Kamailio would refuse fills no set. */
 function findHeldSets(
-  setids: readonly number[],
+  { setids, mayHold, mayBeEmpty }: LivePlanInput,
   rows: ReadonlyMap<string, readonly [DispatcherRow, ...DispatcherRow[]]>,
   live: ReadonlyMap<string, readonly [Listed, ...Listed[]]>,
-  mayBeEmpty: (setid: number) => boolean,
 ): number[] {
   const filled = new Set<number>();
   for (const [key, [row]] of rows) {
     const isLoadable = live.has(key) || faultOfRow({ ...row, destination: uriOf(key) }) === null;
     if (isLoadable) filled.add(row.setid);
   }
-  const alive = new Set([...live.values()].map(([dest]) => dest.setid));
+  const alive = new Set([...[...live.values()].map(([dest]) => dest.setid), ...(mayHold ?? [])]);
   return setids.filter((setid) => alive.has(setid) && !filled.has(setid) && !mayBeEmpty(setid));
 }
 

@@ -15,7 +15,11 @@ export function holds<T>(
   property: () => IProperty<T> | IAsyncProperty<T>,
 ): void {
   test(name, async (t) => {
-    const parameters = { numRuns: wholeNumber('CARNA_PROPERTY_RUNS') ?? runs, seed };
+    const parameters = {
+      includeErrorInReport: true,
+      numRuns: wholeNumber('CARNA_PROPERTY_RUNS') ?? runs,
+      seed,
+    };
     t.diagnostic(`CARNA_PROPERTY_SEED=${seed} CARNA_PROPERTY_RUNS=${parameters.numRuns}`);
     await fc.assert(property() as IAsyncProperty<T>, parameters);
   });

@@ -70,6 +70,9 @@ export class TopologyModel {
   readonly #former = new Map<string, LiveNode>();
   readonly #addresses = new Map<string, number>();
   readonly #silentSinceMs = new Map<string, number>();
+  /** What the witness found of the present life of a node that is to be admitted. */
+  readonly #answers = new Map<string, Evidence>();
+  readonly #askedSinceMs = new Map<string, number>();
   #memory = new NodeMemory();
   #spent: Spent = new Map();
   #heldSince: ReadonlyMap<number, number> = new Map();
@@ -85,6 +88,7 @@ export class TopologyModel {
       case 'returns':
         this.#addresses.set(nodeName(event.node), event.address);
         this.truth.delete(nodeName(event.node));
+        this.#answers.delete(nodeName(event.node));
         return this.#publish(nodeName(event.node), { state: 'up' }, event.isSeen);
       case 'vanishes':
         return this.#vanish(nodeName(event.node), event.saysGoodbye, event.isSeen);
@@ -143,6 +147,7 @@ export class TopologyModel {
 
   witness(nodeId: string, finds: Evidence): void {
     this.evidence.set(nodeId, finds);
+    if (this.seen.has(nodeId)) this.#answers.set(nodeId, finds);
     if (finds === 'answers') this.#silentSinceMs.delete(nodeId);
     else if (finds === 'silent' && !this.#silentSinceMs.has(nodeId)) {
       this.#silentSinceMs.set(nodeId, this.wallMs);
@@ -157,13 +162,33 @@ export class TopologyModel {
     const plan = planPass(input);
     const after = applyChanges(this.table, plan.changes);
     this.#check(input, plan, after);
+    for (const nodeId of this.#askedSinceMs.keys()) {
+      if (!plan.asking.has(nodeId)) this.#askedSinceMs.delete(nodeId);
+    }
+    for (const nodeId of plan.asking.keys()) {
+      if (!this.#askedSinceMs.has(nodeId)) this.#askedSinceMs.set(nodeId, this.monoMs);
+    }
     this.#spent = noteSpent(this.#spent, plan.taken, this.wallMs, DEFAULT_BUDGET_LIMITS);
     this.#heldSince = new Map(plan.held.map(({ setid, sinceMs }) => [setid, sinceMs] as const));
     for (const setid of plan.released) this.overrides.delete(setid);
     this.table = after;
     this.passes += 1;
-    const again = planPass(this.input());
-    assert.deepEqual(again.changes, [], 'a second pass changes something');
+    this.#checkAgain(plan);
+  }
+
+  /**
+   * I5. A newcomer that did not answer takes no active row of another: only the pass after the one in which
+   * that row was given up lets it have the address.
+   */
+  #checkAgain(plan: PassPlan): void {
+    const givenUp = new Set(plan.changes.map((change) => rowKey(change.row)));
+    const changes = planPass(this.input()).changes;
+    const heirs = changes
+      .filter(({ kind, row }) => kind !== 'delete' && row.flags === 9 && givenUp.has(rowKey(row)))
+      .map(({ row }) => ownerOf(row))
+      .filter((nodeId) => plan.asking.has(nodeId));
+    const again = changes.filter(({ row }) => !heirs.includes(ownerOf(row)));
+    assert.deepEqual(again, [], 'a second pass changes something');
   }
 
   /** What the next pass is given. */
@@ -177,6 +202,7 @@ export class TopologyModel {
       remembered: this.#memory.vanished(),
       evidence: this.evidence,
       silentSinceMs: this.#silentSinceMs,
+      admission: { evidence: this.#answers, sinceMs: this.#askedSinceMs, monoMs: this.monoMs },
       isSettled: freshForMs >= SETTLE_MS,
       nowMs: this.wallMs,
       limits: DEFAULT_DERIVE_LIMITS,
@@ -208,6 +234,12 @@ export class TopologyModel {
       const isHome = owner !== undefined && addressOf(owner) === row.destination;
       if (!isHealthy || !isHome || row.flags !== 8 || this.#isContested(row)) continue;
       assert.equal(after.get(key)?.flags, 8, `${ownerOf(row)} is up and lost its healthy row`);
+    }
+    for (const { kind, row } of plan.changes) {
+      const owner = this.seen.get(ownerOf(row))?.record;
+      if (kind === 'delete' || row.flags !== 8 || owner === undefined) continue;
+      if (this.table.get(rowKey(row))?.flags === 8) continue;
+      assert.equal(this.#answers.get(owner.nodeId), 'answers', `${owner.nodeId} was not asked`);
     }
     const keys = plan.changes.map((change) => rowKey(change.row));
     assert.equal(new Set(keys).size, keys.length, 'one row is changed twice');
@@ -242,7 +274,8 @@ export class TopologyModel {
       if (left.length === 0) assert.equal(names, '', `set ${setid} is empty and nobody said so`);
       const had = rows.some((row) => isSelectable(row.flags));
       if (had && !left.some((row) => isSelectable(row.flags))) {
-        assert.equal(names, '', `set ${setid} has nothing to choose and nobody said so`);
+        const chosen = unsaid.filter((row) => isSelectable(row.flags)).map(ownerOf);
+        assert.deepEqual(chosen, [], `set ${setid} has nothing to choose and nobody said so`);
       }
     }
     const silent = unsaid.filter((row) => !input.nodes.has(ownerOf(row)));
@@ -332,6 +365,8 @@ export class TopologyModel {
     this.#heldSince = new Map();
     this.#losses = [];
     this.evidence.clear();
+    this.#answers.clear();
+    this.#askedSinceMs.clear();
     this.#silentSinceMs.clear();
   }
 }
