@@ -150,3 +150,31 @@ test('the age of the proof stands still while nothing is proven', async () => {
   assert.equal(await bench.metric(name), second);
   await bench.stop();
 });
+
+test('a word that went in is not said again because the reload after it failed', async () => {
+  const bench = new ApplierBench([{ ...A, flags: 4 }, B]);
+  await bench.time.advance(0);
+  const reload = bench.kamailio.reloadDispatcher.bind(bench.kamailio);
+  bench.kamailio.reloadDispatcher = () => {
+    bench.kamailio.reloadDispatcher = reload;
+    return Promise.reject(new DeadlineError('dispatcher.reload', 1));
+  };
+  await bench.commit([A, B, C]);
+  assert.equal(bench.kamailio.letters(), 'a=AP b=AP');
+  bench.kamailio.ping('a', false);
+  await bench.time.advance(10_000);
+  assert.equal(bench.kamailio.letters(), 'a=IP b=AP c=AP');
+  await bench.stop();
+});
+
+test('a set whose only row is one that Kamailio refuses is kept as it was', async () => {
+  const bench = new ApplierBench([A, row(20, 'r')]);
+  await bench.publish();
+  const bad = { ...row(20, 'x'), destination: 'sip:no such uri', description: 'by hand' };
+  bench.kamailio.badRows.add(bad.destination);
+  await bench.commit([A, bad]);
+  await bench.time.advance(120_000);
+  assert.equal(bench.kamailio.letters(), 'a=AP r=AP');
+  assert.match(bench.record?.drift ?? '', /set 20 kept although the table has no row/);
+  await bench.stop();
+});
