@@ -1,36 +1,24 @@
-import type { Logger } from 'pino';
+import { planLive } from '../topology/live-plan.js';
+import type { AppliedRecord } from '../topology/node.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
-import type { LiveDestination } from '../topology/live-destination.js';
-import type { LivePlan, StateChange } from '../topology/live-plan.js';
-import { hashLive, planLive } from '../topology/live-plan.js';
-import type { AppliedRecord, Role } from '../topology/node.js';
-import { setHash } from '../topology/set-hash.js';
 import { backoffMs } from '../util/backoff.js';
-import { BinrpcFaultError, CarnaError } from '../util/errors.js';
-import { Acknowledgement } from './acknowledgement.js';
-import type { AgentMetrics } from './metrics.js';
-import type {
-  AgentView,
-  AppliedPublication,
-  Bell,
-  DispatcherTable,
-  KamailioRpc,
-  Timekeeper,
-} from './ports.js';
+import { CarnaError } from '../util/errors.js';
+import { DriftWatch } from './drift-watch.js';
+import { LeaderWord } from './leader-word.js';
+import { ListChanges } from './list-changes.js';
+import type { ListProofDeps, Round } from './list-proof.js';
+import { ListProof } from './list-proof.js';
+import type { ListReading } from './list-reader.js';
+import { readList } from './list-reader.js';
+import type { AgentView, Bell, DispatcherTable, KamailioRpc, Timekeeper } from './ports.js';
+import { ReloadPace } from './reload-pace.js';
 
-export interface ApplierDeps {
-  readonly nodeId: string;
-  readonly role: Role;
-  /** The sets that this Kamailio consumes; at least one. */
-  readonly setids: readonly number[];
+export interface ApplierDeps extends ListProofDeps {
   readonly table: DispatcherTable;
-  readonly rpc: KamailioRpc;
+  readonly rpc: Pick<KamailioRpc, 'readDispatcherList' | 'setDispatcherState' | 'reloadDispatcher'>;
   readonly view: Pick<AgentView, 'generation' | 'subscribe'>;
-  readonly publication: AppliedPublication;
   readonly time: Timekeeper;
   readonly timing: ApplierTiming;
-  readonly metrics: AgentMetrics;
-  readonly log: Logger;
 }
 
 export interface ApplierTiming {
@@ -50,15 +38,8 @@ export const DEFAULT_APPLIER_TIMING: ApplierTiming = {
 
 /** Read, change, read back: so often in one pass before it waits. */
 const MAX_ROUNDS = 4;
-const EMPTY_SET = setHash([]);
-
-interface Round {
-  readonly generation: number;
-  readonly rows: readonly DispatcherRow[];
-  readonly live: readonly LiveDestination[];
-  readonly plan: LivePlan;
-}
-
+/** Reloads that do not help grow as rare as one in so many resyncs. */
+const VAIN_RESYNCS = 4;
 /**
  * Keeps one Kamailio's live list equal to the table, and says in `applied/<nodeId>` what was proven by
  * reading it back. Level-triggered: every pass reads both sides anew. Believes `dispatcher.list` only.
@@ -73,11 +54,12 @@ export class Applier {
   #life = 0;
   #lives = 0;
   #previous: readonly DispatcherRow[] | null = null;
-  readonly #acknowledgement: Acknowledgement;
+  readonly #proof: ListProof;
   #isProven = false;
-  #lastReloadMs = Number.NEGATIVE_INFINITY;
-  /** Rows that a reload did not bring in, and how often it was tried. */
-  #stubborn: { readonly rows: string; readonly tries: number } | null = null;
+  readonly #pace: ReloadPace;
+  readonly #changes: ListChanges;
+  readonly #drift: DriftWatch;
+  readonly #leader: LeaderWord;
   /** Passes in a row that ended while Kamailio's list still did not agree. */
   #unsettled = 0;
   #onProven: () => void = () => undefined;
@@ -85,7 +67,12 @@ export class Applier {
   constructor(deps: ApplierDeps) {
     this.#deps = deps;
     this.#bell = deps.time.newBell();
-    this.#acknowledgement = new Acknowledgement(deps.publication, deps.metrics, deps.log);
+    const { time, timing, metrics, log } = deps;
+    this.#pace = new ReloadPace(time, timing.reloadGapMs, VAIN_RESYNCS * timing.resyncMs);
+    this.#changes = new ListChanges(deps, this.#pace);
+    this.#drift = new DriftWatch(metrics, log);
+    this.#leader = new LeaderWord(deps.view);
+    this.#proof = new ListProof(deps);
   }
 
   /** True when the list was proven since this start of the server. */
@@ -95,7 +82,7 @@ export class Applier {
 
   /** The last acknowledgement; null while none stands. */
   get acknowledged(): AppliedRecord | null {
-    return this.#acknowledgement.current;
+    return this.#proof.current;
   }
 
   /** Called once after each start of the server, as soon as its list is proven. */
@@ -109,7 +96,9 @@ export class Applier {
     this.#life = this.#lives;
     this.#previous = null;
     this.#isProven = false;
-    this.#stubborn = null;
+    this.#pace.reset();
+    this.#changes.reset();
+    this.#drift.reset();
     this.#bell.ring();
   }
 
@@ -122,7 +111,7 @@ export class Applier {
   serverExited(): void {
     this.#life = 0;
     this.#isProven = false;
-    this.#acknowledgement.set(null);
+    this.#proof.withdraw();
   }
 
   /** Runs until `signal` aborts. A pass under way is finished: its calls have deadlines of their own. */
@@ -164,14 +153,16 @@ export class Applier {
     for (let rounds = 0; ; rounds++) {
       const round = await this.#readBoth(life);
       if (this.#life !== life) return 0;
-      const { plan } = round;
+      const { plan, unread } = round;
       if (plan.heldSets.length > 0) this.#deps.metrics.refusedEmpty.inc();
-      await this.#setStates(plan.setStates);
-      const waitMs = plan.needsReload ? this.#reloadDueInMs(round.rows) : 0;
-      const mustReload = plan.needsReload && waitMs <= 0;
-      if (mustReload) await this.#reload(round);
+      await this.#changes.setStates(plan.setStates);
       if (this.#life !== life) return 0;
-      this.#previous = round.rows;
+      this.#previous = round.rows; // Fresh words are in: a reload that fails does not make them fresh again.
+      const waitMs = plan.needsReload ? this.#pace.dueInMs(plan.reasons) : 0;
+      const mustReload = plan.needsReload && waitMs <= 0;
+      if (mustReload) await this.#changes.reload(round.rows, plan);
+      if (this.#life !== life) return 0;
+      if (unread !== null) return this.#concludeUnread(round, waitMs);
       const hasActed = mustReload || plan.setStates.length > 0;
       if (hasActed && rounds < MAX_ROUNDS) continue; // Only a new reading proves it.
       return this.#conclude(round, hasActed, waitMs);
@@ -180,124 +171,78 @@ export class Applier {
 
   /** The list first: a row that is in the list but not in the table read later was really deleted. */
   async #readBoth(life: number): Promise<Round> {
-    const { rpc, table, setids } = this.#deps;
-    let live: readonly LiveDestination[];
+    const read = await this.#readList(life);
+    const { table, setids } = this.#deps;
+    let known;
     try {
-      live = await rpc.readDispatcherList();
-    } catch (err) {
-      if (this.#life === life) this.#confess('Kamailio does not tell its list', null);
-      throw err;
-    }
-    try {
-      const { generation, rows } = await table.readTable(setids);
-      const plan = planLive({
-        setids,
-        rows,
-        live,
-        previous: this.#previous,
-        mayBeEmpty: (setid) => this.#leaderSays(setid, generation) === 'empty',
-      });
-      return { generation, rows, live, plan };
+      known = await table.readTable(setids);
     } catch (err) {
       if (err instanceof CarnaError && this.#life === life) {
-        this.#confess('the database does not answer, the list is kept', live);
+        const rows = this.#previous ?? [];
+        this.#proof.confess('the database does not answer, the list is kept', read.live, rows);
       }
       throw err;
     }
-  }
-
-  /** What the leader's record says of a set, if it is at least as new as the table that was read. */
-  #leaderSays(setid: number, generation: number): 'empty' | 'filled' | 'nothing' {
-    const record = this.#deps.view.generation();
-    if (record === null || record.generation < generation) return 'nothing';
-    const hash = record.sets[String(setid)];
-    return hash === undefined || hash === EMPTY_SET ? 'empty' : 'filled';
-  }
-
-  async #setStates(changes: readonly StateChange[]): Promise<void> {
-    const { rpc, metrics, log } = this.#deps;
-    for (const { state, setid, destination } of changes) {
-      try {
-        await rpc.setDispatcherState(state, setid, destination);
-        metrics.setStates.inc();
-        log.info({ state, setid, destination }, 'destination set by set_state');
-      } catch (err) {
-        // "State Update Failed": it is not in the list any more. The next reading tells.
-        if (!(err instanceof BinrpcFaultError)) throw err;
-        log.warn({ err, state, setid, destination }, 'set_state refused');
-      }
+    const { generation, rows } = known;
+    const live = read.live ?? this.#changes.believe(rows);
+    const plan = planLive({
+      setids,
+      rows,
+      live,
+      previous: this.#previous,
+      owed: this.#changes.owed,
+      ...(read.unread === null ? {} : { mayHold: this.#changes.mayHold }),
+      mayBeEmpty: (setid) => this.#leader.mayBeEmpty(setid, generation),
+    });
+    if (read.unread === null && this.#life === life) {
+      this.#changes.noteRead(live);
+      this.#drift.note(rows, plan.differences);
+      this.#leader.noteRows(rows, generation);
     }
+    return { generation, rows, live, plan, unread: read.unread };
   }
 
-  async #reload(round: Round): Promise<void> {
-    const { rpc, time, metrics, log } = this.#deps;
-    const key = JSON.stringify(round.rows);
-    const tries = this.#stubborn?.rows === key ? this.#stubborn.tries : 0;
-    this.#lastReloadMs = time.monoMs();
-    const answer = await rpc.reloadDispatcher();
-    metrics.reloads.inc({ answer: answer.kind });
-    log.info({ answer, why: round.plan.drift }, 'dispatcher list reloaded');
-    if (answer.kind === 'too-early') return; // Nothing happened; due again after the gap.
-    this.#stubborn = { rows: key, tries: tries + 1 };
-    // Whatever the answer: if rows were taken over, so was their dead ones' fresh start.
-    await this.#setStates(round.plan.carryOver);
-  }
-
-  /** Milliseconds until a reload is allowed; 0 or less = now. The same rows in vain make it wait longer. */
-  #reloadDueInMs(rows: readonly DispatcherRow[]): number {
-    const { time, timing } = this.#deps;
-    let gapMs = timing.reloadGapMs;
-    if (this.#stubborn !== null && this.#stubborn.rows === JSON.stringify(rows)) {
-      const limits = { minMs: timing.reloadGapMs, maxMs: timing.resyncMs };
-      gapMs = Math.max(gapMs, backoffMs(this.#stubborn.tries, limits, time.random));
+  async #readList(life: number): Promise<ListReading> {
+    try {
+      return await readList(this.#deps.rpc);
+    } catch (err) {
+      if (this.#life === life) this.#proof.confess('Kamailio does not tell its list', null, []);
+      throw err;
     }
-    return this.#lastReloadMs + gapMs - time.monoMs();
   }
 
   #conclude(round: Round, hasActed: boolean, reloadDueMs: number): number {
     const { setids, timing, time } = this.#deps;
-    const { plan, generation, rows, live } = round;
+    const { plan } = round;
     this.#unsettled = hasActed ? this.#unsettled + 1 : 0;
     const retryMs = backoffMs(this.#unsettled, timing.retry, time.random);
     if (this.#unsettled === 1) return retryMs; // Still changing after all rounds: not proven yet.
-    const wasTried = this.#stubborn?.rows === JSON.stringify(rows);
-    if (!plan.needsReload) this.#stubborn = null;
-    else if (!wasTried) return reloadDueMs; // Due after the gap; acknowledged then.
-    const robbed = setids.filter(
-      (setid) =>
-        !rows.some((row) => row.setid === setid) &&
-        this.#leaderSays(setid, generation) === 'filled',
-    );
+    this.#pace.keepOnly(plan.reasons);
+    const isVain = plan.needsReload && this.#pace.wasTried(plan.reasons);
+    if (plan.needsReload && !isVain) return reloadDueMs; // Due after the gap; acknowledged then.
+    const robbed = this.#leader.robbed(setids, round);
     const emptied =
       robbed.length === 0 ? null : `the table has no row for set ${robbed.join(', ')}`;
     const isSound = plan.heldSets.length === 0 && emptied === null;
-    this.#acknowledgement.set({
-      schema: 1,
-      nodeId: this.#deps.nodeId,
-      role: this.#deps.role,
-      generation: isSound ? generation : (this.#acknowledgement.current?.generation ?? 0),
-      sets: hashLive(setids, rows, live),
-      provenAtMs: time.wallMs(),
-      drift: plan.drift ?? emptied,
-    });
-    const isNew = !this.#isProven;
+    const drift = isVain ? `${plan.drift}; a reload did not help` : plan.drift;
+    this.#proof.tell(round, drift ?? emptied, isSound);
     // A list that is kept although the table lost it serves calls; one that is empty does not.
-    this.#isProven = emptied === null || robbed.every((setid) => plan.heldSets.includes(setid));
-    if (isNew && this.#isProven) this.#onProven();
+    this.#setProven(emptied === null || robbed.every((setid) => plan.heldSets.includes(setid)));
     if (hasActed) return retryMs;
     return plan.needsReload ? reloadDueMs : timing.resyncMs;
   }
 
-  /** Tells readers why nothing newer is proven; keeps what was. */
-  #confess(drift: string, live: readonly LiveDestination[] | null): void {
-    const { setids, nodeId, role, time } = this.#deps;
-    const sets =
-      live === null
-        ? this.#acknowledgement.current?.sets
-        : hashLive(setids, this.#previous ?? [], live);
-    if (sets === undefined) return;
-    const generation = this.#acknowledgement.current?.generation ?? 0;
-    const provenAtMs = time.wallMs();
-    this.#acknowledgement.set({ schema: 1, nodeId, role, generation, sets, provenAtMs, drift });
+  /** A list too long to be told is far from empty, so the node may serve. */
+  #concludeUnread(round: Round, reloadDueMs: number): number {
+    this.#pace.keepOnly(round.plan.reasons);
+    this.#proof.tellUnread(round);
+    this.#setProven(true);
+    return reloadDueMs > 0 ? reloadDueMs : this.#deps.timing.resyncMs;
+  }
+
+  #setProven(isProven: boolean): void {
+    const isNew = isProven && !this.#isProven;
+    this.#isProven = isProven;
+    if (isNew) this.#onProven();
   }
 }

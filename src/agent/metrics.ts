@@ -13,6 +13,9 @@ export interface AgentMetrics {
   readonly setStates: CounterHandle;
   readonly refusedEmpty: CounterHandle;
   readonly applierFailures: CounterHandle;
+  readonly driftHealed: CounterHandle;
+  readonly foreignRows: GaugeHandle;
+  readonly lastProof: GaugeHandle;
   readonly appliedGeneration: GaugeHandle;
   readonly drift: GaugeHandle;
   readonly callsLeft: GaugeHandle;
@@ -38,9 +41,11 @@ export function agentMetrics(metrics: Metrics): AgentMetrics {
     probes: metrics.counter('carna_agent_probes_total', 'Probes by result.', ['result']),
     state: metrics.gauge('carna_agent_state', '1 for the state of the node, else 0.', ['state']),
     changes: metrics.counter('carna_agent_changes_total', 'Changes of state.', ['to']),
-    reloads: metrics.counter('carna_agent_reloads_total', 'dispatcher.reload by answer.', [
-      'answer',
-    ]),
+    reloads: metrics.counter(
+      'carna_agent_reloads_total',
+      'dispatcher.reload by answer: ok, failed (also when only one row was refused), too-early (the gate: nothing was done), unknown (the answer was lost).',
+      ['answer'],
+    ),
     setStates: metrics.counter('carna_agent_set_states_total', 'dispatcher.set_state calls.'),
     refusedEmpty: metrics.counter(
       'carna_agent_refused_empty_total',
@@ -49,6 +54,19 @@ export function agentMetrics(metrics: Metrics): AgentMetrics {
     applierFailures: metrics.counter(
       'carna_agent_applier_failures_total',
       'Passes of the applier that could not be finished.',
+    ),
+    driftHealed: metrics.counter(
+      'carna_agent_drift_healed_total',
+      'Changes made to the live list by hand and undone, by kind: state, missing, extra, changed.',
+      ['kind'],
+    ),
+    foreignRows: metrics.gauge(
+      'carna_agent_foreign_rows',
+      'Rows of somebody else in the sets that this Kamailio consumes.',
+    ),
+    lastProof: metrics.gauge(
+      'carna_agent_last_proof_timestamp_seconds',
+      'Unix time at which the live list was last read and found equal to the table; its age is time() minus this.',
     ),
     appliedGeneration: metrics.gauge(
       'carna_agent_applied_generation',

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { BinrpcClient } from '../protocols/binrpc/client.js';
-import { readDispatcherList } from '../protocols/binrpc/kamailio-rpc.js';
+import { readDispatcherList } from '../protocols/binrpc/dispatcher-rpc.js';
 import type { Registry } from '../registry/registry.js';
 import type { DcView } from '../registry/views.js';
 import { readTable } from '../store/dispatcher-table.js';

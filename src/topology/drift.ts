@@ -1,6 +1,7 @@
 import type { DispatcherRow } from './dispatcher-row.js';
 import { isOurs, rowKey } from './dispatcher-row.js';
 import type { LiveDestination } from './live-destination.js';
+import { groupByKey, liveKey } from './live-letters.js';
 import type { Role } from './node.js';
 import { setsConsumedBy } from './wiring.js';
 import type { Wiring } from './wiring.js';
@@ -85,10 +86,13 @@ export function deriveDispatcherView(
   live: readonly LiveList[],
   wiring: Wiring,
 ): DispatcherView {
+  const indexed = live.map((l): Consumer => {
+    return { of: l, byKey: 'list' in l ? groupByKey(l.list) : null };
+  });
   const wanted = new Map(desired.map((row) => [rowKey(row), row]));
   const stored = new Map(table.map((row) => [rowKey(row), row]));
   const sets = setids(desired, table, live, wiring).map((setid): DispatcherSetView => {
-    const consumers = live.filter((l) => setsConsumedBy(wiring, l.role).includes(setid));
+    const consumers = indexed.filter(({ of }) => setsConsumedBy(wiring, of.role).includes(setid));
     const destinations = destinationsOf(setid, desired, table, consumers).map((destination) => {
       const key = rowKey({ setid, destination });
       const rows = { desired: wanted.get(key) ?? null, table: stored.get(key) ?? null };
@@ -111,6 +115,12 @@ export function deriveDispatcherView(
   };
 }
 
+/** A live list, and its destinations by liveKey; null when it could not be asked. */
+interface Consumer {
+  readonly of: LiveList;
+  readonly byKey: ReadonlyMap<string, readonly LiveDestination[]> | null;
+}
+
 function setids(
   desired: readonly DispatcherRow[],
   table: readonly DispatcherRow[],
@@ -130,18 +140,20 @@ function destinationsOf(
   setid: number,
   desired: readonly DispatcherRow[],
   table: readonly DispatcherRow[],
-  consumers: readonly LiveList[],
+  consumers: readonly Consumer[],
 ): string[] {
-  const lists = consumers.flatMap((l) => ('list' in l ? l.list : []));
-  const all = [...table, ...desired, ...lists].filter((row) => row.setid === setid);
-  return [...new Set(all.map((row) => row.destination))];
+  const lists = consumers.flatMap(({ of }) => ('list' in of ? of.list : []));
+  const all = [...table, ...desired].filter((row) => row.setid === setid);
+  const known = new Set(all.map(liveKey));
+  const unknown = lists.filter((dest) => dest.setid === setid && !known.has(liveKey(dest)));
+  return [...new Set([...all, ...unknown].map((row) => row.destination))];
 }
 
 function destinationView(
   setid: number,
   destination: string,
   rows: { readonly desired: DispatcherRow | null; readonly table: DispatcherRow | null },
-  consumers: readonly LiveList[],
+  consumers: readonly Consumer[],
 ): DestinationView {
   const { desired, table } = rows;
   const row = table ?? desired;
@@ -152,10 +164,12 @@ function destinationView(
     desired: desired === null ? null : dataOf(desired),
     table: table === null ? null : dataOf(table),
     pending: ours ? pendingChange(desired, table) : null,
-    live: consumers.map((l): LiveCell => {
-      if ('error' in l) return { kind: 'unknown', nodeId: l.nodeId };
-      const found = l.list.find((d) => d.setid === setid && d.destination === destination);
-      return liveCell(l.nodeId, table, found);
+    live: consumers.map(({ of, byKey }): LiveCell => {
+      if (byKey === null) return { kind: 'unknown', nodeId: of.nodeId };
+      const found = byKey.get(liveKey({ setid, destination })) ?? [];
+      // Of rows that are one to Kamailio each has an entry; which is whose cannot be told.
+      const best = found.find((dest) => driftOf(table, dest) === null) ?? found[0];
+      return liveCell(of.nodeId, table, best);
     }),
   };
 }

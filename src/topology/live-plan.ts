@@ -1,11 +1,8 @@
 import type { DispatcherRow } from './dispatcher-row.js';
 import type { LiveDestination } from './live-destination.js';
-import { setHash } from './set-hash.js';
-
-const INACTIVE = 1;
-const TRYING = 2;
-const DISABLED = 4;
-const PROBING = 8;
+import type { Listed } from './live-letters.js';
+import { agree, groupByKey, isDisabled, lettersOf, liveKey, uriOf } from './live-letters.js';
+import { faultOfRow } from './row-validation.js';
 
 /** One RPC `dispatcher.set_state`. */
 export interface StateChange {
@@ -16,16 +13,31 @@ export interface StateChange {
   readonly state: string;
 }
 
+/** `changed`: other priority, attributes or number of entries. Only `state` is healed without a reload. */
+export const DIFFERENCE_KINDS = ['missing', 'extra', 'changed', 'state'] as const;
+
+/** One destination that is not in the live list as it is in the table. */
+export interface Difference {
+  readonly kind: (typeof DIFFERENCE_KINDS)[number];
+  /** See liveKey. */
+  readonly key: string;
+  /** For people. */
+  readonly text: string;
+}
+
 /** How to bring one Kamailio's live list to the table. */
 export interface LivePlan {
   /** To be applied now, before any reload. */
   readonly setStates: readonly StateChange[];
   /** Membership, priority or attributes differ: only a reload helps. */
   readonly needsReload: boolean;
+  /** What a reload is for, one stable text per destination. */
+  readonly reasons: readonly string[];
   /** To be applied right after a reload, which sets every destination back to its row's flags. */
   readonly carryOver: readonly StateChange[];
   /** The sets that the table would empty without the generation record saying so: left as they are. */
   readonly heldSets: readonly number[];
+  readonly differences: readonly Difference[];
   /** One line on what differs, null when nothing does. */
   readonly drift: string | null;
 }
@@ -40,6 +52,10 @@ export interface LivePlanInput {
    * is a fresh word and overrides what Kamailio's own probing says; an unchanged one does not.
    */
   readonly previous: readonly DispatcherRow[] | null;
+  /** A `carryOver` that nobody knows to have been applied: the reload's answer was lost. */
+  readonly owed?: readonly StateChange[];
+  /** Sets that may hold destinations although `live` shows none: it is only what the list should be. */
+  readonly mayHold?: ReadonlySet<number>;
   /** True when the leader's own record confirms that the set holds nothing. */
   readonly mayBeEmpty: (setid: number) => boolean;
 }
@@ -55,127 +71,151 @@ export interface LivePlanInput {
  *
  * What Kamailio found by itself is kept and carried over a reload, unless the row's flags changed since
  * `previous`. A destination without a row is disabled at once and leaves with the reload. A set that has
- * live destinations and no row is left alone, and nothing is reloaded, unless `mayBeEmpty` agrees.
+ * live destinations and no row that can be loaded is left alone, and nothing is reloaded, unless `mayBeEmpty` agrees. Of a
+ * destination that stands several times set_state reaches the first entry only.
  *
  * Pure. Equal inputs give equal plans.
  */
 export function planLive(input: LivePlanInput): LivePlan {
   const consumed = new Set(input.setids);
-  const rows = firstByKey(input.rows.filter((row) => consumed.has(row.setid)));
-  const live = firstByKey(input.live.filter((dest) => consumed.has(dest.setid)));
-  const before = input.previous === null ? null : firstByKey(input.previous);
-  const heldSets = findHeldSets(input.setids, rows, live, input.mayBeEmpty);
-  const setStates: StateChange[] = [];
-  const carryOver: StateChange[] = [];
-  const differences: string[] = [];
-  let isDifferent = false;
-  for (const [key, row] of rows) {
-    const dest = live.get(key);
-    if (dest === undefined) {
-      isDifferent = true;
-      differences.push(`${row.destination} is missing in set ${row.setid}`);
-      continue;
-    }
-    if (dest.priority !== row.priority || dest.attrs !== row.attrs) {
-      isDifferent = true;
-      differences.push(`${row.destination} has another priority or attrs in set ${row.setid}`);
-    }
-    const wanted = wantedLetters(row, dest, before?.get(key));
-    if (!agree(wanted, dest.letters)) {
-      setStates.push(change(dest, wanted));
-      differences.push(`${row.destination} is ${dest.letters}, not ${wanted}, in set ${row.setid}`);
-    }
-    if (!agree(wanted, lettersOf(row.flags))) carryOver.push(change(dest, wanted));
-  }
-  for (const [key, dest] of live) {
-    if (rows.has(key)) continue;
-    differences.push(`${dest.destination} has no row in set ${dest.setid}`);
-    if (heldSets.includes(dest.setid)) continue;
-    isDifferent = true;
-    if (!dest.letters.startsWith('D')) setStates.push(change(dest, 'DX'));
-  }
-  return {
-    setStates,
-    needsReload: isDifferent && heldSets.length === 0,
-    carryOver,
-    heldSets,
-    drift: describeDrift(differences, heldSets),
+  const rows = groupByKey(input.rows.filter((row) => consumed.has(row.setid)));
+  const live = groupByKey(input.live.filter((dest) => consumed.has(dest.setid)));
+  const heldSets = findHeldSets(input, rows, live);
+  const draft: Draft = {
+    previous: input.previous === null ? null : groupByKey(input.previous),
+    owed: new Map((input.owed ?? []).map((c) => [liveKey(c), c.state.slice(0, 1).toUpperCase()])),
+    setStates: [],
+    carryOver: [],
+    differences: [],
+    reasons: [],
   };
-}
-
-/** The letters that a reload gives a row with these flags. */
-export function lettersOf(flags: number): string {
-  const probed = (flags & PROBING) !== 0 ? 'P' : 'X';
-  if ((flags & DISABLED) !== 0) return `D${probed}`;
-  if ((flags & INACTIVE) !== 0) return `I${probed}`;
-  return `${(flags & TRYING) !== 0 ? 'T' : 'A'}${probed}`;
-}
-
-/** Hash per consumed set (decimal key) of the live list in the table's terms (set-hash.ts). Pure. */
-export function hashLive(
-  setids: readonly number[],
-  rows: readonly DispatcherRow[],
-  live: readonly LiveDestination[],
-): Record<string, string> {
-  const spelled = new Map(rows.map((row) => [keyOf(row), row.destination]));
-  const hashes: Record<string, string> = {};
-  for (const setid of setids) {
-    const held = live.filter((dest) => dest.setid === setid);
-    hashes[String(setid)] = setHash(
-      held.map((dest) => ({
-        destination: spelled.get(keyOf(dest)) ?? dest.destination,
-        flags: dest.letters.startsWith('D') ? DISABLED : PROBING,
-        priority: dest.priority,
-        attrs: dest.attrs,
-      })),
-    );
+  for (const [key, group] of rows) compare(draft, key, group, live.get(key));
+  for (const [key, [dest]] of live) {
+    if (rows.has(key)) continue;
+    differ(draft, 'extra', key, `${dest.destination} has no row in set ${dest.setid}`);
+    if (heldSets.includes(dest.setid)) continue;
+    draft.reasons.push(`extra ${key}`);
+    if (!isDisabled(dest)) draft.setStates.push(change(dest, 'DX'));
   }
-  return hashes;
+  const { setStates, carryOver, differences, reasons } = draft;
+  const needsReload = reasons.length > 0 && heldSets.length === 0;
+  const drift = describeDrift(differences, heldSets);
+  return { setStates, needsReload, reasons, carryOver, heldSets, differences, drift };
 }
 
-/** Kamailio adds the scheme that a row lacks. */
-function keyOf(item: { readonly setid: number; readonly destination: string }): string {
-  const uri = item.destination.trim();
-  return `${item.setid} ${/^sips?:/i.test(uri) ? uri : `sip:${uri}`}`;
+interface Draft {
+  readonly previous: ReadonlyMap<string, readonly DispatcherRow[]> | null;
+  /** By key: the first letter. */
+  readonly owed: ReadonlyMap<string, string>;
+  readonly setStates: StateChange[];
+  readonly carryOver: StateChange[];
+  readonly differences: Difference[];
+  readonly reasons: string[];
 }
 
-/** Of doubles the first counts: it is the one that set_state reaches. */
-function firstByKey<T extends { readonly setid: number; readonly destination: string }>(
-  items: readonly T[],
-): Map<string, T> {
-  const map = new Map<string, T>();
-  for (const item of items) {
-    const key = keyOf(item);
-    if (!map.has(key)) map.set(key, item);
+function differ(draft: Draft, kind: Difference['kind'], key: string, text: string): void {
+  draft.differences.push({ kind, key, text });
+}
+
+function compare(
+  draft: Draft,
+  key: string,
+  rows: readonly [DispatcherRow, ...DispatcherRow[]],
+  dests: readonly [LiveDestination, ...LiveDestination[]] | undefined,
+): void {
+  const [row] = rows;
+  const reason = (): string =>
+    [key, ...rows.map((r) => `${r.priority} ${r.attrs}`).sort()].join('|');
+  if (dests === undefined) {
+    draft.reasons.push(`missing ${reason()}`);
+    differ(draft, 'missing', key, `${row.destination} is missing in set ${row.setid}`);
+    return;
   }
-  return map;
+  if (!isSame(rows.map(dataOf), dests.map(dataOf))) {
+    draft.reasons.push(`changed ${reason()}`);
+    const what =
+      rows.length === dests.length ? 'another priority or attrs' : 'more or fewer entries';
+    differ(draft, 'changed', key, `${row.destination} has ${what} in set ${row.setid}`);
+  }
+  if (rows.length === 1 && dests.length === 1) compareState(draft, key, row, dests[0]);
+  else compareDoubled(draft, key, rows, dests);
 }
 
+function compareState(draft: Draft, key: string, row: DispatcherRow, dest: LiveDestination): void {
+  const wanted = wantedLetters(draft, key, row, dest);
+  if (!agree(wanted, dest.letters)) {
+    draft.setStates.push(change(dest, wanted));
+    const text = `${row.destination} is ${dest.letters}, not ${wanted}, in set ${row.setid}`;
+    differ(draft, 'state', key, text);
+  }
+  carry(draft, key, row, dest);
+}
+
+/** What Kamailio found by itself, and what a reload would make undone. */
+function carry(draft: Draft, key: string, row: DispatcherRow, dest: LiveDestination): void {
+  const wanted = wantedLetters(draft, key, row, dest);
+  if (!agree(lettersOf(row.flags), wanted)) draft.carryOver.push(change(dest, wanted));
+}
+
+/** Which entry is whose cannot be told, so only how many are disabled counts. */
+function compareDoubled(
+  draft: Draft,
+  key: string,
+  rows: readonly [DispatcherRow, ...DispatcherRow[]],
+  dests: readonly [LiveDestination, ...LiveDestination[]],
+): void {
+  const loaded = rows.map((row) => ({ ...row, letters: lettersOf(row.flags) }));
+  const stateOf = (d: DataOf & { letters: string }): string => `${dataOf(d)} ${isDisabled(d)}`;
+  if (isSame(loaded.map(stateOf), dests.map(stateOf))) return;
+  const [first] = dests;
+  if (rows.length === 1) carry(draft, key, rows[0], first); // The others leave with the reload.
+  const missing = loaded.filter(isDisabled).length - dests.filter(isDisabled).length;
+  differ(draft, 'state', key, `${first.destination} is disabled otherwise in set ${first.setid}`);
+  if (missing > 0 && !isDisabled(first)) draft.setStates.push(change(first, 'DX'));
+  else if (missing < 0 && isDisabled(first)) draft.setStates.push(change(first, 'AP'));
+  else draft.reasons.push(`state ${key}|${loaded.map(stateOf).sort().join('|')}`);
+}
+
+type DataOf = Pick<DispatcherRow, 'priority' | 'attrs'>;
+
+function dataOf({ priority, attrs }: DataOf): string {
+  return `${priority} ${attrs}`;
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  if (a.length === 1) return a[0] === b[0];
+  const sorted = [...b].sort();
+  return [...a].sort().every((text, i) => text === sorted[i]);
+}
+
+/** A row that Kamailio would refuse fills no set. */
 function findHeldSets(
-  setids: readonly number[],
-  rows: ReadonlyMap<string, DispatcherRow>,
-  live: ReadonlyMap<string, LiveDestination>,
-  mayBeEmpty: (setid: number) => boolean,
+  { setids, mayHold, mayBeEmpty }: LivePlanInput,
+  rows: ReadonlyMap<string, readonly [DispatcherRow, ...DispatcherRow[]]>,
+  live: ReadonlyMap<string, readonly [Listed, ...Listed[]]>,
 ): number[] {
-  const filled = new Set([...rows.values()].map((row) => row.setid));
-  const alive = new Set([...live.values()].map((dest) => dest.setid));
+  const filled = new Set<number>();
+  for (const [key, [row]] of rows) {
+    const isLoadable = live.has(key) || faultOfRow({ ...row, destination: uriOf(key) }) === null;
+    if (isLoadable) filled.add(row.setid);
+  }
+  const alive = new Set([...[...live.values()].map(([dest]) => dest.setid), ...(mayHold ?? [])]);
   return setids.filter((setid) => alive.has(setid) && !filled.has(setid) && !mayBeEmpty(setid));
 }
 
 function wantedLetters(
+  draft: Draft,
+  key: string,
   row: DispatcherRow,
   dest: LiveDestination,
-  before: DispatcherRow | undefined,
 ): string {
   const fromRow = lettersOf(row.flags);
+  const before = draft.previous?.get(key)?.[0];
   const isFresh = before !== undefined && before.flags !== row.flags;
-  if (isFresh || fromRow.startsWith('D') || dest.letters.startsWith('D')) return fromRow;
-  return dest.letters.slice(0, 1) + fromRow.slice(1);
-}
-
-/** Whether a disabled destination is probed makes no difference to calls. */
-function agree(a: string, b: string): boolean {
-  return a === b || (a.startsWith('D') && b.startsWith('D'));
+  if (isFresh || fromRow.startsWith('D') || isDisabled(dest)) return fromRow;
+  const found = draft.owed.get(key) ?? dest.letters.slice(0, 1);
+  return found + (fromRow.endsWith('P') || dest.letters.endsWith('P') ? 'P' : 'X');
 }
 
 function change(dest: LiveDestination, letters: string): StateChange {
@@ -185,9 +225,12 @@ function change(dest: LiveDestination, letters: string): StateChange {
 
 const MAX_NAMED = 3;
 
-function describeDrift(differences: readonly string[], heldSets: readonly number[]): string | null {
+function describeDrift(
+  differences: readonly Difference[],
+  heldSets: readonly number[],
+): string | null {
   const held = heldSets.map((setid) => `set ${setid} kept although the table has no row for it`);
-  const all = [...held, ...differences];
+  const all = [...held, ...differences.map(({ text }) => text)];
   if (all.length === 0) return null;
   const more = all.length > MAX_NAMED ? ` and ${all.length - MAX_NAMED} more` : '';
   return all.slice(0, MAX_NAMED).join('; ') + more;

@@ -1,73 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Applier, DEFAULT_APPLIER_TIMING } from '../../src/agent/applier.js';
-import { agentMetrics } from '../../src/agent/metrics.js';
-import { createMetrics } from '../../src/http/metrics.js';
-import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
-import type { AppliedRecord } from '../../src/topology/node.js';
 import { setHash } from '../../src/topology/set-hash.js';
-import { FakeKamailio, row } from './support/fake-kamailio.js';
-import { FakeTime } from './support/fake-time.js';
-import { FakePublication, FakeView, silentLog } from './support/fakes.js';
-
-class Bench {
-  readonly time = new FakeTime();
-  readonly view = new FakeView();
-  readonly publication = new FakePublication<AppliedRecord>();
-  readonly kamailio: FakeKamailio;
-  readonly applier: Applier;
-  readonly metrics = createMetrics();
-  readonly #stop = new AbortController();
-  readonly #end: Promise<void>;
-
-  constructor(rows: readonly DispatcherRow[]) {
-    this.kamailio = new FakeKamailio(rows);
-    this.kamailio.nowMs = this.time.monoMs;
-    this.applier = new Applier({
-      nodeId: 'd1',
-      role: 'dispatcher',
-      setids: [20, 30],
-      table: this.kamailio,
-      rpc: this.kamailio,
-      view: this.view,
-      publication: this.publication,
-      time: this.time,
-      timing: DEFAULT_APPLIER_TIMING,
-      metrics: agentMetrics(this.metrics),
-      log: silentLog,
-    });
-    this.applier.serverStarted();
-    this.#end = this.applier.run(this.#stop.signal);
-  }
-
-  /** The leader commits other rows and says so. */
-  async commit(rows: readonly DispatcherRow[]): Promise<void> {
-    this.kamailio.table = [...rows];
-    this.kamailio.generation += 1;
-    const sets: Record<string, string> = {};
-    for (const setid of new Set(rows.map((r) => r.setid))) {
-      sets[String(setid)] = setHash(rows.filter((r) => r.setid === setid));
-    }
-    this.view.setGeneration(this.kamailio.generation, sets);
-    await this.time.advance(0);
-  }
-
-  get record(): AppliedRecord | null {
-    return this.publication.current;
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#end;
-  }
-}
+import { ApplierBench } from './support/applier-bench.js';
+import { row } from './support/fake-kamailio.js';
 
 const A = row(30, 'a');
 const B = row(30, 'b');
 const C = row(30, 'c');
 
 test('what Kamailio loaded by itself is proven without touching it', async () => {
-  const bench = new Bench([A, B]);
+  const bench = new ApplierBench([A, B]);
   await bench.time.advance(0);
   assert.equal(bench.applier.isProven, true);
   assert.equal(bench.record?.drift, null);
@@ -77,7 +19,7 @@ test('what Kamailio loaded by itself is proven without touching it', async () =>
 });
 
 test('with no change it writes nothing and reloads nothing', async () => {
-  const bench = new Bench([A, B]);
+  const bench = new ApplierBench([A, B]);
   await bench.time.advance(600_000);
   assert.equal(bench.publication.history.length, 1);
   assert.deepEqual([bench.kamailio.setStates, bench.kamailio.reloads], [[], []]);
@@ -85,7 +27,7 @@ test('with no change it writes nothing and reloads nothing', async () => {
 });
 
 test('down and up go in by set_state at once, without a reload, and are acknowledged', async () => {
-  const bench = new Bench([A, B]);
+  const bench = new ApplierBench([A, B]);
   await bench.time.advance(0);
   await bench.commit([{ ...A, flags: 4 }, B]);
   assert.equal(bench.kamailio.letters(), 'a=DX b=AP');
@@ -98,7 +40,7 @@ test('down and up go in by set_state at once, without a reload, and are acknowle
 });
 
 test('reloads keep their distance: a change inside the gap takes effect by set_state, then by reload', async () => {
-  const bench = new Bench([A]);
+  const bench = new ApplierBench([A]);
   await bench.time.advance(0);
   await bench.commit([A, B]);
   assert.equal(bench.kamailio.reloads.length, 1);
@@ -115,7 +57,7 @@ test('reloads keep their distance: a change inside the gap takes effect by set_s
 });
 
 test('a storm of changes reloads once a second at most and loses none', async () => {
-  const bench = new Bench([A]);
+  const bench = new ApplierBench([A]);
   await bench.time.advance(0);
   for (let change = 0; change < 100; change++) {
     await bench.commit([A, row(30, `n${change}`)]);
@@ -130,7 +72,7 @@ test('a storm of changes reloads once a second at most and loses none', async ()
 });
 
 test('"too early" is tried again', async () => {
-  const bench = new Bench([A]);
+  const bench = new ApplierBench([A]);
   bench.kamailio.reloadDeltaMs = 5_000;
   await bench.time.advance(0);
   await bench.commit([A, B]);
@@ -142,7 +84,7 @@ test('"too early" is tried again', async () => {
 });
 
 test('whom Kamailio found dead stays dead over a reload', async () => {
-  const bench = new Bench([A, B]);
+  const bench = new ApplierBench([A, B]);
   await bench.time.advance(0);
   bench.kamailio.ping('a', false);
   await bench.commit([A, B, C]);
@@ -151,7 +93,7 @@ test('whom Kamailio found dead stays dead over a reload', async () => {
 });
 
 test('a row that Kamailio refuses is told as drift, and not reloaded for ever', async () => {
-  const bench = new Bench([A]);
+  const bench = new ApplierBench([A]);
   await bench.time.advance(0);
   bench.kamailio.badRows.add(B.destination);
   await bench.commit([A, B, C]);
@@ -167,7 +109,7 @@ test('a row that Kamailio refuses is told as drift, and not reloaded for ever', 
 });
 
 test('drift made by hand is healed by the resync', async () => {
-  const bench = new Bench([A, B]);
+  const bench = new ApplierBench([A, B]);
   await bench.time.advance(0);
   await bench.kamailio.setDispatcherState('d', 30, A.destination);
   await bench.time.advance(31_000);
@@ -176,7 +118,7 @@ test('drift made by hand is healed by the resync', async () => {
 });
 
 test('a table emptied behind the leader changes nothing, is counted and told', async () => {
-  const bench = new Bench([A, B, row(20, 'r')]);
+  const bench = new ApplierBench([A, B, row(20, 'r')]);
   await bench.commit(bench.kamailio.table);
   bench.kamailio.table = [];
   await bench.time.advance(300_000);
@@ -192,7 +134,7 @@ test('a table emptied behind the leader changes nothing, is counted and told', a
 });
 
 test('rows that are gone before the leader said so wait for its word', async () => {
-  const bench = new Bench([A, row(20, 'r')]);
+  const bench = new ApplierBench([A, row(20, 'r')]);
   await bench.commit(bench.kamailio.table);
   bench.kamailio.table = [A];
   bench.kamailio.generation += 1;
@@ -206,7 +148,7 @@ test('rows that are gone before the leader said so wait for its word', async () 
 });
 
 test('a record older than the table says nothing of it', async () => {
-  const bench = new Bench([A]);
+  const bench = new ApplierBench([A]);
   await bench.commit([A]);
   bench.kamailio.table = [A, row(20, 'r')];
   bench.kamailio.generation += 1;
@@ -219,7 +161,7 @@ test('a record older than the table says nothing of it', async () => {
 });
 
 test('without the database the list is kept, it is told, and healed within seconds of its return', async () => {
-  const bench = new Bench([A, B]);
+  const bench = new ApplierBench([A, B]);
   await bench.time.advance(0);
   bench.kamailio.isDatabaseUp = false;
   await bench.time.advance(60_000);
@@ -236,7 +178,7 @@ test('without the database the list is kept, it is told, and healed within secon
 });
 
 test('a set_state that fails is looked at again', async () => {
-  const bench = new Bench([A, B]);
+  const bench = new ApplierBench([A, B]);
   await bench.time.advance(0);
   bench.kamailio.failNextSetState = true;
   await bench.commit([{ ...A, flags: 4 }, B]);
@@ -246,7 +188,7 @@ test('a set_state that fails is looked at again', async () => {
 });
 
 test('a server that is gone acknowledges nothing until it is proven again', async () => {
-  const bench = new Bench([A, B]);
+  const bench = new ApplierBench([A, B]);
   await bench.time.advance(0);
   bench.applier.serverExited();
   assert.equal(bench.record, null);

@@ -93,3 +93,20 @@ test('sets that a Kamailio does not consume are not its concern', () => {
   const lb: LiveList = { nodeId: 'lb-1', role: 'load-balancer', list: [], readAtMs: NOW };
   check([A], [A], lb, ['sip:10.0.3.1:5060 | settled']);
 });
+
+test("Kamailio's own spelling of a row without a scheme is no drift, nor is one row beside its double", () => {
+  const bare = { ...A, destination: A.destination.slice(4), description: 'by hand' };
+  check([], [bare], live({ 1: 'AP' }), ['10.0.3.1:5060 | settled | same']);
+  const drained = { ...A, flags: 4 };
+  const both = live({ 1: 'AP' });
+  assert.ok('list' in both);
+  const doubled = {
+    ...both,
+    list: [...both.list, ...both.list.map((d) => ({ ...d, letters: 'DX' }))],
+  };
+  const view = check([drained], [drained, bare], doubled, [
+    'sip:10.0.3.1:5060 | settled | same',
+    '10.0.3.1:5060 | settled | same',
+  ]);
+  assert.equal(view.drift, 0);
+});

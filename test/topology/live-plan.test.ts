@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import type { LiveDestination } from '../../src/topology/live-destination.js';
-import { hashLive, lettersOf, planLive } from '../../src/topology/live-plan.js';
+import { hashLive } from '../../src/topology/live-hash.js';
+import { lettersOf } from '../../src/topology/live-letters.js';
+import { planLive } from '../../src/topology/live-plan.js';
 import { setHash } from '../../src/topology/set-hash.js';
 import { FakeKamailio, row } from '../agent/support/fake-kamailio.js';
 

@@ -5,6 +5,7 @@ import { kamailioControl } from '../../agent/servers/kamailio.js';
 import type { OpenControl, RefusalMark } from '../../agent/servers/server.js';
 import type { AgentConfig } from '../../config/agent.js';
 import { BinrpcClient } from '../../protocols/binrpc/client.js';
+import * as dispatcher from '../../protocols/binrpc/dispatcher-rpc.js';
 import * as kamailio from '../../protocols/binrpc/kamailio-rpc.js';
 import * as freeswitch from '../../protocols/esl/freeswitch-commands.js';
 import { parseHeartbeat } from '../../protocols/esl/heartbeat-codec.js';
@@ -58,10 +59,10 @@ function optionsPing(config: AgentConfig): OptionsPing {
 
 function kamailioRpc(client: BinrpcClient): KamailioRpc {
   return {
-    readDispatcherList: () => kamailio.readDispatcherList(client),
+    readDispatcherList: () => dispatcher.readDispatcherList(client),
     setDispatcherState: (state, setid, destination) =>
-      kamailio.setDispatcherState(client, kamailio.dispatcherState(state), setid, destination),
-    reloadDispatcher: () => kamailio.reloadDispatcher(client),
+      dispatcher.setDispatcherState(client, dispatcher.dispatcherState(state), setid, destination),
+    reloadDispatcher: () => dispatcher.reloadDispatcher(client),
     readTmStats: () => kamailio.readTmStats(client),
     readUptimeSeconds: () => kamailio.readUptimeSeconds(client),
     setSharedVariable: (name, value) => kamailio.setSharedVariable(client, name, value),
@@ -70,7 +71,7 @@ function kamailioRpc(client: BinrpcClient): KamailioRpc {
       const { totalKib, usedKib } = await kamailio.readSharedMemory(client);
       return { usedShare: usedKib / Math.max(1, totalKib), freeMib: (totalKib - usedKib) / 1_024 };
     },
-    setDispatcherPinging: (isOn) => kamailio.setDispatcherPinging(client, isOn),
+    setDispatcherPinging: (isOn) => dispatcher.setDispatcherPinging(client, isOn),
   };
 }
 

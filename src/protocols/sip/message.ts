@@ -32,7 +32,7 @@ export interface SipHeader {
 
 const MAGIC_COOKIE = 'z9hG4bK';
 /** RFC 3261 section 7.3.3, as far as matching needs it. */
-const LONG_NAME: Readonly<Record<string, string>> = { v: 'via', i: 'call-id', f: 'from', t: 'to' };
+const LONG_NAME = new Map(Object.entries({ v: 'via', i: 'call-id', f: 'from', t: 'to' }));
 
 /** The text of an OPTIONS over UDP (RFC 3261 section 11). Throws InvalidInputError for an unusable host or token. */
 export function buildOptions(request: OptionsRequest): string {
@@ -103,7 +103,7 @@ function readHeaders(lines: readonly string[]): SipHeader[] {
     if (!/^[a-z0-9\-.!%*_+`'~]+$/.test(name)) {
       throw new ProtocolError(`no SIP header: ${excerpt(line)}`);
     }
-    headers.push({ name: LONG_NAME[name] ?? name, value: line.slice(colon + 1).trim() });
+    headers.push({ name: LONG_NAME.get(name) ?? name, value: line.slice(colon + 1).trim() });
   }
   return headers;
 }

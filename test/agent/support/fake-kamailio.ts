@@ -1,7 +1,7 @@
 import type { KamailioRpc, ReloadAnswer } from '../../../src/agent/ports.js';
 import type { DispatcherRow } from '../../../src/topology/dispatcher-row.js';
 import type { LiveDestination } from '../../../src/topology/live-destination.js';
-import { lettersOf } from '../../../src/topology/live-plan.js';
+import { lettersOf } from '../../../src/topology/live-letters.js';
 import { BinrpcFaultError, StoreUnavailableError } from '../../../src/util/errors.js';
 
 export function row(

@@ -293,6 +293,30 @@ test('the database stopped: the list is kept, the node stays up, and it is right
   assert.equal(await letters(), 'a=AP b=AP c=AP');
 });
 
+test('a reload that waits for a hung database blocks RPC, and is not taken for an illness of Kamailio', async () => {
+  const seen = nodes.history.length;
+  process.kill(postgres.pid, 'SIGSTOP');
+  try {
+    await writeRows([row('a'), row('b'), row('c', 8, 'cc=1')]);
+    generation += 1;
+    view.setGeneration(generation, {});
+    await waitUntil(
+      'told',
+      LIMIT_MS,
+      () => applied.current?.drift?.includes('did not help') === true,
+    );
+  } finally {
+    process.kill(postgres.pid, 'SIGCONT');
+  }
+  assert.equal(agent.state(), 'up');
+  const told = nodes.history.slice(seen).map((record) => record?.state);
+  assert.deepEqual(
+    told.filter((state) => state !== 'up'),
+    [],
+  );
+  await commit([row('a'), row('b'), row('c')]);
+});
+
 test('SIGTERM: drained, goodbye said, Kamailio refuses before it ends, nothing is left', async () => {
   const pid = Number(/PID: (\d+)/.exec(await rpc.call('core.psx'))?.[1]);
   const variables: string[] = [];

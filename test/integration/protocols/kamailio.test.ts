@@ -6,15 +6,17 @@ import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BinrpcClient } from '../../../src/protocols/binrpc/client.js';
 import {
-  readDialogCounts,
   readDispatcherList,
+  reloadDispatcher,
+  setDispatcherState,
+} from '../../../src/protocols/binrpc/dispatcher-rpc.js';
+import {
+  readDialogCounts,
   readSharedMemory,
   readSharedVariable,
   readTmStats,
   readUptimeSeconds,
   readVersion,
-  reloadDispatcher,
-  setDispatcherState,
   setSharedVariable,
 } from '../../../src/protocols/binrpc/kamailio-rpc.js';
 import { intOf, requireMember, textOf } from '../../../src/protocols/binrpc/value.js';

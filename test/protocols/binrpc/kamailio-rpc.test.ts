@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BinrpcDecoder } from '../../../src/protocols/binrpc/codec.js';
-import type { RpcPort } from '../../../src/protocols/binrpc/kamailio-rpc.js';
+import type { RpcPort } from '../../../src/protocols/binrpc/rpc-reply.js';
+import {
+  readDispatcherList,
+  reloadDispatcher,
+  setDispatcherPinging,
+  setDispatcherState,
+} from '../../../src/protocols/binrpc/dispatcher-rpc.js';
 import {
   readDialogCounts,
-  readDispatcherList,
   readSharedMemory,
   readTmStats,
   readUptimeSeconds,
   readVersion,
-  reloadDispatcher,
-  setDispatcherPinging,
-  setDispatcherState,
   setSharedVariable,
 } from '../../../src/protocols/binrpc/kamailio-rpc.js';
 import type { BinrpcValue } from '../../../src/protocols/binrpc/value.js';
