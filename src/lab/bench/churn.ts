@@ -3,7 +3,7 @@ import { wait } from '../../util/wait.js';
 import type { LiveDestination } from '../../topology/live-destination.js';
 import type { ChurnState } from './churn-nodes.js';
 import { ChurnNodes } from './churn-nodes.js';
-import { respondToOptions } from './options-responder.js';
+import { OptionsResponder } from '../options-responder.js';
 import { readMetric } from './read-metric.js';
 import type { BenchRow } from './report.js';
 import type { BenchContext } from './run-bench.js';
@@ -26,7 +26,7 @@ export async function benchChurn(context: BenchContext): Promise<readonly BenchR
   context.say(`${CHANGES_PER_SECOND} changes a second, ${size.churnMs / 1_000} s`);
   const nodes = await ChurnNodes.open(context, NODES);
   try {
-    const stopAnswering = await respondToOptions(nodes.addresses);
+    const responder = await OptionsResponder.open(nodes.addresses);
     try {
       await nodes.publishAll();
       await untilAllSeen(context, nodes);
@@ -43,7 +43,7 @@ export async function benchChurn(context: BenchContext): Promise<readonly BenchR
       );
       return rowsOf(churn, perSecond, lost, platform.dispatchers.length);
     } finally {
-      await stopAnswering();
+      await responder.close();
     }
   } finally {
     await nodes.close();

@@ -1,5 +1,5 @@
 import { BinrpcClient } from '../../protocols/binrpc/client.js';
-import { readDispatcherList } from '../../protocols/binrpc/kamailio-rpc.js';
+import { readDispatcherList } from '../../protocols/binrpc/dispatcher-rpc.js';
 import type { LiveDestination } from '../../topology/live-destination.js';
 import { CarnaError } from '../../util/errors.js';
 import { wait } from '../../util/wait.js';

@@ -7,7 +7,7 @@ import { DeadlineError } from '../../util/errors.js';
 import type { LabAddress } from '../plan.js';
 import { labNode } from '../plan.js';
 import { LAB_DC } from '../secrets.js';
-import { OptionsResponder } from './options-responder.js';
+import { OptionsResponder } from '../options-responder.js';
 import type { DrillStage } from './stage.js';
 import { untilFound, wallMs } from './stage.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { test } from 'node:test';
-import { OptionsResponder } from '../../../src/lab/drills/options-responder.js';
+import { OptionsResponder } from '../../../src/lab/options-responder.js';
 import { pingOptions } from '../../../src/protocols/sip/options-ping.js';
 import { LabError } from '../../../src/util/errors.js';
 import { waitUntil } from '../../../src/util/wait.js';

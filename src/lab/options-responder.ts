@@ -1,9 +1,9 @@
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
-import { LabError } from '../../util/errors.js';
-import { parseSip } from '../standin/sip-message.js';
-import { replyAddress, writeResponse } from '../standin/sip-response.js';
-import type { LabAddress } from '../plan.js';
+import { LabError } from '../util/errors.js';
+import { parseSip } from './standin/sip-message.js';
+import { replyAddress, writeResponse } from './standin/sip-response.js';
+import type { LabAddress } from './plan.js';
 
 /** Answers every OPTIONS that comes to some addresses with 200, and every other request with 503. */
 export class OptionsResponder {
