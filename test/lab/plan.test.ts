@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { addressesOf, DEFAULT_SIZE, labNode, planLab } from '../../src/lab/plan.js';
 
 test('a lab has the nodes that were asked for, each on an address of its own', () => {
-  const plan = planLab({ loadBalancers: 2, dispatchers: 3, media: 4, reconcilers: 1 }, '127.5');
+  const plan = planLab({ loadBalancers: 2, dispatchers: 3, media: 4, reconcilers: 1, zookeepers: 1 }, '127.5');
   assert.deepEqual(
     plan.nodes.map((node) => node.name),
     [
