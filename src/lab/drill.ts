@@ -7,6 +7,7 @@ import { drain } from './drills/drain.js';
 import { drainCut } from './drills/drain-cut.js';
 import { drainDeadline } from './drills/drain-deadline.js';
 import { frozenWorkers } from './drills/frozen-workers.js';
+import { cutLeader, halfOpen, halfOpenPostgres } from './drills/half-open.js';
 import { infrastructureAway } from './drills/infrastructure.js';
 import { kamailioKilled } from './drills/kamailio-killed.js';
 import { leaderKilled } from './drills/leader-killed.js';
@@ -16,6 +17,14 @@ import type { DrillName } from './drills/names.js';
 import { sigtermFive } from './drills/sigterm-five.js';
 import type { Drill, DrillOptions, Finding, Judge } from './drills/stage.js';
 import { allNodes, BACK_TIMEOUT_MS, pause } from './drills/stage.js';
+import {
+  ensembleFollowerFrozen,
+  ensembleLeaderKilled,
+  ensembleQuorumLost,
+  zookeeperEmptied,
+  zookeeperFrozen,
+  zookeeperKilled,
+} from './drills/zookeeper-faults.js';
 import type { Platform } from './platform.js';
 import type { LabState } from './state.js';
 
@@ -30,6 +39,15 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'mass-silence': massSilence,
   'zookeeper-away': infrastructureAway('zookeeper'),
   'postgres-away': infrastructureAway('postgres'),
+  'zookeeper-killed': zookeeperKilled,
+  'zookeeper-emptied': zookeeperEmptied,
+  'zookeeper-frozen': zookeeperFrozen,
+  'ensemble-leader-killed': ensembleLeaderKilled,
+  'ensemble-quorum-lost': ensembleQuorumLost,
+  'ensemble-follower-frozen': ensembleFollowerFrozen,
+  'half-open': halfOpen,
+  'half-open-postgres': halfOpenPostgres,
+  'cut-leader': cutLeader,
   'leader-killed': leaderKilled,
   'kamailio-killed': kamailioKilled,
 };
@@ -38,6 +56,18 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
 const CALL_SECONDS = 1_800;
 /** Calls after the act: what it broke shows in them. */
 const AFTER_MS = 1_000;
+
+/** What a drill came to. */
+export interface DrillOutcome {
+  readonly findings: readonly Finding[];
+  /** Calls put through meanwhile, and how many of them did not end as they should. */
+  readonly calls: { readonly sent: number; readonly failed: number };
+}
+
+/** What this lab or machine lacks for a drill, in a few words; null when it can be done. */
+export async function drillNeeds(name: DrillName, lab: LabState): Promise<string | null> {
+  return (await DRILLS[name].needs?.(lab)) ?? null;
+}
 
 /**
  * One fault under live calls. Resolves with what was found; throws only when the drill itself could not
@@ -48,7 +78,7 @@ export async function runDrill(
   lab: LabState,
   platform: Platform,
   options: DrillOptions,
-): Promise<readonly Finding[]> {
+): Promise<DrillOutcome> {
   const { callMs, leadMs, act } = DRILLS[name];
   await platform.untilSettled(allNodes(lab), BACK_TIMEOUT_MS, options.signal);
   const calls = callThrough(name, lab, callMs, options);
@@ -64,7 +94,9 @@ export async function runDrill(
     throw err;
   }
   calls.stop();
-  return judge(await calls.result);
+  const report = await calls.result;
+  const sent = { sent: report.sent, failed: report.sent - report.completed };
+  return { findings: judge(report), calls: sent };
 }
 
 function callThrough(

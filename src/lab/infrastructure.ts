@@ -10,7 +10,7 @@ import type { EnsembleMember } from './parts/zookeeper.js';
 import { startZookeeper, stopZookeeper, zookeeperServes } from './parts/zookeeper.js';
 import type { LabPlan, LabZookeeper } from './plan.js';
 import type { LabState } from './state.js';
-import { partDir, updateProcesses } from './state.js';
+import { partDir, readLab, updateProcesses } from './state.js';
 
 const ENSEMBLE_TIMEOUT_MS = 30_000;
 const POLL_MS = 25;
@@ -106,12 +106,15 @@ export async function startInfrastructure(
   names: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<LabState> {
+  const newest = readLab(state.runDir) ?? state; // Others may have started some since.
   const missing = names.filter((name) => {
-    const running = state.processes[name];
+    const running = newest.processes[name];
     return running === undefined || !isAlive(running);
   });
   const started = await Promise.allSettled(
-    missing.map(async (name) => [name, await launchInfrastructure({ ...state, env }, name)] as const),
+    missing.map(
+      async (name) => [name, await launchInfrastructure({ ...state, env }, name)] as const,
+    ),
   );
   const done = started.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
   const next = updateProcesses(state, Object.fromEntries(done));

@@ -18,7 +18,6 @@ const SERVER_GRACE_MS = 1_000;
  * Returns what was still alive after the orderly part and had to be killed by its mark: nothing, normally.
  */
 export async function tearDown(state: LabState): Promise<readonly ProcessIdentity[]> {
-  await passPackets(state.plan); // A drill that was killed may have left its rules.
   const infrastructure = new Set(infrastructureNames(state.plan));
   for (const [name, daemon] of Object.entries(state.processes)) {
     if (!infrastructure.has(name)) signalDaemon(daemon, 'SIGKILL');
@@ -38,6 +37,7 @@ export async function tearDown(state: LabState): Promise<readonly ProcessIdentit
     }),
   );
   const left = killMarked(state.mark);
+  await passPackets(state.plan); // A drill that was killed may have left its rules.
   removeRunDir(state.runDir);
   return left;
 }
