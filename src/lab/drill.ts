@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { LabError } from '../util/errors.js';
+import { passPackets } from './dropped-packets.js';
 import type { CallRun } from './calls/calls.js';
 import { startCalls } from './calls/calls.js';
 import { agentKilled } from './drills/agent-killed.js';
@@ -80,6 +81,7 @@ export async function runDrill(
   options: DrillOptions,
 ): Promise<DrillOutcome> {
   const { callMs, leadMs, act } = DRILLS[name];
+  await passPackets(lab.plan); // A drill that was killed may have left its rules.
   await platform.untilSettled(allNodes(lab), BACK_TIMEOUT_MS, options.signal);
   const calls = callThrough(name, lab, callMs, options);
   let judge: Judge;

@@ -1,3 +1,4 @@
+import { LabError } from '../../util/errors.js';
 import type { LabReconciler } from '../plan.js';
 import type { RowVersions } from './rows.js';
 import { sameRows } from './rows.js';
@@ -9,6 +10,7 @@ import { seconds, untilFound } from './stage.js';
 /** The bell and the one after it; the resync of the reconciler comes in any case. */
 const WANTED_PASSES = 2;
 const PASSES_TIMEOUT_MS = 60_000;
+const SEEN_TIMEOUT_MS = 10_000;
 const POLL_MS = 100;
 /** No node has this name: an intent for it wakes the leader and wants nothing. */
 const NOBODY = 'drill-bell';
@@ -32,11 +34,8 @@ export async function secondPass(stage: DrillStage): Promise<Finding> {
   const before = await whatWasDone(stage);
   const passesBefore = await passesOf(stage);
   const startMs = performance.now();
-  const { registry } = platform;
-  const since = Date.now();
-  const word = { schema: 1, nodeId: NOBODY, want: 'drain', by: 'drill', why: 'a bell' } as const;
-  await registry.writeIntent({ ...word, since, deadline: null, now: false });
-  await registry.removeIntent(NOBODY);
+  await leaveWord(stage, NOBODY);
+  await platform.registry.removeIntent(NOBODY);
   const passes = await untilFound(
     async () => {
       const count = (await passesOf(stage)) - passesBefore;
@@ -59,6 +58,20 @@ export async function secondPass(stage: DrillStage): Promise<Finding> {
     isGood,
     seen: `${passes} passes in ${seconds(performance.now() - startMs)}: ${change(before, after)}`,
   };
+}
+
+/**
+ * An operator's word for a node that does not exist; resolves when it is seen, for what comes and goes at
+ * once may be seen by nobody. Throws LabError when it is not seen in time.
+ */
+export async function leaveWord({ platform, signal }: DrillStage, nodeId: string): Promise<void> {
+  const { registry, view } = platform;
+  const word = { schema: 1, nodeId, want: 'drain', by: 'drill', why: 'a mark' } as const;
+  await registry.writeIntent({ ...word, since: Date.now(), deadline: null, now: false });
+  const isSeen = (): true | null => (view.intents().records.has(nodeId) ? true : null);
+  if ((await untilFound(isSeen, SEEN_TIMEOUT_MS, POLL_MS, signal)) === null) {
+    throw new LabError('what is written to the registry is not seen');
+  }
 }
 
 function change(before: Done, after: Done): string {

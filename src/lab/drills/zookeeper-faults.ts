@@ -3,12 +3,14 @@ import { connectionsTo } from '../connections.js';
 import { AGENT_ZK_SESSION_MS } from '../daemon-env.js';
 import { freezePart, killPart, thawPart } from '../faults.js';
 import { startInfrastructure, stopInfrastructure, zookeeperNames } from '../infrastructure.js';
+import { isAlive } from '../parts/daemon.js';
 import { wipeZookeeper, zookeeperMode } from '../parts/zookeeper.js';
 import type { LabZookeeper } from '../plan.js';
 import type { LabState } from '../state.js';
-import { partDir } from '../state.js';
+import { partDir, readLab } from '../state.js';
 import type { Fault, OnEnd } from './fault-drill.js';
 import { faultDrill } from './fault-drill.js';
+import { leaveWord } from './second-pass.js';
 import type { Drill, DrillStage, Finding } from './stage.js';
 import { pause, seconds, untilFound } from './stage.js';
 
@@ -17,6 +19,8 @@ const BEYOND_SESSION_MS = AGENT_ZK_SESSION_MS + 2_000;
 const MODE_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
 const MIN_ENSEMBLE = 3;
+/** No node has this name. */
+const WORD = 'drill-mark';
 
 /** kill -9 of every server at once; they start again on their data. */
 export const zookeeperKilled: Drill = faultDrill(async (stage, onEnd) => {
@@ -28,16 +32,29 @@ export const zookeeperKilled: Drill = faultDrill(async (stage, onEnd) => {
 
 /** Stopped, wiped, started empty: everybody registers anew although the old sessions are unknown. */
 export const zookeeperEmptied: Drill = faultDrill(async (stage, onEnd) => {
-  const { lab, awayMs, signal, say } = stage;
+  const { lab, platform, awayMs, signal, say } = stage;
   const names = zookeeperNames(lab.plan);
   const before = incarnations(stage);
+  onEnd(async () => {
+    if (platform.registry.state === 'connected') await platform.registry.removeIntent(WORD);
+  });
+  await leaveWord(stage, WORD);
   onEnd(() => startAgain(stage, names));
   await stopInfrastructure(lab, names);
   for (const name of names) wipeZookeeper(partDir(lab.runDir, name));
   say(`${names.join(', ')} stopped and wiped for ${seconds(awayMs)}`);
   await pause(awayMs, signal);
   await startAgain(stage, names);
-  return [await registeredAnew(stage, before)];
+  const anew = await registeredAnew(stage, before);
+  const isGone = !platform.view.intents().records.has(WORD);
+  return [
+    {
+      what: 'the registry is empty when it returns',
+      isGood: isGone,
+      seen: `an operator's word from before is ${isGone ? 'gone' : 'STILL there'}`,
+    },
+    anew,
+  ];
 });
 
 /** SIGSTOP of every server for longer than any session lasts. */
@@ -141,12 +158,16 @@ function freeze({ lab, say }: DrillStage, onEnd: OnEnd, name: string): void {
   say(`${name} frozen`);
 }
 
+/** Starts those that do not run; harmless when all do. */
 async function startAgain({ lab, env, say }: DrillStage, names: readonly string[]): Promise<void> {
-  const before = lab.processes;
-  const { processes } = await startInfrastructure(lab, names, env);
-  if (names.some((name) => processes[name] !== before[name])) {
-    say(`${names.join(', ')} started again`);
-  }
+  const { processes } = readLab(lab.runDir) ?? lab;
+  const missing = names.filter((name) => {
+    const process = processes[name];
+    return process === undefined || !isAlive(process);
+  });
+  if (missing.length === 0) return;
+  await startInfrastructure(lab, missing, env);
+  say(`${missing.join(', ')} started again`);
 }
 
 /** Who says what of itself now. */
