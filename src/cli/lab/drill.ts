@@ -48,11 +48,14 @@ export async function drillCommand(
   else if (names.length > 1) context.print(...summaryText(context, report));
   // Ctrl-C between two drills leaves some undone.
   const isComplete = results.length === names.length;
-  context.exitCode = exitCode(report, isComplete);
+  context.exitCode = drillExitCode(report, isComplete);
 }
 
-/** What was not done for lack of something is told apart from what failed. */
-function exitCode({ hasPassed, drills }: DrillReport, isComplete: boolean): ExitCode {
+/**
+ * 0 = all were done and passed; 1 = one failed, or not all were tried; 3 = those that were done passed, the
+ * others need something that is not there. Pure.
+ */
+export function drillExitCode({ hasPassed, drills }: DrillReport, isComplete: boolean): ExitCode {
   if (hasPassed && isComplete) return EXIT.done;
   const hasFailed = drills.length === 0 || drills.some(({ verdict }) => verdict === 'failed');
   return hasFailed || !isComplete ? EXIT.no : EXIT.away;

@@ -34,8 +34,11 @@ export async function secondPass(stage: DrillStage): Promise<Finding> {
   const before = await whatWasDone(stage);
   const passesBefore = await passesOf(stage);
   const startMs = performance.now();
-  await leaveWord(stage, NOBODY);
-  await platform.registry.removeIntent(NOBODY);
+  try {
+    await leaveWord(stage, NOBODY);
+  } finally {
+    await platform.registry.removeIntent(NOBODY);
+  }
   const passes = await untilFound(
     async () => {
       const count = (await passesOf(stage)) - passesBefore;
