@@ -47,6 +47,7 @@ export function registerLab(program: Command, context: Context): void {
 State and logs stand in one folder: CARNA_LAB_DIR, else a folder in the temporary directory.
 Examples:
   carna lab up --media 4
+  carna lab up --zookeepers 3
   carna lab call --rate 50 --calls 500
   carna lab kill media-2
   carna lab status --json | jq -r .databaseUrl
@@ -213,7 +214,10 @@ function registerDrill(lab: Command, context: Context): void {
 Drills:
 ${list.join('\n')}
 
-Exit code 1 when something did not hold. Ctrl-C undoes the fault and lets the present calls end.
+Drills about lost packets need root and iptables, those about an ensemble --zookeepers 3. --all names in its
+report what it could not do.
+Exit code 1 when something did not hold, 3 when only something was lacking. Ctrl-C undoes the fault and lets
+the present calls end.
 Examples:
   carna lab drill drain
   carna lab drill zookeeper-away --for 10
