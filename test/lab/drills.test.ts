@@ -208,6 +208,10 @@ test('a list that changed and a set that became empty are told', () => {
     '10 sip:c AP → absent',
     '30 sip:d absent → AP',
   ]);
+  assert.deepEqual(differences(before, new Map([...before, ['30 sip:a', 'IP']]), 'sip:a'), []);
+  assert.deepEqual(differences(before, new Map([...before].slice(1)), 'sip:a'), [
+    '30 sip:a AP → absent',
+  ]);
   assert.deepEqual([emptied(before, new Map(before)), emptied(before, now)], [[], ['10']]);
   assert.deepEqual(emptied(before, new Map()), ['30', '10']);
 });

@@ -1,6 +1,7 @@
 import { AGENT_ZK_SESSION_MS } from '../daemon-env.js';
 import type { Loss } from '../dropped-packets.js';
 import { whyNotDropped } from '../dropped-packets.js';
+import { labDestination } from '../incident.js';
 import { askDrain, takeBack, untilAcknowledged } from './drain-round.js';
 import { faultDrill } from './fault-drill.js';
 import { ListWatch, shownNow } from './list-watch.js';
@@ -23,14 +24,15 @@ export const halfOpen: Drill = faultDrill(
 );
 
 /**
- * The same with PostgreSQL, while a drain is asked for: nothing can be written, so nothing changes; what was
- * asked is done when packets pass again.
+ * The same with PostgreSQL, while a drain is asked for: nothing can be written, so no list changes, but for
+ * what Kamailio's own OPTIONS find when the node begins to refuse calls by itself. What was asked is done when
+ * packets pass again.
  */
 export const halfOpenPostgres: Drill = faultDrill(
   async (stage, onEnd) => {
     const { lab, awayMs, say } = stage;
     const node = oneOf(lab, 'media');
-    const watch = new ListWatch(stage, await shownNow(stage));
+    const watch = new ListWatch(stage, await shownNow(stage), labDestination(node));
     let during: readonly Finding[];
     let lost: Finding;
     onEnd(() => takeBack(stage, node));

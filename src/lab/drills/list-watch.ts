@@ -29,11 +29,15 @@ export async function shownNow(stage: DrillStage): Promise<ReadonlyMap<string, S
   return new Map(await Promise.all(read));
 }
 
-/** Where a list differs from an earlier look; empty = nowhere. Pure. */
-export function differences(before: Shown, now: Shown): string[] {
+/** Where a list differs from an earlier look but in the letters of `except`; empty = nowhere. Pure. */
+export function differences(before: Shown, now: Shown, except: string | null = null): string[] {
   const keys = [...new Set([...before.keys(), ...now.keys()])];
   return keys
-    .filter((key) => before.get(key) !== now.get(key))
+    .filter((key) => {
+      const isExcepted = except !== null && key.endsWith(` ${except}`);
+      if (isExcepted && before.has(key) && now.has(key)) return false;
+      return before.get(key) !== now.get(key);
+    })
     .map((key) => `${key} ${before.get(key) ?? 'absent'} → ${now.get(key) ?? 'absent'}`);
 }
 
@@ -49,6 +53,7 @@ export function emptied(before: Shown, now: Shown): string[] {
 export class ListWatch {
   readonly #stage: DrillStage;
   readonly #before: ReadonlyMap<string, Shown>;
+  readonly #except: string | null;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
   readonly #told = new Set<string>();
@@ -57,8 +62,9 @@ export class ListWatch {
   #unread = 0;
   readonly #emptied = new Set<string>();
 
-  /** `before`: by the name of the Kamailio. */
-  constructor(stage: DrillStage, before: ReadonlyMap<string, Shown>) {
+  /** `before`: by the name of the Kamailio. The letters of the destination `except` may change. */
+  constructor(stage: DrillStage, before: ReadonlyMap<string, Shown>, except: string | null = null) {
+    this.#except = except;
     this.#stage = stage;
     this.#before = before;
     this.#ended = this.#run();
@@ -100,7 +106,7 @@ export class ListWatch {
       const now = await readShown(this.#stage.platform, node);
       this.#readings += 1;
       for (const set of emptied(before, now)) this.#emptied.add(`set ${set} on ${node.name}`);
-      const found = differences(before, now);
+      const found = differences(before, now, this.#except);
       if (found.length > 0) this.#differing += 1;
       for (const text of found) this.#told.add(`${node.name}: ${text}`);
     } catch (err) {
