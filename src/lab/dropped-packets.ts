@@ -36,7 +36,10 @@ export async function whyNotDropped(): Promise<string | null> {
 export async function dropPackets(lab: Net, losses: readonly Loss[]): Promise<void> {
   const needed = await whyNotDropped();
   if (needed !== null) {
-    throw new MissingPartError(`lost packets need ${needed}`, 'run as root; apt-get install iptables');
+    throw new MissingPartError(
+      `lost packets need ${needed}`,
+      'run as root; apt-get install iptables',
+    );
   }
   await passPackets(lab);
   const chain = chainOf(lab);
@@ -56,7 +59,9 @@ export async function droppedSoFar(lab: Net): Promise<number> {
 
 /** Sums up the answer to `iptables -nvxL CHAIN`. Pure. */
 export function droppedIn(listed: string): number {
-  const counts = [...listed.matchAll(/^\s*(\d+)\s+\d+\s+DROP\s/gm)].map(([, packets]) => Number(packets));
+  const counts = [...listed.matchAll(/^\s*(\d+)\s+\d+\s+DROP\s/gm)].map(([, packets]) =>
+    Number(packets),
+  );
   return counts.reduce((sum, packets) => sum + packets, 0);
 }
 
@@ -118,14 +123,9 @@ async function iptables(args: readonly string[]): Promise<string> {
   const path = iptablesPath();
   if (path === null) throw new LabError('there is no iptables');
   return new Promise((resolve, reject) => {
-    execFile(
-      path,
-      ['-w', LOCK_WAIT_S, ...args],
-      { timeout: COMMAND_TIMEOUT_MS },
-      (err, stdout) => {
-        if (err === null) resolve(stdout);
-        else reject(new LabError(`iptables ${args.join(' ')} failed`, { cause: err }));
-      },
-    );
+    execFile(path, ['-w', LOCK_WAIT_S, ...args], { timeout: COMMAND_TIMEOUT_MS }, (err, stdout) => {
+      if (err === null) resolve(stdout);
+      else reject(new LabError(`iptables ${args.join(' ')} failed`, { cause: err }));
+    });
   });
 }

@@ -91,7 +91,9 @@ class BringUp {
       probing: options.probing,
       env: options.env,
     };
-    this.#progress = options.progress(infrastructureNames(plan).length + plan.reconcilers.length + plan.nodes.length);
+    this.#progress = options.progress(
+      infrastructureNames(plan).length + plan.reconcilers.length + plan.nodes.length,
+    );
   }
 
   state(): LabState {

@@ -17,6 +17,7 @@ import { DeposedError, InvalidInputError, RegistryAmbiguousError } from '../util
 import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
 import { isRejected } from './operations.js';
+import type { DcPaths } from './paths.js';
 import { checkNodeId, dcPaths } from './paths.js';
 import { EphemeralPublication } from './publish.js';
 import { NodePublication } from './record-publication.js';
@@ -112,10 +113,7 @@ export function openRegistry(options: RegistryOptions): Registry {
       const id = checkNodeId(nodeId);
       return onlyFor(id, publishAppliedBytes(session, paths.applied, id, log));
     },
-    writeIntent: async (record) => {
-      const data = Buffer.from(encodeIntentRecord(record));
-      return writeZnode(session, paths.intents, checkNodeId(record.nodeId), data);
-    },
+    writeIntent: (record) => writeIntent(session, paths, record),
     removeIntent: (nodeId) => removeZnode(session, `${paths.intents}/${checkNodeId(nodeId)}`),
     writeOverride: async (record) => {
       const data = Buffer.from(encodeOverrideRecord(record));
@@ -124,7 +122,10 @@ export function openRegistry(options: RegistryOptions): Registry {
     removeOverride: (setid) => removeZnode(session, `${paths.overrides}/${setid}`),
     writeGeneration: (record) => writeGeneration(session, paths.generation, record),
     watchAll: () => new DcView(session, paths, log),
-    watchForAgent: (nodeId) => new AgentView(session, paths, checkNodeId(nodeId), log),
+    watchForAgent: (nodeId) => {
+      const restore = (record: IntentRecord): Promise<void> => writeIntent(session, paths, record);
+      return new AgentView(session, paths, checkNodeId(nodeId), restore, log);
+    },
     runForLeader: (candidateId, lead, stop) =>
       runForLeader(session, paths.leader, { candidateId, log }, lead, stop),
     initialise: async () => {
@@ -166,6 +167,15 @@ function onlyFor<T extends { readonly nodeId: string }>(
     settled: (timeoutMs) => publication.settled(timeoutMs),
     close: () => publication.close(),
   };
+}
+
+async function writeIntent(
+  session: ZkSession,
+  paths: DcPaths,
+  record: IntentRecord,
+): Promise<void> {
+  const data = Buffer.from(encodeIntentRecord(record));
+  await writeZnode(session, paths.intents, checkNodeId(record.nodeId), data);
 }
 
 /** Creates the persistent znode or replaces its data. */

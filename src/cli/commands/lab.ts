@@ -70,7 +70,12 @@ function registerUp(lab: Command, context: Context): void {
     .option('--dispatchers <n>', 'how many dispatchers', positive, 2)
     .option('--media <n>', 'how many media nodes', positive, 3)
     .option('--reconcilers <n>', 'how many reconcilers', positive, 2)
-    .option('--zookeepers <n>', 'how many ZooKeeper servers: 1, or an ensemble of 3 or 5', ensemble, 1)
+    .option(
+      '--zookeepers <n>',
+      'how many ZooKeeper servers: 1, or an ensemble of 3 or 5',
+      ensemble,
+      1,
+    )
     .option('--net <127.N>', 'first half of every address', loopbackPrefix, '127.0')
     .option('--ping-interval <s>', "seconds between Kamailio's own OPTIONS pings", positive, 1)
     .option('--stand-in', 'the stand-in for media although FreeSWITCH is installed')

@@ -73,7 +73,9 @@ export async function infrastructureCommand(
     if (running !== undefined && isAlive(running)) throw new LabError(`${part} is running already`);
     await startInfrastructure(state, [part], context.proc.env);
     context.print(
-      part.startsWith('zookeeper-') ? `${part} runs again; look: carna lab status` : `${part} serves again`,
+      part.startsWith('zookeeper-')
+        ? `${part} runs again; look: carna lab status`
+        : `${part} serves again`,
     );
   }
 }
