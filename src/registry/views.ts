@@ -111,7 +111,7 @@ export class AgentView {
       onChange: () => {
         for (const listener of [...this.#listeners.keys()]) listener();
       },
-      log: log.child({ component: 'intent', nodeId }),
+      log: log.child({ component: 'intent' }),
     });
   }
 

@@ -74,8 +74,15 @@ async function undone(fault: Fault, stage: DrillStage): Promise<readonly Finding
   try {
     return await fault(stage, (undo) => undos.push(undo));
   } finally {
-    for (const undo of undos.reverse()) await undo();
+    await undoAll(undos.reverse());
   }
+}
+
+/** Each is tried, whatever becomes of those before it. Throws the first failure. */
+async function undoAll(undos: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const undo of undos) await undo().catch((err: unknown) => failures.push(err));
+  if (failures.length > 0) throw failures[0];
 }
 
 async function lookAt(stage: DrillStage): Promise<Before> {
