@@ -13,12 +13,12 @@ import type {
   NodeRecord,
   OverrideRecord,
 } from '../topology/node.js';
-import { DeposedError, InvalidInputError, RegistryAmbiguousError } from '../util/errors.js';
+import { DeposedError, InvalidInputError } from '../util/errors.js';
 import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
-import { isRejected } from './operations.js';
 import type { DcPaths } from './paths.js';
 import { checkNodeId, dcPaths } from './paths.js';
+import { persistently, removeZnode, writeZnode } from './persistent-writes.js';
 import { EphemeralPublication } from './publish.js';
 import { NodePublication } from './record-publication.js';
 import { ZkSession } from './session.js';
@@ -81,8 +81,6 @@ export interface Registry {
   /** Ends the session: what was published is gone at once. Never throws, at most 1.5 s. */
   close(): Promise<void>;
 }
-
-const WRITE_ATTEMPTS = 5;
 
 /** Opens the registry. Throws InvalidInputError for a bad connect string or name; never because a server is away. */
 export function openRegistry(options: RegistryOptions): Registry {
@@ -178,30 +176,6 @@ async function writeIntent(
   await writeZnode(session, paths.intents, checkNodeId(record.nodeId), data);
 }
 
-/** Creates the persistent znode or replaces its data. */
-async function writeZnode(
-  session: ZkSession,
-  dir: string,
-  name: string,
-  data: Buffer,
-): Promise<void> {
-  const path = `${dir}/${name}`;
-  await persistently(session, async () => {
-    if ((await session.exists(path)) !== null) {
-      await session.setData(path, data);
-      return;
-    }
-    await session.ensurePath(dir);
-    await session.create(path, data);
-  });
-}
-
-async function removeZnode(session: ZkSession, path: string): Promise<void> {
-  await persistently(session, async () => {
-    if ((await session.exists(path)) !== null) await session.remove(path);
-  });
-}
-
 async function writeGeneration(
   session: ZkSession,
   path: string,
@@ -234,24 +208,5 @@ function readableGeneration(data: Buffer | null): GenerationRecord | null {
   } catch (err) {
     if (err instanceof InvalidInputError) return null;
     throw err;
-  }
-}
-
-/**
- * Repeats a look-then-write that another client, a concurrent change or a lost answer disturbed. Safe
- * because each try looks first, and a write that did happen is found and counts.
- */
-async function persistently<T>(session: ZkSession, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (err) {
-      const isLost = err instanceof RegistryAmbiguousError;
-      const isRace = ['NODE_EXISTS', 'NO_NODE', 'BAD_VERSION'].some((code) =>
-        isRejected(err, code),
-      );
-      if (!(isLost || isRace) || attempt === WRITE_ATTEMPTS) throw err;
-      if (isLost) await session.whenConnected(session.zkSessionTimeoutMs);
-    }
   }
 }
