@@ -1,5 +1,6 @@
 import { LAB_CLUSTER, LAB_DC, LAB_LOGINS, loginUrl, secretFiles } from './secrets.js';
 import type { LabNode, LabPlan, LabReconciler } from './plan.js';
+import { zookeeperServers } from './plan.js';
 import type { KamailioProbing, LabSecrets } from './state.js';
 import { ctlSocket, LAB_MARK, partDir } from './state.js';
 
@@ -105,12 +106,11 @@ export function agentEnv(
 }
 
 function commonEnv(context: LabContext): NodeJS.ProcessEnv {
-  const { host, port } = context.plan.zookeeper;
   return {
     ...baseEnv(context.env, context.mark),
     CARNA_CLUSTER: LAB_CLUSTER,
     CARNA_DC: LAB_DC,
-    CARNA_ZOOKEEPER: `${host}:${port}`,
+    CARNA_ZOOKEEPER: zookeeperServers(context.plan),
     CARNA_ZOOKEEPER_AUTH_FILE: secretFiles(context.runDir).zookeeperAuth,
   };
 }

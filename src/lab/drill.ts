@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { LabError } from '../util/errors.js';
+import { passPackets } from './dropped-packets.js';
 import type { CallRun } from './calls/calls.js';
 import { startCalls } from './calls/calls.js';
 import { agentFrozen } from './drills/agent-frozen.js';
@@ -8,10 +9,12 @@ import { reconcilersRestarted } from './drills/reconcilers-restarted.js';
 import { burst } from './drills/burst.js';
 import { clockJump } from './drills/clock-jump.js';
 import { datacentreSilent } from './drills/datacentre-silent.js';
+import { cutLeader } from './drills/cut-leader.js';
 import { drain } from './drills/drain.js';
 import { drainCut } from './drills/drain-cut.js';
 import { drainDeadline } from './drills/drain-deadline.js';
 import { frozenWorkers } from './drills/frozen-workers.js';
+import { halfOpen, halfOpenPostgres } from './drills/half-open.js';
 import { infrastructureAway } from './drills/infrastructure.js';
 import { kamailioFrozen } from './drills/kamailio-frozen.js';
 import { kamailioKilled } from './drills/kamailio-killed.js';
@@ -28,6 +31,14 @@ import { postgresRestarted } from './drills/postgres-restarted.js';
 import { sigtermFive } from './drills/sigterm-five.js';
 import type { Drill, DrillOptions, Finding, Judge } from './drills/stage.js';
 import { allNodes, BACK_TIMEOUT_MS, pause } from './drills/stage.js';
+import {
+  ensembleFollowerFrozen,
+  ensembleLeaderKilled,
+  ensembleQuorumLost,
+  zookeeperEmptied,
+  zookeeperFrozen,
+  zookeeperKilled,
+} from './drills/zookeeper-faults.js';
 import type { Platform } from './platform.js';
 import type { LabState } from './state.js';
 
@@ -42,6 +53,15 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'mass-silence': massSilence,
   'zookeeper-away': infrastructureAway('zookeeper'),
   'postgres-away': infrastructureAway('postgres'),
+  'zookeeper-killed': zookeeperKilled,
+  'zookeeper-emptied': zookeeperEmptied,
+  'zookeeper-frozen': zookeeperFrozen,
+  'ensemble-leader-killed': ensembleLeaderKilled,
+  'ensemble-quorum-lost': ensembleQuorumLost,
+  'ensemble-follower-frozen': ensembleFollowerFrozen,
+  'half-open': halfOpen,
+  'half-open-postgres': halfOpenPostgres,
+  'cut-leader': cutLeader,
   'leader-killed': leaderKilled,
   'kamailio-killed': kamailioKilled,
   'kamailio-killed-mid-reload': kamailioKilledMidReload,
@@ -63,6 +83,18 @@ const CALL_SECONDS = 1_800;
 /** Calls after the act: what it broke shows in them. */
 const AFTER_MS = 1_000;
 
+/** What a drill came to. */
+export interface DrillOutcome {
+  readonly findings: readonly Finding[];
+  /** Calls put through meanwhile, and how many of them did not end as they should. */
+  readonly calls: { readonly sent: number; readonly failed: number };
+}
+
+/** What this lab or machine lacks for a drill, in a few words; null when it can be done. */
+export async function drillNeeds(name: DrillName, lab: LabState): Promise<string | null> {
+  return (await DRILLS[name].needs?.(lab)) ?? null;
+}
+
 /**
  * One fault under live calls. Resolves with what was found; throws only when the drill itself could not
  * be done, or was interrupted. No call is left running, and the lab is whole again, or the findings say what is not.
@@ -72,8 +104,9 @@ export async function runDrill(
   lab: LabState,
   platform: Platform,
   options: DrillOptions,
-): Promise<readonly Finding[]> {
+): Promise<DrillOutcome> {
   const { callMs, leadMs, act } = DRILLS[name];
+  await passPackets(lab.plan); // A drill that was killed may have left its rules.
   await platform.untilSettled(allNodes(lab), BACK_TIMEOUT_MS, options.signal);
   const calls = callThrough(name, lab, callMs, options);
   let judge: Judge;
@@ -88,7 +121,9 @@ export async function runDrill(
     throw err;
   }
   calls.stop();
-  return judge(await calls.result);
+  const report = await calls.result;
+  const sent = { sent: report.sent, failed: report.sent - report.completed };
+  return { findings: judge(report), calls: sent };
 }
 
 function callThrough(

@@ -1,4 +1,5 @@
 import { isAlive } from './parts/daemon.js';
+import { zookeeperServers } from './plan.js';
 import { LAB_CLUSTER, LAB_DC, LAB_LOGINS, loginUrl } from './secrets.js';
 import { defaultRunDir, readLab } from './state.js';
 
@@ -19,7 +20,7 @@ export function labEndpoints(
     variables: {
       CARNA_CLUSTER: LAB_CLUSTER,
       CARNA_DC: LAB_DC,
-      CARNA_ZOOKEEPER: `${plan.zookeeper.host}:${plan.zookeeper.port}`,
+      CARNA_ZOOKEEPER: zookeeperServers(plan),
       CARNA_ZOOKEEPER_AUTH: secrets.zookeeperAuth,
       CARNA_DATABASE_URL: loginUrl(plan, LAB_LOGINS.reader.user, secrets.readerPassword),
     },

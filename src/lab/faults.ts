@@ -1,14 +1,11 @@
 import { BinrpcClient } from '../protocols/binrpc/client.js';
 import { intOf, requireMember, textOf } from '../protocols/binrpc/value.js';
 import { LabError } from '../util/errors.js';
-import { baseEnv, LAB_TICK_MS } from './daemon-env.js';
 import type { ProcessIdentity } from './parts/daemon.js';
-import { identityOf, isAlive, signalDaemon } from './parts/daemon.js';
-import { startPostgres, stopPostgres } from './parts/postgres.js';
-import { startZookeeper, stopZookeeper } from './parts/zookeeper.js';
+import { identityOf, signalDaemon } from './parts/daemon.js';
 import { findNode, serverOf } from './server-pid.js';
 import type { LabState } from './state.js';
-import { ctlSocket, partDir, writeLab } from './state.js';
+import { ctlSocket } from './state.js';
 
 /** What a fault hits: the SIP server of a node, or with `agent` the agent beside it; else the part itself. */
 export interface FaultTarget {
@@ -125,37 +122,4 @@ function findPart(
   }
   const what = node === undefined ? target.name : `${node.name}'s agent`;
   return { process, what, isServer: false };
-}
-
-/** Stops ZooKeeper or PostgreSQL in the orderly way; its data stays. */
-export async function stopInfrastructure(
-  state: LabState,
-  name: 'zookeeper' | 'postgres',
-): Promise<void> {
-  const process = state.processes[name];
-  if (process === undefined || !isAlive(process)) throw new LabError(`${name} is not running`);
-  await (name === 'zookeeper' ? stopZookeeper(process) : stopPostgres(process));
-}
-
-/** Starts it again on its data; gives the lab's new state, which is written. */
-export async function startInfrastructure(
-  state: LabState,
-  name: 'zookeeper' | 'postgres',
-  env: NodeJS.ProcessEnv,
-): Promise<LabState> {
-  const running = state.processes[name];
-  if (running !== undefined && isAlive(running)) throw new LabError(`${name} is running already`);
-  const dir = partDir(state.runDir, name);
-  const common = { dir, env: baseEnv(env, state.mark) };
-  const started =
-    name === 'zookeeper'
-      ? await startZookeeper({ ...common, ...state.plan.zookeeper, tickTimeMs: LAB_TICK_MS })
-      : await startPostgres({
-          ...common,
-          ...state.plan.postgres,
-          password: state.secrets.superuserPassword,
-        });
-  const next = { ...state, processes: { ...state.processes, [name]: started } };
-  writeLab(next);
-  return next;
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Registry } from '../registry/registry.js';
 import { openRegistry } from '../registry/registry.js';
 import type { LabPlan } from './plan.js';
+import { zookeeperServers } from './plan.js';
 import { LAB_CLUSTER, LAB_DC } from './secrets.js';
 import type { LabSecrets } from './state.js';
 
@@ -22,10 +23,9 @@ export function labAuth(lab: LabRegistryAddress): {
   return { user, password };
 }
 
-/** `host:port` of the lab's ZooKeeper. */
+/** Connect string of the lab's ZooKeeper. */
 export function labZookeeper(lab: LabRegistryAddress): string {
-  const { host, port } = lab.plan.zookeeper;
-  return `${host}:${port}`;
+  return zookeeperServers(lab.plan);
 }
 
 /** Opens a lab's registry with the right to write; `cluster` is the lab's own unless named. */

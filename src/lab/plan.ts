@@ -6,9 +6,20 @@ export interface LabSize {
   readonly dispatchers: number;
   readonly media: number;
   readonly reconcilers: number;
+  /** 1, 3 or 5 (ENSEMBLE_SIZES). */
+  readonly zookeepers: number;
 }
 
-export const DEFAULT_SIZE: LabSize = { loadBalancers: 1, dispatchers: 2, media: 3, reconcilers: 2 };
+export const DEFAULT_SIZE: LabSize = {
+  loadBalancers: 1,
+  dispatchers: 2,
+  media: 3,
+  reconcilers: 2,
+  zookeepers: 1,
+};
+
+/** How many ZooKeeper servers a lab may have: with an even number one more could be lost for nothing. */
+export const ENSEMBLE_SIZES = [1, 3, 5] as const;
 
 /** Upper bound per role: each node is a process of its own on one machine. */
 export const MAX_NODES_PER_ROLE = 50;
@@ -35,11 +46,23 @@ export interface LabReconciler {
   readonly http: LabAddress;
 }
 
+/** One ZooKeeper server. */
+export interface LabZookeeper {
+  /** `zookeeper`, or `zookeeper-N` in an ensemble. */
+  readonly name: string;
+  /** Its number in the ensemble, from 1. */
+  readonly id: number;
+  /** Where clients connect. */
+  readonly client: LabAddress;
+  /** Where the ensemble's others connect; null without others. */
+  readonly peers: { readonly quorum: LabAddress; readonly election: LabAddress } | null;
+}
+
 /** Who stands where: every node on a loopback address of its own, so that all use the usual ports. */
 export interface LabPlan {
   /** First two numbers of every address, for example `127.0`. */
   readonly net: string;
-  readonly zookeeper: LabAddress;
+  readonly zookeepers: readonly LabZookeeper[];
   readonly postgres: LabAddress;
   /** Where calls come from. */
   readonly caller: string;
@@ -64,7 +87,7 @@ const SUBNET: Readonly<Record<Role, number>> = {
 export function planLab(size: LabSize, net: string): LabPlan {
   return {
     net,
-    zookeeper: { host: `${net}.1.1`, port: 2181 },
+    zookeepers: labZookeepers(size.zookeepers, net),
     postgres: { host: `${net}.1.2`, port: 5432 },
     caller: `${net}.2.1`,
     nodes: [
@@ -77,6 +100,38 @@ export function planLab(size: LabSize, net: string): LabPlan {
       http: { host: `${net}.1.${10 + n}`, port: HTTP_PORT },
     })),
   };
+}
+
+const ZOOKEEPER_PORT = 2181;
+const QUORUM_PORT = 2888;
+const ELECTION_PORT = 3888;
+
+function labZookeepers(count: number, net: string): LabZookeeper[] {
+  if (count === 1) {
+    const client = { host: `${net}.1.1`, port: ZOOKEEPER_PORT };
+    return [{ name: 'zookeeper', id: 1, client, peers: null }];
+  }
+  return series(count, (id) => {
+    const host = `${net}.3.${id}`;
+    return {
+      name: `zookeeper-${id}`,
+      id,
+      client: { host, port: ZOOKEEPER_PORT },
+      peers: { quorum: { host, port: QUORUM_PORT }, election: { host, port: ELECTION_PORT } },
+    };
+  });
+}
+
+/** The only server, or the first of an ensemble. */
+export function firstZookeeper(plan: Pick<LabPlan, 'zookeepers'>): LabZookeeper {
+  const [first] = plan.zookeepers;
+  if (first === undefined) throw new RangeError('a lab has at least one ZooKeeper server');
+  return first;
+}
+
+/** The connect string of the lab's ZooKeeper: all its servers. */
+export function zookeeperServers(plan: Pick<LabPlan, 'zookeepers'>): string {
+  return plan.zookeepers.map(({ client }) => `${client.host}:${client.port}`).join(',');
 }
 
 /** Node number `n` (from 1) of a role. */
@@ -98,7 +153,13 @@ export function addressesOf(
   plan: LabPlan,
 ): { readonly who: string; readonly address: LabAddress; readonly udp: boolean }[] {
   return [
-    { who: 'zookeeper', address: plan.zookeeper, udp: false },
+    ...plan.zookeepers.flatMap(({ name, client, peers }) =>
+      [client, ...(peers === null ? [] : [peers.quorum, peers.election])].map((address) => ({
+        who: name,
+        address,
+        udp: false,
+      })),
+    ),
     { who: 'postgres', address: plan.postgres, udp: false },
     ...plan.reconcilers.map((r) => ({ who: r.name, address: r.http, udp: false })),
     ...plan.nodes.flatMap((node) => nodeAddresses(node)),

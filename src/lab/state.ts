@@ -32,7 +32,7 @@ export const DEFAULT_PROBING: KamailioProbing = { intervalS: 1, marksSilent: tru
 
 /** Everything a later command must know of a lab that is up: the content of `lab.json` (mode 0600, it holds passwords). */
 export interface LabState {
-  readonly schema: 1;
+  readonly schema: 2;
   readonly runDir: string;
   /** Value of LAB_MARK in the environment of every process of this run. */
   readonly mark: string;
@@ -41,7 +41,7 @@ export interface LabState {
   readonly media: MediaServer;
   readonly probing: KamailioProbing;
   readonly secrets: LabSecrets;
-  /** Part name (zookeeper, postgres, reconciler-N, or a node's name for its agent) -> its process. */
+  /** Part name (zookeeper or zookeeper-N, postgres, reconciler-N, or a node's name for its agent) -> its process. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
 }
 
@@ -80,7 +80,7 @@ export function readLab(runDir: string): LabState | null {
   if (!existsSync(file)) return null;
   try {
     const state = JSON.parse(readFileSync(file, 'utf8')) as LabState;
-    if (state.schema === 1) return state;
+    if (state.schema === 2) return state;
   } catch (err) {
     throw new LabError(`${file} cannot be read; remove ${runDir} if no lab runs there`, {
       cause: err,
@@ -96,6 +96,17 @@ export function writeLab(state: LabState): void {
   const file = join(state.runDir, 'lab.json');
   writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
+}
+
+/** The newest state of this lab with these processes instead of those of the same name; it is written. */
+export function updateProcesses(
+  state: LabState,
+  processes: Readonly<Record<string, ProcessIdentity>>,
+): LabState {
+  const newest = readLab(state.runDir) ?? state;
+  const next = { ...newest, processes: { ...newest.processes, ...processes } };
+  writeLab(next);
+  return next;
 }
 
 /** The lab in `runDir`; throws LabError with the next step when none is up there. */

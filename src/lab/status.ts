@@ -1,5 +1,9 @@
+import { infrastructureNames } from './infrastructure.js';
 import { postgresUrl } from './parts/postgres.js';
 import { isAlive } from './parts/daemon.js';
+import type { ZookeeperMode } from './parts/zookeeper.js';
+import { zookeeperMode } from './parts/zookeeper.js';
+import { zookeeperServers } from './plan.js';
 import { LAB_DATABASE, secretFiles } from './secrets.js';
 import { serverOf } from './server-pid.js';
 import type { LabState } from './state.js';
@@ -11,14 +15,24 @@ export interface LabStatus {
   readonly runDir: string;
   /** What runs media: "freeswitch" or "stand-in". */
   readonly media: 'freeswitch' | 'stand-in';
-  /** For zkCli.sh -server. */
+  /** For zkCli.sh -server: all servers. */
   readonly zookeeper: string;
+  readonly zookeepers: readonly LabZookeeperStatus[];
   /** For psql; the superuser of this private cluster. */
   readonly databaseUrl: string;
   /** Where calls go in: the load-balancers. */
   readonly nodes: readonly LabNodeStatus[];
-  /** zookeeper, postgres, reconcilers. */
+  /** zookeeper (or zookeeper-1 and so on), postgres, reconcilers. */
   readonly parts: readonly { readonly name: string; readonly pid: number | null }[];
+}
+
+export interface LabZookeeperStatus {
+  readonly name: string;
+  /** host:port of its clients. */
+  readonly address: string;
+  readonly pid: number | null;
+  /** Its part in its own words; null while it serves nobody. */
+  readonly mode: ZookeeperMode;
 }
 
 export interface LabNodeStatus {
@@ -39,8 +53,8 @@ export interface LabNodeStatus {
   readonly serverPid: number | null;
 }
 
-/** What runs of a lab at this moment. Reads only. */
-export function labStatus(state: LabState): LabStatus {
+/** What runs of a lab at this moment. Changes nothing; asks each ZooKeeper server for its part. */
+export async function labStatus(state: LabState): Promise<LabStatus> {
   const { plan, processes, runDir } = state;
   const pidOf = (name: string): number | null => {
     const process = processes[name];
@@ -50,7 +64,15 @@ export function labStatus(state: LabState): LabStatus {
     schema: 1,
     runDir,
     media: state.media.kind,
-    zookeeper: `${plan.zookeeper.host}:${plan.zookeeper.port}`,
+    zookeeper: zookeeperServers(plan),
+    zookeepers: await Promise.all(
+      plan.zookeepers.map(async ({ name, client }) => ({
+        name,
+        address: `${client.host}:${client.port}`,
+        pid: pidOf(name),
+        mode: pidOf(name) === null ? null : await zookeeperMode(client.host, client.port),
+      })),
+    ),
     databaseUrl: postgresUrl(
       { ...plan.postgres, password: state.secrets.superuserPassword },
       LAB_DATABASE,
@@ -67,7 +89,7 @@ export function labStatus(state: LabState): LabStatus {
       agentPid: pidOf(node.name),
       serverPid: serverOf(runDir, node)?.pid ?? null,
     })),
-    parts: ['zookeeper', 'postgres', ...plan.reconcilers.map((r) => r.name)].map((name) => ({
+    parts: [...infrastructureNames(plan), ...plan.reconcilers.map((r) => r.name)].map((name) => ({
       name,
       pid: pidOf(name),
     })),

@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { passPackets } from './dropped-packets.js';
+import { infrastructureNames } from './infrastructure.js';
 import type { ProcessIdentity } from './parts/daemon.js';
 import { identityOf, isAlive, signalDaemon, stopDaemon } from './parts/daemon.js';
 import { stopPostgres } from './parts/postgres.js';
@@ -10,13 +12,13 @@ import { LAB_MARK, removeRunDir } from './state.js';
 const SERVER_GRACE_MS = 1_000;
 
 /**
- * Ends every process of a lab and removes its folder, whatever state it is in. Daemons that would bring
+ * Ends every process of a lab and removes its folder and its rules of iptables, whatever state it is in. Daemons that would bring
  * others back (agents, reconcilers) end first and without a drain: the platform itself goes away.
  *
  * Returns what was still alive after the orderly part and had to be killed by its mark: nothing, normally.
  */
 export async function tearDown(state: LabState): Promise<readonly ProcessIdentity[]> {
-  const infrastructure = new Set(['zookeeper', 'postgres']);
+  const infrastructure = new Set(infrastructureNames(state.plan));
   for (const [name, daemon] of Object.entries(state.processes)) {
     if (!infrastructure.has(name)) signalDaemon(daemon, 'SIGKILL');
   }
@@ -28,12 +30,14 @@ export async function tearDown(state: LabState): Promise<readonly ProcessIdentit
       await stopDaemon(server, node.kind === 'kamailio' ? 'SIGTERM' : 'SIGKILL', SERVER_GRACE_MS);
     }),
   );
-  const { zookeeper, postgres } = state.processes;
-  await Promise.all([
-    zookeeper === undefined ? undefined : thaw(zookeeper, stopZookeeper),
-    postgres === undefined ? undefined : thaw(postgres, stopPostgres),
-  ]);
+  await Promise.all(
+    [...infrastructure].map(async (name) => {
+      const part = state.processes[name];
+      if (part !== undefined) await thaw(part, name === 'postgres' ? stopPostgres : stopZookeeper);
+    }),
+  );
   const left = killMarked(state.mark);
+  await passPackets(state.plan); // A drill that was killed may have left its rules.
   removeRunDir(state.runDir);
   return left;
 }

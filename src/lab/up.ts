@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { LabError } from '../util/errors.js';
 import type { LabContext } from './daemon-env.js';
-import { baseEnv, LAB_TICK_MS } from './daemon-env.js';
 import { startAgent, startReconciler } from './launch.js';
+import {
+  infrastructureNames,
+  launchInfrastructure,
+  untilZookeeperServes,
+  zookeeperNames,
+} from './infrastructure.js';
 import { initialisePlatform } from './initialise.js';
 import { NOT_READ, openPlatform } from './platform.js';
 import type { ProcessIdentity } from './parts/daemon.js';
 import { isAlive } from './parts/daemon.js';
-import { startPostgres } from './parts/postgres.js';
-import { startZookeeper } from './parts/zookeeper.js';
 import type { LabPlan, LabSize } from './plan.js';
 import { addressesOf, planLab } from './plan.js';
 import { checkPortsFree } from './ports.js';
@@ -89,13 +91,15 @@ class BringUp {
       probing: options.probing,
       env: options.env,
     };
-    this.#progress = options.progress(2 + plan.reconcilers.length + plan.nodes.length);
+    this.#progress = options.progress(
+      infrastructureNames(plan).length + plan.reconcilers.length + plan.nodes.length,
+    );
   }
 
   state(): LabState {
     const { runDir, mark, plan, secrets, probing } = this.#context;
     return {
-      schema: 1,
+      schema: 2,
       runDir,
       mark,
       startedAtMs: Date.now(),
@@ -113,8 +117,8 @@ class BringUp {
     writeLab(this.state()); // Already now: `carna lab down` must find a lab that is only half up.
     try {
       await allSettled([
-        this.#timed('zookeeper', this.#zookeeper()),
-        this.#timed('postgres', this.#postgres()),
+        ...zookeeperNames(plan).map((name) => this.#timed(name, this.#zookeeper(name))),
+        this.#timed('postgres', this.#infrastructure('postgres')),
       ]);
       await initialisePlatform(this.#context, this.#options.log);
       this.#stopIfAborted();
@@ -155,25 +159,13 @@ class BringUp {
     this.#stopIfAborted();
   }
 
-  async #zookeeper(): Promise<void> {
-    const dir = partDir(this.#context.runDir, 'zookeeper');
-    const { zookeeper } = this.#context.plan;
-    const env = baseEnv(this.#context.env, this.#context.mark);
-    await this.#keep(
-      'zookeeper',
-      startZookeeper({ dir, ...zookeeper, tickTimeMs: LAB_TICK_MS, env }),
-    );
+  async #zookeeper(name: string): Promise<void> {
+    await this.#infrastructure(name);
+    await untilZookeeperServes(this.#context.plan); // A member of an ensemble serves with the others only.
   }
 
-  async #postgres(): Promise<void> {
-    const dir = partDir(this.#context.runDir, 'postgres');
-    const { plan, secrets, mark } = this.#context;
-    const env = baseEnv(this.#context.env, mark);
-    mkdirSync(dir, { recursive: true });
-    await this.#keep(
-      'postgres',
-      startPostgres({ dir, ...plan.postgres, password: secrets.superuserPassword, env }),
-    );
+  async #infrastructure(name: string): Promise<void> {
+    await this.#keep(name, launchInfrastructure(this.#context, name));
   }
 
   async #timed(name: string, work: Promise<void>): Promise<void> {

@@ -13,11 +13,12 @@ import type {
   NodeRecord,
   OverrideRecord,
 } from '../topology/node.js';
-import { DeposedError, InvalidInputError, RegistryAmbiguousError } from '../util/errors.js';
+import { DeposedError, InvalidInputError } from '../util/errors.js';
 import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
-import { isRejected } from './operations.js';
+import type { DcPaths } from './paths.js';
 import { checkNodeId, dcPaths } from './paths.js';
+import { persistently, removeZnode, writeZnode } from './persistent-writes.js';
 import { EphemeralPublication } from './publish.js';
 import { NodePublication } from './record-publication.js';
 import { ZkSession } from './session.js';
@@ -81,8 +82,6 @@ export interface Registry {
   close(): Promise<void>;
 }
 
-const WRITE_ATTEMPTS = 5;
-
 /** Opens the registry. Throws InvalidInputError for a bad connect string or name; never because a server is away. */
 export function openRegistry(options: RegistryOptions): Registry {
   const { cluster, dc, log } = options;
@@ -112,10 +111,7 @@ export function openRegistry(options: RegistryOptions): Registry {
       const id = checkNodeId(nodeId);
       return onlyFor(id, publishAppliedBytes(session, paths.applied, id, log));
     },
-    writeIntent: async (record) => {
-      const data = Buffer.from(encodeIntentRecord(record));
-      return writeZnode(session, paths.intents, checkNodeId(record.nodeId), data);
-    },
+    writeIntent: (record) => writeIntent(session, paths, record),
     removeIntent: (nodeId) => removeZnode(session, `${paths.intents}/${checkNodeId(nodeId)}`),
     writeOverride: async (record) => {
       const data = Buffer.from(encodeOverrideRecord(record));
@@ -124,7 +120,10 @@ export function openRegistry(options: RegistryOptions): Registry {
     removeOverride: (setid) => removeZnode(session, `${paths.overrides}/${setid}`),
     writeGeneration: (record) => writeGeneration(session, paths.generation, record),
     watchAll: () => new DcView(session, paths, log),
-    watchForAgent: (nodeId) => new AgentView(session, paths, checkNodeId(nodeId), log),
+    watchForAgent: (nodeId) => {
+      const restore = (record: IntentRecord): Promise<void> => writeIntent(session, paths, record);
+      return new AgentView(session, paths, checkNodeId(nodeId), restore, log);
+    },
     runForLeader: (candidateId, lead, stop) =>
       runForLeader(session, paths.leader, { candidateId, log }, lead, stop),
     initialise: async () => {
@@ -168,28 +167,13 @@ function onlyFor<T extends { readonly nodeId: string }>(
   };
 }
 
-/** Creates the persistent znode or replaces its data. */
-async function writeZnode(
+async function writeIntent(
   session: ZkSession,
-  dir: string,
-  name: string,
-  data: Buffer,
+  paths: DcPaths,
+  record: IntentRecord,
 ): Promise<void> {
-  const path = `${dir}/${name}`;
-  await persistently(session, async () => {
-    if ((await session.exists(path)) !== null) {
-      await session.setData(path, data);
-      return;
-    }
-    await session.ensurePath(dir);
-    await session.create(path, data);
-  });
-}
-
-async function removeZnode(session: ZkSession, path: string): Promise<void> {
-  await persistently(session, async () => {
-    if ((await session.exists(path)) !== null) await session.remove(path);
-  });
+  const data = Buffer.from(encodeIntentRecord(record));
+  await writeZnode(session, paths.intents, checkNodeId(record.nodeId), data);
 }
 
 async function writeGeneration(
@@ -224,24 +208,5 @@ function readableGeneration(data: Buffer | null): GenerationRecord | null {
   } catch (err) {
     if (err instanceof InvalidInputError) return null;
     throw err;
-  }
-}
-
-/**
- * Repeats a look-then-write that another client, a concurrent change or a lost answer disturbed. Safe
- * because each try looks first, and a write that did happen is found and counts.
- */
-async function persistently<T>(session: ZkSession, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (err) {
-      const isLost = err instanceof RegistryAmbiguousError;
-      const isRace = ['NODE_EXISTS', 'NO_NODE', 'BAD_VERSION'].some((code) =>
-        isRejected(err, code),
-      );
-      if (!(isLost || isRace) || attempt === WRITE_ATTEMPTS) throw err;
-      if (isLost) await session.whenConnected(session.zkSessionTimeoutMs);
-    }
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { AppliedRecord, IntentRecord } from '../topology/node.js';
 import { readCandidates } from './candidates.js';
+import { IntentKeeper } from './intent-keeper.js';
 import { GenerationReader, NodesReader, appliedReader, intentsReader } from './nodes.js';
 import type { GenerationSnapshot, NodesSnapshot, RecordsSnapshot } from './nodes.js';
 import type { OverridesSnapshot } from './overrides.js';
@@ -87,29 +88,49 @@ export class AgentView {
   readonly #intents = intentsReader();
   readonly #applied = appliedReader();
   readonly #listeners = new Map<() => void, (() => void)[]>();
+  readonly #keeper: IntentKeeper;
   #appliedTree: TreeView | null = null;
 
-  constructor(session: ZkSession, paths: DcPaths, nodeId: string, log: Logger) {
+  /** `restore` writes an intent that was lost with ZooKeeper's data. */
+  constructor(
+    session: ZkSession,
+    paths: DcPaths,
+    nodeId: string,
+    restore: (record: IntentRecord) => Promise<void>,
+    log: Logger,
+  ) {
     this.#session = session;
     this.#paths = paths;
     this.#log = log;
     this.#intentName = `intents/${nodeId}`;
     this.#generationTree = TreeView.open(session, paths.generation, { log });
     this.#intentTree = TreeView.open(session, `${paths.intents}/${nodeId}`, { log });
+    this.#keeper = new IntentKeeper({
+      readFolder: () => session.exists(paths.intents),
+      restore,
+      onChange: () => {
+        for (const listener of [...this.#listeners.keys()]) listener();
+      },
+      log: log.child({ component: 'intent' }),
+    });
   }
 
   generation(): GenerationSnapshot {
     return this.#generation.read(this.#generationTree.snapshot());
   }
 
-  /** The operator's will for this node; null without one. A refused one is in `refused`. */
+  /**
+   * The operator's will for this node; null without one. A refused one is in `refused`. One that was lost with
+   * ZooKeeper's data still counts; see intent-keeper.ts.
+   */
   intent(): { readonly record: IntentRecord | null; readonly refused: string | null } {
     const tree = this.#intentTree.snapshot();
     const entry = tree.entries.get('');
     const entries = new Map(entry === undefined ? [] : [[this.#intentName, entry]]);
     const found = this.#intents.read({ ...tree, entries, unreadable: new Map() });
     const [first] = found.records.values();
-    return { record: first?.record ?? null, refused: found.refused[0]?.why ?? null };
+    const record = this.#keeper.judge(first?.record ?? null, tree.isFresh);
+    return { record, refused: found.refused[0]?.why ?? null };
   }
 
   /** From now on `applied()` is followed; may be called twice. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DRILL_NAMES, DRILL_SUMMARIES } from '../../src/lab/drills/names.js';
+import { drillExitCode } from '../../src/cli/lab/drill.js';
+import { brokenDrill, drillReport, drillResult, undoneDrill } from '../../src/lab/drills/report.js';
 import { carna } from './support.js';
 
 /** A lab that is not there: what is refused must be refused before it is looked for. */
@@ -50,4 +52,27 @@ test('--workers is for freeze and thaw, and not for an agent', async () => {
   );
   const noLab = await carna('lab freeze dispatcher-1 --workers', undefined, NO_LAB);
   assert.match(noLab.err, /no lab is up/);
+});
+
+test('the exit code of drills tells a failure from what this lab cannot do', () => {
+  const good = { what: 'x', isGood: true, seen: 'y' };
+  const passed = drillResult('drain', 1, { findings: [good], calls: { sent: 9, failed: 0 } });
+  const undone = undoneDrill('ensemble-quorum-lost', '--zookeepers 3');
+  const failed = brokenDrill('drain-cut', 1, 'no reason');
+  const codeOf = (...drills: Parameters<typeof drillReport>[0]): number =>
+    drillExitCode(drillReport(drills), true);
+  assert.deepEqual(
+    [codeOf(passed), codeOf(passed, undone), codeOf(passed, undone, failed), codeOf(undone)],
+    [0, 3, 1, 3],
+  );
+  assert.equal(drillExitCode(drillReport([passed]), false), 1);
+  assert.equal(drillExitCode(drillReport([passed, undone]), false), 1);
+});
+
+test('an ensemble has 1, 3 or 5 servers', async () => {
+  for (const count of ['0', '2', '4', 'three']) {
+    const { code, err } = await carna(`lab up --zookeepers ${count}`, undefined, NO_LAB);
+    assert.equal(code, 2);
+    assert.match(err, /expected 1, 3, 5/);
+  }
 });

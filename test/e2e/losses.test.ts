@@ -32,6 +32,12 @@ for (const drill of ['mass-silence', 'node-lost', 'drain-cut']) {
   });
 }
 
+test('a drill for which the lab is too small is not done, and says what it needs', async () => {
+  const { code, stderr } = await carna.try(['lab', 'drill', 'ensemble-quorum-lost']);
+  assert.equal(code, 3);
+  assert.match(stderr, /needs --zookeepers 3\n.*carna lab up --zookeepers 3/);
+});
+
 async function held(): Promise<GuardJson['held']> {
   const { stdout } = await carna.try(['guard', '--json']);
   return (JSON.parse(stdout) as GuardJson).held;

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressesOf, DEFAULT_SIZE, labNode, planLab } from '../../src/lab/plan.js';
+import {
+  addressesOf,
+  DEFAULT_SIZE,
+  labNode,
+  planLab,
+  zookeeperServers,
+} from '../../src/lab/plan.js';
 
 test('a lab has the nodes that were asked for, each on an address of its own', () => {
-  const plan = planLab({ loadBalancers: 2, dispatchers: 3, media: 4, reconcilers: 1 }, '127.5');
+  const plan = planLab(
+    { loadBalancers: 2, dispatchers: 3, media: 4, reconcilers: 1, zookeepers: 1 },
+    '127.5',
+  );
   assert.deepEqual(
     plan.nodes.map((node) => node.name),
     [
@@ -26,4 +35,28 @@ test('only media has an event socket', () => {
 test('a node added later is the one that a larger lab would have had', () => {
   const larger = planLab({ ...DEFAULT_SIZE, media: 4 }, '127.0');
   assert.deepEqual(labNode('127.0', 'media', 4), larger.nodes.at(-1));
+});
+
+test('one ZooKeeper stands alone; three are an ensemble that clients know as a whole', () => {
+  const one = planLab(DEFAULT_SIZE, '127.5');
+  assert.deepEqual(
+    one.zookeepers.map(({ name, peers }) => [name, peers]),
+    [['zookeeper', null]],
+  );
+  assert.equal(zookeeperServers(one), '127.5.1.1:2181');
+  const three = planLab({ ...DEFAULT_SIZE, zookeepers: 3 }, '127.5');
+  assert.equal(zookeeperServers(three), '127.5.3.1:2181,127.5.3.2:2181,127.5.3.3:2181');
+  assert.deepEqual(
+    three.zookeepers.map(({ name, id }) => [name, id]),
+    [
+      ['zookeeper-1', 1],
+      ['zookeeper-2', 2],
+      ['zookeeper-3', 3],
+    ],
+  );
+  const wanted = addressesOf(three).filter(({ who }) => who === 'zookeeper-2');
+  assert.deepEqual(
+    wanted.map(({ address }) => address.port),
+    [2181, 2888, 3888],
+  );
 });

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { BENCH_PARTS } from '../../lab/bench/parts.js';
 import type { DrillName } from '../../lab/drills/names.js';
 import { DRILL_NAMES, DRILL_SUMMARIES } from '../../lab/drills/names.js';
+import { ENSEMBLE_SIZES } from '../../lab/plan.js';
 import type { Context } from '../context.js';
 import type { BenchCliOptions } from '../lab/bench.js';
 import type { CallCliOptions } from '../lab/call.js';
@@ -26,6 +27,15 @@ export function loopbackPrefix(text: string): string {
   return text;
 }
 
+/** How many servers a lab's ZooKeeper may have. */
+export function ensemble(text: string): number {
+  const size = ENSEMBLE_SIZES.find((known) => String(known) === text);
+  if (size === undefined) {
+    throw new InvalidArgumentError(`expected ${ENSEMBLE_SIZES.join(', ')}`);
+  }
+  return size;
+}
+
 /** `carna lab`: the platform on one machine. Handlers are imported when they run. */
 export function registerLab(program: Command, context: Context): void {
   const lab = program
@@ -37,6 +47,7 @@ export function registerLab(program: Command, context: Context): void {
 State and logs stand in one folder: CARNA_LAB_DIR, else a folder in the temporary directory.
 Examples:
   carna lab up --media 4
+  carna lab up --zookeepers 3
   carna lab call --rate 50 --calls 500
   carna lab kill media-2
   carna lab status --json | jq -r .databaseUrl
@@ -59,6 +70,12 @@ function registerUp(lab: Command, context: Context): void {
     .option('--dispatchers <n>', 'how many dispatchers', positive, 2)
     .option('--media <n>', 'how many media nodes', positive, 3)
     .option('--reconcilers <n>', 'how many reconcilers', positive, 2)
+    .option(
+      '--zookeepers <n>',
+      'how many ZooKeeper servers: 1, or an ensemble of 3 or 5',
+      ensemble,
+      1,
+    )
     .option('--net <127.N>', 'first half of every address', loopbackPrefix, '127.0')
     .option('--ping-interval <s>', "seconds between Kamailio's own OPTIONS pings", positive, 1)
     .option('--stand-in', 'the stand-in for media although FreeSWITCH is installed')
@@ -105,7 +122,10 @@ function registerCall(lab: Command, context: Context): void {
 
 function registerFaults(lab: Command, context: Context): void {
   const faults = [
-    ['kill', 'kill -9 a SIP server (or with --agent its agent), zookeeper, postgres, reconciler-N'],
+    [
+      'kill',
+      'kill -9 a SIP server (or with --agent its agent), zookeeper, zookeeper-N, postgres, reconciler-N',
+    ],
     ['freeze', 'SIGSTOP it: it keeps its sockets and answers nothing'],
     ['thaw', 'SIGCONT it: the opposite of freeze'],
   ] as const;
@@ -141,8 +161,8 @@ function registerInfrastructure(lab: Command, context: Context): void {
       .command(`${verb} <part>`)
       .description(
         verb === 'stop'
-          ? 'stop zookeeper or postgres; its data stays'
-          : 'start what was stopped or killed: zookeeper, postgres, reconciler-N, or the agent of a node',
+          ? 'stop zookeeper, zookeeper-N of an ensemble, or postgres; its data stays'
+          : 'start what was stopped or killed: zookeeper, zookeeper-N, postgres, reconciler-N, or the agent of a node',
       )
       .action(async (part: string) => {
         const { infrastructureCommand } = await import('../lab/fault.js');
@@ -199,7 +219,10 @@ function registerDrill(lab: Command, context: Context): void {
 Drills:
 ${list.join('\n')}
 
-Exit code 1 when something did not hold. Ctrl-C undoes the fault and lets the present calls end.
+Drills about lost packets need root and iptables, those about an ensemble --zookeepers 3. --all names in its
+report what it could not do.
+Exit code 1 when something did not hold, 3 when only something was lacking. Ctrl-C undoes the fault and lets
+the present calls end.
 Examples:
   carna lab drill drain
   carna lab drill zookeeper-away --for 10

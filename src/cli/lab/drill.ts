@@ -1,15 +1,17 @@
-import { runDrill } from '../../lab/drill.js';
+import { drillNeeds, runDrill } from '../../lab/drill.js';
 import type { DrillName } from '../../lab/drills/names.js';
 import { DRILL_NAMES, DRILL_SUMMARIES } from '../../lab/drills/names.js';
 import type { DrillReport, DrillResult } from '../../lab/drills/report.js';
-import { drillReport, drillResult } from '../../lab/drills/report.js';
+import { brokenDrill, drillReport, drillResult, undoneDrill } from '../../lab/drills/report.js';
 import type { DrillOptions } from '../../lab/drills/stage.js';
 import { openPlatform } from '../../lab/platform.js';
 import { defaultRunDir, requireLab } from '../../lab/state.js';
-import { CarnaError, messageOf, UsageError } from '../../util/errors.js';
+import { CarnaError, messageOf, MissingPartError, UsageError } from '../../util/errors.js';
 import type { Context } from '../context.js';
+import type { ExitCode } from '../exit-codes.js';
 import { EXIT } from '../exit-codes.js';
 import { untilInterrupted } from '../process-like.js';
+import { renderTable } from '../render/layout.js';
 import { formatDuration, plural } from '../render/units.js';
 import { labLogger } from './logger.js';
 
@@ -46,7 +48,17 @@ export async function drillCommand(
   else if (names.length > 1) context.print(...summaryText(context, report));
   // Ctrl-C between two drills leaves some undone.
   const isComplete = results.length === names.length;
-  context.exitCode = report.hasPassed && isComplete ? EXIT.done : EXIT.no;
+  context.exitCode = drillExitCode(report, isComplete);
+}
+
+/**
+ * 0 = all were done and passed; 1 = one failed, or not all were tried; 3 = those that were done passed, the
+ * others need something that is not there. Pure.
+ */
+export function drillExitCode({ hasPassed, drills }: DrillReport, isComplete: boolean): ExitCode {
+  if (hasPassed && isComplete) return EXIT.done;
+  const hasFailed = drills.length === 0 || drills.some(({ verdict }) => verdict === 'failed');
+  return hasFailed || !isComplete ? EXIT.no : EXIT.away;
 }
 
 function listText(): string[] {
@@ -89,20 +101,19 @@ async function runOne(
   const tookMs = (): number => context.clock.monoMs() - startMs;
   // Read anew each time: a drill may have started an agent again.
   const lab = requireLab(defaultRunDir(context.proc.env));
+  const needs = await drillNeeds(name, lab);
+  if (needs !== null) {
+    if (isOneOfMany) return undoneDrill(name, needs);
+    throw new MissingPartError(`the drill ${name} needs ${needs}`, remedyFor(needs));
+  }
   const platform = openPlatform(lab, labLogger(context.proc.env));
   try {
     await platform.view.whenFresh(FRESH_TIMEOUT_MS);
-    const findings = await runDrill(name, lab, platform, drillOptions(context, options, signal));
-    return drillResult(name, tookMs(), findings);
+    const outcome = await runDrill(name, lab, platform, drillOptions(context, options, signal));
+    return drillResult(name, tookMs(), outcome);
   } catch (err) {
     if (!isOneOfMany || !(err instanceof CarnaError)) throw err;
-    return {
-      name,
-      hasPassed: false,
-      tookMs: Math.round(tookMs()),
-      findings: [],
-      error: messageOf(err),
-    };
+    return brokenDrill(name, tookMs(), messageOf(err));
   } finally {
     await platform.close();
   }
@@ -125,8 +136,15 @@ function drillOptions(
   };
 }
 
+function remedyFor(needs: string): string {
+  if (!needs.startsWith('--')) return 'run it where that is there';
+  return `carna lab down && carna lab up ${needs}`;
+}
+
 function resultText(context: Context, result: DrillResult): string[] {
   const { paint } = context;
+  if (result.needs !== null)
+    return [`${paint.warn('not done')}: ${result.name} needs ${result.needs}`];
   const verdict = result.hasPassed ? paint.good('passed') : paint.bad('FAILED');
   return [
     `${verdict}: ${result.name}, ${formatDuration(result.tookMs)}`,
@@ -139,9 +157,27 @@ function resultText(context: Context, result: DrillResult): string[] {
 
 function summaryText(context: Context, report: DrillReport): string[] {
   const { paint } = context;
+  const rows = report.drills.map(({ name, verdict, needs, tookMs, calls }) => [
+    name,
+    needs === null ? verdict : `needs ${needs}`,
+    needs === null ? (tookMs / 1_000).toFixed(1) : '',
+    calls === null ? '' : String(calls.sent),
+    calls === null ? '' : String(calls.failed),
+  ]);
+  const columns = [
+    { header: 'DRILL' },
+    { header: 'RESULT' },
+    { header: 'SECONDS', align: 'end' },
+    { header: 'CALLS', align: 'end' },
+    { header: 'FAILED', align: 'end' },
+  ] as const;
   const passed = report.drills.filter((drill) => drill.hasPassed).length;
-  const failed = report.drills.filter((drill) => !drill.hasPassed).map((drill) => drill.name);
-  const rest = failed.length === 0 ? '' : `, failed: ${failed.join(', ')}`;
-  const line = `${passed} of ${plural(report.drills.length, 'drill')} passed${rest}`;
-  return ['', report.hasPassed ? paint.good(line) : paint.bad(line)];
+  const failed = report.drills.filter(({ verdict }) => verdict === 'failed');
+  const line = [
+    `${passed} of ${plural(report.drills.length, 'drill')} passed`,
+    ...(failed.length === 0 ? [] : [`failed: ${failed.map(({ name }) => name).join(', ')}`]),
+    ...(report.undone.length === 0 ? [] : [`not done: ${report.undone.join(', ')}`]),
+  ].join('; ');
+  const colour = failed.length > 0 ? paint.bad : report.hasPassed ? paint.good : paint.warn;
+  return ['', ...renderTable(columns, rows, context.width()), '', colour(line)];
 }

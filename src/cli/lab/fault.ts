@@ -1,16 +1,14 @@
 import type { FaultTarget } from '../../lab/faults.js';
+import { freezePart, freezeWorkers, killPart, thawPart, thawWorkers } from '../../lab/faults.js';
 import {
-  freezePart,
-  freezeWorkers,
-  killPart,
+  infrastructureNames,
   startInfrastructure,
   stopInfrastructure,
-  thawPart,
-  thawWorkers,
-} from '../../lab/faults.js';
+} from '../../lab/infrastructure.js';
+import { isAlive } from '../../lab/parts/daemon.js';
 import { restartDaemon } from '../../lab/restart.js';
 import { defaultRunDir, requireLab } from '../../lab/state.js';
-import { UsageError } from '../../util/errors.js';
+import { LabError, UsageError } from '../../util/errors.js';
 import type { Context } from '../context.js';
 
 const VERBS = {
@@ -56,8 +54,9 @@ export async function infrastructureCommand(
   part: string,
 ): Promise<void> {
   const state = requireLab(defaultRunDir(context.proc.env));
-  if (part !== 'zookeeper' && part !== 'postgres') {
-    if (verb === 'stop') throw new UsageError(`expected zookeeper or postgres, found ${part}`);
+  const names = infrastructureNames(state.plan);
+  if (!names.includes(part)) {
+    if (verb === 'stop') throw new UsageError(`expected ${names.join(' or ')}, found ${part}`);
     const next = await restartDaemon(state, part, context.proc.env);
     const pid = next.processes[part]?.pid ?? 0;
     context.print(
@@ -67,10 +66,16 @@ export async function infrastructureCommand(
     return;
   }
   if (verb === 'stop') {
-    await stopInfrastructure(state, part);
+    await stopInfrastructure(state, [part]);
     context.print(`${part} stopped; again: carna lab start ${part}`);
   } else {
-    await startInfrastructure(state, part, context.proc.env);
-    context.print(`${part} serves again`);
+    const running = state.processes[part];
+    if (running !== undefined && isAlive(running)) throw new LabError(`${part} is running already`);
+    await startInfrastructure(state, [part], context.proc.env);
+    context.print(
+      part.startsWith('zookeeper-')
+        ? `${part} runs again; look: carna lab status`
+        : `${part} serves again`,
+    );
   }
 }

@@ -10,7 +10,7 @@ export async function statusCommand(
   options: { readonly json?: true },
 ): Promise<void> {
   const state = requireLab(defaultRunDir(context.proc.env));
-  const status = labStatus(state);
+  const status = await labStatus(state);
   if (options.json === true) context.print(JSON.stringify(status, null, 2));
   else context.print(...statusText(status, context.width()));
 }
@@ -48,7 +48,10 @@ function statusText(status: LabStatus, width: number): string[] {
     ),
     '',
     `media      ${status.media === 'stand-in' ? 'stand-in (no FreeSWITCH here)' : 'FreeSWITCH'}`,
-    `zookeeper  ${status.zookeeper}   pid ${pid(pidOf(status, 'zookeeper'))}`,
+    ...status.zookeepers.map(
+      (server) =>
+        `${server.name.padEnd(10)} ${server.address}   pid ${pid(server.pid)}   ${server.mode ?? 'serves nobody'}`,
+    ),
     `postgres   ${status.databaseUrl}   pid ${pid(pidOf(status, 'postgres'))}`,
     ...status.parts
       .filter((part) => part.name.startsWith('reconciler'))

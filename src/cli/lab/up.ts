@@ -15,6 +15,7 @@ export interface UpCliOptions {
   readonly dispatchers: number;
   readonly media: number;
   readonly reconcilers: number;
+  readonly zookeepers: number;
   readonly net: string;
   readonly pingInterval: number;
   readonly standIn?: true;
@@ -96,9 +97,9 @@ function fromCli(
   options: UpCliOptions,
   context: Context,
 ): Pick<UpOptions, 'size' | 'net' | 'probing' | 'media'> {
-  const { loadBalancers, dispatchers, media, reconcilers } = options;
+  const { loadBalancers, dispatchers, media, reconcilers, zookeepers } = options;
   return {
-    size: { loadBalancers, dispatchers, media, reconcilers },
+    size: { loadBalancers, dispatchers, media, reconcilers, zookeepers },
     net: options.net,
     probing: { ...DEFAULT_PROBING, intervalS: options.pingInterval },
     media: chooseMedia(context, options.standIn === true),

@@ -4,6 +4,7 @@ import { wait } from '../../util/wait.js';
 import { addNode } from '../grow.js';
 import { openPlatform } from '../platform.js';
 import type { Platform } from '../platform.js';
+import { firstZookeeper } from '../plan.js';
 import type { LabState } from '../state.js';
 import { tearDown } from '../teardown.js';
 import { labUp } from '../up.js';
@@ -36,7 +37,7 @@ export async function benchAgents(options: BenchOptions): Promise<readonly Bench
   say(`bringing ${size.agents} media nodes up`);
   const { state } = await labUp({
     ...up,
-    size: { loadBalancers: 0, dispatchers: 1, media: 1, reconcilers: 1 },
+    size: { loadBalancers: 0, dispatchers: 1, media: 1, reconcilers: 1, zookeepers: 1 },
     media: { kind: 'stand-in' },
   });
   const lab = { state };
@@ -85,7 +86,7 @@ interface IdleAgents {
 async function watchIdle(lab: LabState, options: BenchOptions): Promise<IdleAgents> {
   const { size, up, say } = options;
   const zxid = async (): Promise<bigint> =>
-    lastZxid(await askZookeeper(lab.plan.zookeeper, 'srvr'));
+    lastZxid(await askZookeeper(firstZookeeper(lab.plan).client, 'srvr'));
   const agents = lab.plan.nodes
     .filter((node) => node.role === 'media')
     .map((node) => lab.processes[node.name])

@@ -2,6 +2,7 @@ import { wait } from '../../util/wait.js';
 import type { BenchRow } from './report.js';
 import type { BenchContext } from './run-bench.js';
 import { summarise } from './stats.js';
+import { firstZookeeper } from '../plan.js';
 import { askZookeeper, packetsReceived } from './zookeeper-figures.js';
 
 const SETTLE_MS = 2_000;
@@ -12,7 +13,7 @@ export async function benchIdle(context: BenchContext): Promise<readonly BenchRo
   context.say(`ZooKeeper traffic of an idle platform, ${size.idleMs / 1_000} s`);
   await wait(SETTLE_MS, signal);
   const count = async (): Promise<number> =>
-    packetsReceived(await askZookeeper(lab.plan.zookeeper, 'mntr'));
+    packetsReceived(await askZookeeper(firstZookeeper(lab.plan).client, 'mntr'));
   const before = await count();
   const startMs = performance.now();
   await wait(size.idleMs, signal);

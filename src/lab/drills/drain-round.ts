@@ -68,14 +68,19 @@ export async function drainOnce(
   return { node, round, askedAtMs, ...seen, takenBackAtMs };
 }
 
-async function untilAcknowledged(stage: DrillStage, node: LabNode): Promise<number | null> {
+/** When every consumer had proved a list without the draining node: wall clock in ms; null after the time-out. */
+export async function untilAcknowledged(
+  stage: DrillStage,
+  node: LabNode,
+  timeoutMs: number = ACKNOWLEDGE_TIMEOUT_MS,
+): Promise<number | null> {
   const { view } = stage.platform;
   const find = (): number | null => {
     const applied = [...view.applied().records.values()].map(({ record }) => record);
     const nodes = [...view.nodes().nodes.values()].map(({ record }) => record);
     return acknowledgedAt(node.name, nodes, applied, view.generation().record);
   };
-  return untilFound(find, ACKNOWLEDGE_TIMEOUT_MS, POLL_MS, stage.signal);
+  return untilFound(find, timeoutMs, POLL_MS, stage.signal);
 }
 
 /**

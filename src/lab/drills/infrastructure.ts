@@ -1,5 +1,5 @@
 import { wait } from '../../util/wait.js';
-import { startInfrastructure, stopInfrastructure } from '../faults.js';
+import { startInfrastructure, stopInfrastructure, zookeeperNames } from '../infrastructure.js';
 import { rowsUnchanged, sameRows } from './rows.js';
 import type { RowVersions } from './rows.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
@@ -14,15 +14,16 @@ export function infrastructureAway(name: 'zookeeper' | 'postgres'): Drill {
 
 async function act(name: 'zookeeper' | 'postgres', stage: DrillStage): Promise<Judge> {
   const { lab, platform, awayMs, env, signal, say } = stage;
+  const names = name === 'postgres' ? [name] : zookeeperNames(lab.plan);
   const before = await platform.rowVersions();
-  await stopInfrastructure(lab, name);
+  await stopInfrastructure(lab, names);
   say(`${name} stopped for ${seconds(awayMs)}`);
   let during: readonly Finding[] = [];
   try {
     if (name === 'zookeeper') during = [await watchRows(stage, before)];
     else await pause(awayMs, signal);
   } finally {
-    await startInfrastructure(lab, name, env);
+    await startInfrastructure(lab, names, env);
   }
   say(`${name} serves again`);
   const whole = await wholeAgain(stage);

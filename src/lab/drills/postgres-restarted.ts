@@ -1,4 +1,4 @@
-import { startInfrastructure, stopInfrastructure } from '../faults.js';
+import { startInfrastructure, stopInfrastructure } from '../infrastructure.js';
 import type { LabState } from '../state.js';
 import { withAftermath } from './aftermath.js';
 import type { Drill, DrillStage, Judge } from './stage.js';
@@ -23,8 +23,8 @@ async function act(stage: DrillStage): Promise<Judge> {
     for (let n = 1; n <= RESTARTS; n++) {
       await pause(BETWEEN_MS, signal);
       const startMs = wallMs();
-      await stopInfrastructure(state, 'postgres');
-      state = await startInfrastructure(state, 'postgres', env);
+      await stopInfrastructure(state, ['postgres']);
+      state = await startInfrastructure(state, ['postgres'], env);
       awayMs.push(wallMs() - startMs);
       say(`PostgreSQL restarted, ${n} of ${RESTARTS}: away for ${seconds(wallMs() - startMs)}`);
     }

@@ -38,6 +38,8 @@ export type Judge = (report: CallReport) => readonly Finding[];
 export interface Drill {
   /** How long the calls of this drill last. */
   readonly callMs: CallOptions['callMs'];
+  /** What this lab or machine lacks for the drill, in a few words ("--zookeepers 3"); null = nothing. */
+  readonly needs?: (lab: LabState) => Promise<string | null>;
   /** How long calls go on before the act begins, so that there are some everywhere. */
   readonly leadMs: number;
   /** Throws only when the drill itself could not be done. Undoes what it did, also when it is interrupted. */

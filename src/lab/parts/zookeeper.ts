@@ -1,10 +1,25 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { LabError, MissingPartError } from '../../util/errors.js';
 import { wait } from '../../util/wait.js';
 import type { ProcessIdentity } from './daemon.js';
 import { isAlive, logTail, startDaemon, stopDaemon } from './daemon.js';
+
+/** The place of a server in its ensemble. */
+export interface EnsembleMember {
+  readonly id: number;
+  /** All members, this one included. */
+  readonly servers: readonly {
+    readonly id: number;
+    readonly host: string;
+    readonly quorumPort: number;
+    readonly electionPort: number;
+  }[];
+}
+
+/** What a server says of its part; null when it serves nobody or does not answer. */
+export type ZookeeperMode = 'standalone' | 'leader' | 'follower' | null;
 
 export interface ZookeeperOptions {
   /** Folder for configuration, data and log; kept between starts. */
@@ -14,7 +29,9 @@ export interface ZookeeperOptions {
   /** Session time-outs are bounded to 2..20 ticks. */
   readonly tickTimeMs: number;
   readonly env: NodeJS.ProcessEnv;
-  /** Further lines of zoo.cfg, for example of an ensemble; the file `myid` is then the caller's. */
+  /** Null or left out: a server on its own. */
+  readonly ensemble?: EnsembleMember | null;
+  /** Further lines of zoo.cfg. */
   readonly extraConfig?: readonly string[];
 }
 
@@ -36,12 +53,21 @@ export function zookeeperClasspath(env: NodeJS.ProcessEnv): string {
   return DEBIAN_JARS.join(':');
 }
 
-/** Starts one real ZooKeeper server and resolves when it serves (`srvr` shows a mode). */
+/** Ticks that a member of an ensemble has to join, and to answer its leader. */
+const INIT_LIMIT_TICKS = 20;
+const SYNC_LIMIT_TICKS = 6;
+
+/**
+ * Starts one real ZooKeeper server and resolves when it serves (`srvr` shows a mode). A member of an
+ * ensemble is ready when it answers at all: it serves only once enough others run.
+ */
 export async function startZookeeper(options: ZookeeperOptions): Promise<ProcessIdentity> {
   const classpath = zookeeperClasspath(options.env);
   mkdirSync(join(options.dir, 'data'), { recursive: true });
   const config = join(options.dir, 'zoo.cfg');
   writeFileSync(config, zooCfg(options));
+  const { ensemble = null } = options;
+  if (ensemble !== null) writeFileSync(join(options.dir, 'data', 'myid'), `${ensemble.id}\n`);
   const logFile = join(options.dir, 'zookeeper.log');
   const server = await startDaemon({
     name: 'zookeeper',
@@ -60,7 +86,11 @@ export async function startZookeeper(options: ZookeeperOptions): Promise<Process
     logFile,
   });
   const endMs = performance.now() + READY_TIMEOUT_MS;
-  while (!(await zookeeperServes(options.host, options.port))) {
+  const isReady = async (): Promise<boolean> => {
+    const answer = await askServer(options.host, options.port);
+    return ensemble === null ? modeIn(answer) !== null : answer !== '';
+  };
+  while (!(await isReady())) {
     if (!isAlive(server) || performance.now() > endMs) {
       await stopDaemon(server, 'SIGKILL', 0);
       throw new LabError(`zookeeper does not serve; end of ${logFile}:\n${logTail(logFile)}`);
@@ -70,6 +100,11 @@ export async function startZookeeper(options: ZookeeperOptions): Promise<Process
   return server;
 }
 
+/** Removes everything that a stopped server has stored: it starts empty. */
+export function wipeZookeeper(dir: string): void {
+  rmSync(join(dir, 'data'), { recursive: true, force: true });
+}
+
 /** Ends the server; its data stays, and so do its clients' sessions until they time out. */
 export async function stopZookeeper(server: ProcessIdentity): Promise<void> {
   await stopDaemon(server, 'SIGTERM', STOP_GRACE_MS);
@@ -77,7 +112,22 @@ export async function stopZookeeper(server: ProcessIdentity): Promise<void> {
 
 /** True when the four-letter word `srvr` is answered with a mode; `ruok` would only tell that a process lives. */
 export async function zookeeperServes(host: string, port: number): Promise<boolean> {
-  const answer = await new Promise<string>((resolve) => {
+  return (await zookeeperMode(host, port)) !== null;
+}
+
+/** Asks a server for its part; never rejects, at most 1 s. */
+export async function zookeeperMode(host: string, port: number): Promise<ZookeeperMode> {
+  return modeIn(await askServer(host, port));
+}
+
+function modeIn(answer: string): ZookeeperMode {
+  const mode = /^Mode: (standalone|leader|follower)$/m.exec(answer)?.[1];
+  return (mode as ZookeeperMode | undefined) ?? null;
+}
+
+/** The answer to `srvr`, empty without one. */
+async function askServer(host: string, port: number): Promise<string> {
+  return new Promise<string>((resolve) => {
     let text = '';
     const socket = connect({ host, port });
     socket.setTimeout(1_000, () => socket.destroy());
@@ -86,7 +136,6 @@ export async function zookeeperServes(host: string, port: number): Promise<boole
     socket.on('error', () => undefined);
     socket.on('close', () => resolve(text));
   });
-  return answer.includes('Mode:');
 }
 
 function zooCfg(options: ZookeeperOptions): string {
@@ -98,7 +147,20 @@ function zooCfg(options: ZookeeperOptions): string {
     'admin.enableServer=false',
     '4lw.commands.whitelist=srvr,mntr,ruok,wchs',
     'maxClientCnxns=0',
+    ...ensembleLines(options.ensemble ?? null),
     ...(options.extraConfig ?? []),
     '',
   ].join('\n');
+}
+
+function ensembleLines(ensemble: EnsembleMember | null): readonly string[] {
+  if (ensemble === null) return [];
+  return [
+    `initLimit=${INIT_LIMIT_TICKS}`,
+    `syncLimit=${SYNC_LIMIT_TICKS}`,
+    ...ensemble.servers.map(
+      ({ id, host, quorumPort, electionPort }) =>
+        `server.${id}=${host}:${quorumPort}:${electionPort}`,
+    ),
+  ];
 }

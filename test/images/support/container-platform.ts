@@ -10,7 +10,7 @@ import { startPostgres, stopPostgres } from '../../../src/lab/parts/postgres.js'
 import { startZookeeper } from '../../../src/lab/parts/zookeeper.js';
 import { stopDaemon } from '../../../src/lab/parts/daemon.js';
 import type { LabNode } from '../../../src/lab/plan.js';
-import { planLab } from '../../../src/lab/plan.js';
+import { firstZookeeper, planLab } from '../../../src/lab/plan.js';
 import type { Platform } from '../../../src/lab/platform.js';
 import { openPlatform } from '../../../src/lab/platform.js';
 import { newSecrets, writeSecretFiles } from '../../../src/lab/secrets.js';
@@ -90,7 +90,7 @@ const linesOf = (text: string): readonly string[] => text.split('\n').filter((li
 
 function newContext(net: string, mark: string): LabContext {
   const runDir = testDir('platform');
-  const size = { loadBalancers: 1, dispatchers: 2, media: 4, reconcilers: 1 };
+  const size = { loadBalancers: 1, dispatchers: 2, media: 4, reconcilers: 1, zookeepers: 1 };
   const plan = planLab(size, net);
   const secrets = newSecrets();
   writeSecretFiles(runDir, plan, secrets);
@@ -106,7 +106,7 @@ function stateOf(context: LabContext): Parameters<typeof openPlatform>[0] {
   const { runDir, mark, plan, secrets, probing } = context;
   const media = { kind: 'stand-in' } as const;
   const startedAtMs = Date.now();
-  return { schema: 1, runDir, mark, startedAtMs, plan, media, probing, secrets, processes: {} };
+  return { schema: 2, runDir, mark, startedAtMs, plan, media, probing, secrets, processes: {} };
 }
 
 async function startStores(
@@ -115,7 +115,7 @@ async function startStores(
 ): Promise<void> {
   const { plan, secrets, env, runDir } = context;
   const zookeeper = await startZookeeper({
-    ...{ dir: partDir(runDir, 'zookeeper'), ...plan.zookeeper },
+    ...{ dir: partDir(runDir, 'zookeeper'), ...firstZookeeper(plan).client },
     ...{ tickTimeMs: LAB_TICK_MS, env },
   });
   closers.push(() => stopDaemon(zookeeper, 'SIGTERM', STOP_GRACE_MS));

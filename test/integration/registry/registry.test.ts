@@ -10,8 +10,9 @@ import {
   intentRecord,
   nodeRecord,
 } from '../../registry/records.js';
-import type { TestServer } from './lab.js';
-import { atEnd, connected, quiet, zookeeper } from './lab.js';
+import { wipeZookeeper } from '../../../src/lab/parts/zookeeper.js';
+import { freePort, testDir } from '../../support/resources.js';
+import { atEnd, connected, quiet, TestServer, zookeeper } from './lab.js';
 
 const auth = { user: 'carna', password: 'for-this-test-only' };
 let zk: TestServer;
@@ -20,8 +21,12 @@ before(async () => {
 });
 
 async function registry(dc: string, withAuth = true): Promise<Registry> {
+  return registryAt(zk.address, dc, withAuth);
+}
+
+async function registryAt(address: string, dc: string, withAuth = true): Promise<Registry> {
   const opened = openRegistry({
-    connectString: `${zk.address}/lab`,
+    connectString: `${address}/lab`,
     auth: withAuth ? auth : null,
     zkSessionTimeoutMs: 2_000,
     cluster: 'test',
@@ -120,6 +125,38 @@ test('an agent sees its own intent and the generation, and acknowledgements when
   });
   await waitUntil('its ring', 5_000, () => rings > ringsBefore);
   view.close();
+});
+
+test("an operator's word outlives ZooKeeper's data as long as the agent lives, and can be taken back", async () => {
+  const server = new TestServer(testDir('zk-wiped'), await freePort(), 500, []);
+  await server.start();
+  atEnd(() => server.stop());
+  const agent = await registryAt(server.address, 'wiped');
+  const operator = await registryAt(server.address, 'wiped');
+  const view = agent.watchForAgent('media-1');
+  await view.whenFresh(5_000);
+  await operator.writeIntent(intentRecord());
+  await waitUntil('the intent', 5_000, () => view.intent().record !== null);
+  await operator.removeIntent('media-1');
+  await waitUntil('its end', 5_000, () => view.intent().record === null);
+  await operator.writeIntent(intentRecord({ want: 'maintenance' }));
+  await waitUntil('another', 5_000, () => view.intent().record?.want === 'maintenance');
+  await agent.removeIntent('media-9'); // Answered after what the view asked on the same session.
+  await server.stop();
+  wipeZookeeper(server.dir);
+  await server.start();
+  const all = operator.watchAll();
+  let lapses = 0;
+  await waitUntil('it is written again', 20_000, () => {
+    if (view.intent().record?.want !== 'maintenance') lapses += 1;
+    return all.isFresh() && all.intents().records.get('media-1')?.record.want === 'maintenance';
+  });
+  assert.equal(lapses, 0);
+  await operator.removeIntent('media-1');
+  await waitUntil('its end', 5_000, () => view.intent().record === null);
+  assert.equal(all.intents().records.size, 0);
+  view.close();
+  all.close();
 });
 
 test('a generation gives way only to a newer one', async () => {
