@@ -1,5 +1,6 @@
 import type { DrainCheck, DrainNumbers } from '../topology/drain-check.js';
 import type { HeldRecord, IntentRecord, OverrideRecord, WitnessReport } from '../topology/node.js';
+import type { RefusedWrite } from '../store/refused-writes.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
@@ -71,6 +72,10 @@ export interface GuardJson {
   readonly overrides: readonly OverrideRecord[];
   /** Nodes of which the reconciler's own OPTIONS say something else than their agents; src/topology/node.ts. */
   readonly witnessed: WitnessReport | null;
+  /** Writes of deposed leaders that PostgreSQL refused, oldest first, the newest 100; null when they could not be read. */
+  readonly refusals: readonly RefusedWrite[] | null;
+  /** Why not; null when they were read. */
+  readonly refusalsError: string | null;
 }
 
 /** `carna guard override --json`. */

@@ -4,6 +4,7 @@ import type { Registry } from '../registry/registry.js';
 import type { DcView } from '../registry/views.js';
 import { readChanges } from '../store/change-log.js';
 import { readTable } from '../store/dispatcher-table.js';
+import { readRefusals } from '../store/refused-writes.js';
 import { readLeader } from '../store/leadership.js';
 import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
@@ -45,6 +46,7 @@ export function openLiveData(config: CliConfig): OperatorData {
         ...(node === null ? {} : { nodeId: node }),
         ...(sinceId === null ? {} : { sinceId }),
       }),
+    readRefusals: (last) => readRefusals(connections.store(), config.dc, last),
     writeOverride: async (override) => (await connections.registry()).writeOverride(override),
     writeIntent: async (intent) => (await connections.registry()).writeIntent(intent),
     removeIntent: async (nodeId) => {

@@ -1,3 +1,4 @@
+import type { RefusedWrite } from '../store/refused-writes.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
 import type { IntentRecord, NodeRecord, OverrideRecord } from '../topology/node.js';
@@ -54,6 +55,8 @@ export interface OperatorData {
   /** Asks the agent beside a Kamailio (or its ctl socket, where reachable) for its live list. */
   readLive(node: NodeRecord): Promise<LiveList>;
   readChanges(query: ChangeQuery): Promise<readonly ChangeRow[]>;
+  /** The newest refused writes, at most `last`, oldest first. */
+  readRefusals(last: number): Promise<readonly RefusedWrite[]>;
   /** Creates or replaces the intent of a node. */
   writeIntent(intent: IntentRecord): Promise<void>;
   /** False when there was none. */

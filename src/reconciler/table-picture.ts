@@ -85,6 +85,7 @@ export class TablePicture {
     const done = await this.#deps.table.commitPlan({
       dc: this.#deps.dc,
       epoch: this.#epoch,
+      holder: this.#deps.holder,
       base: head.generation,
       changes: plan.changes,
       mayEmpty: plan.mayEmpty,

@@ -147,6 +147,7 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
       return { nodeId, role, list, readAtMs: NOW };
     },
     readChanges: async () => [],
+    readRefusals: async () => [],
     writeIntent: async () => undefined,
     writeOverride: async () => undefined,
     removeIntent: async () => false,
