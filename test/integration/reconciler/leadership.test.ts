@@ -41,7 +41,7 @@ async function say(nodeId: string, state: NodeState): Promise<void> {
     ...base,
     sip: [{ transport: 'udp', host, port: 5060 }],
     since: Date.now(),
-    trace: { ...base.trace, id: `said-${said}`, actor: 'agent' },
+    trace: { ...base.trace, id: `said-${said.toString().padStart(6, '0')}`, actor: 'agent' },
   });
   assert.equal(await node?.settled(10_000), true);
 }
