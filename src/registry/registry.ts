@@ -16,6 +16,8 @@ import type {
 import { DeposedError, InvalidInputError, RegistryAmbiguousError } from '../util/errors.js';
 import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
+import { totalOf } from './open-views.js';
+import type { StatsSource, ViewStats } from './open-views.js';
 import { isRejected } from './operations.js';
 import { checkNodeId, dcPaths } from './paths.js';
 import { EphemeralPublication } from './publish.js';
@@ -50,6 +52,8 @@ export interface Registry {
   readonly lastFault: string | null;
   readonly zkSessionTimeoutMs: number;
   readonly counters: Readonly<ZkSessionCounters>;
+  /** Of all views that are open. */
+  viewStats(): ViewStats;
   onState(listener: (state: ZkSessionState) => void): () => void;
   whenConnected(timeoutMs: number): Promise<void>;
   publishNode(nodeId: string): Publication<NodeRecord>;
@@ -88,7 +92,9 @@ export function openRegistry(options: RegistryOptions): Registry {
   const { cluster, dc, log } = options;
   const paths = dcPaths(cluster, dc);
   const session = ZkSession.open(options);
+  const openViews = new Set<StatsSource>();
   return {
+    viewStats: () => totalOf(openViews),
     get state() {
       return session.state;
     },
@@ -123,8 +129,9 @@ export function openRegistry(options: RegistryOptions): Registry {
     },
     removeOverride: (setid) => removeZnode(session, `${paths.overrides}/${setid}`),
     writeGeneration: (record) => writeGeneration(session, paths.generation, record),
-    watchAll: () => new DcView(session, paths, log),
-    watchForAgent: (nodeId) => new AgentView(session, paths, checkNodeId(nodeId), log),
+    watchAll: () => new DcView(session, paths, { log, openViews }),
+    watchForAgent: (nodeId) =>
+      new AgentView(session, paths, checkNodeId(nodeId), { log, openViews }),
     runForLeader: (candidateId, lead, stop) =>
       runForLeader(session, paths.leader, { candidateId, log }, lead, stop),
     initialise: async () => {

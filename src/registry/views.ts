@@ -1,4 +1,3 @@
-import type { Logger } from 'pino';
 import type { AppliedRecord, IntentRecord } from '../topology/node.js';
 import { GenerationReader, NodesReader, appliedReader, intentsReader } from './nodes.js';
 import type { GenerationSnapshot, NodesSnapshot, RecordsSnapshot } from './nodes.js';
@@ -7,8 +6,14 @@ import { OverridesReader } from './overrides.js';
 import type { DcPaths } from './paths.js';
 import type { ZkSession } from './session.js';
 import { TreeView } from './tree-view.js';
+import type { TreeViewOptions } from './tree-view.js';
+
+export type ViewOptions = Omit<TreeViewOptions, 'landmarks'>;
 
 export type DcPart = 'nodes' | 'intents' | 'overrides' | 'applied' | 'generation';
+
+/** Made by `initialise` or the first who publishes, and never removed: the root and the folder of the nodes. */
+const LANDMARKS = ['', 'nodes'];
 
 /** Everything that a data centre publishes, typed. */
 export class DcView {
@@ -19,8 +24,8 @@ export class DcView {
   readonly #generation = new GenerationReader('generation');
   readonly #overrides = new OverridesReader();
 
-  constructor(session: ZkSession, paths: DcPaths, log: Logger) {
-    this.#tree = TreeView.open(session, paths.root, { log });
+  constructor(session: ZkSession, paths: DcPaths, options: ViewOptions) {
+    this.#tree = TreeView.open(session, paths.root, { ...options, landmarks: LANDMARKS });
   }
 
   nodes(): NodesSnapshot {
@@ -73,7 +78,7 @@ export class DcView {
 export class AgentView {
   readonly #session: ZkSession;
   readonly #paths: DcPaths;
-  readonly #log: Logger;
+  readonly #options: ViewOptions;
   readonly #intentName: string;
   readonly #generationTree: TreeView;
   readonly #intentTree: TreeView;
@@ -83,13 +88,13 @@ export class AgentView {
   readonly #listeners = new Map<() => void, (() => void)[]>();
   #appliedTree: TreeView | null = null;
 
-  constructor(session: ZkSession, paths: DcPaths, nodeId: string, log: Logger) {
+  constructor(session: ZkSession, paths: DcPaths, nodeId: string, options: ViewOptions) {
     this.#session = session;
     this.#paths = paths;
-    this.#log = log;
+    this.#options = options;
     this.#intentName = `intents/${nodeId}`;
-    this.#generationTree = TreeView.open(session, paths.generation, { log });
-    this.#intentTree = TreeView.open(session, `${paths.intents}/${nodeId}`, { log });
+    this.#generationTree = TreeView.open(session, paths.generation, options);
+    this.#intentTree = TreeView.open(session, `${paths.intents}/${nodeId}`, options);
   }
 
   generation(): GenerationSnapshot {
@@ -109,7 +114,7 @@ export class AgentView {
   /** From now on `applied()` is followed; may be called twice. */
   watchApplied(): void {
     if (this.#appliedTree !== null) return;
-    const tree = TreeView.open(this.#session, this.#paths.applied, { log: this.#log });
+    const tree = TreeView.open(this.#session, this.#paths.applied, this.#options);
     this.#appliedTree = tree;
     for (const [listener, offs] of this.#listeners) offs.push(tree.subscribe(listener));
   }

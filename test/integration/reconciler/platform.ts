@@ -31,7 +31,7 @@ export class Platform {
   readonly #zkPort: number;
   #zkDir: string;
   #zk: ProcessIdentity | null = null;
-  readonly #closers: (() => Promise<unknown> | unknown)[] = [];
+  readonly #closers: (() => Promise<void>)[] = [];
 
   static async open(): Promise<Platform> {
     const platform = new Platform(await startDatabase(), await freePort());

@@ -148,7 +148,8 @@ test('a refused write leaves who tried what, when, and who rules; a commit leave
   await assert.rejects(commitPlan(db.store, plan(1, { changes: [], audit: [] })), DeposedError);
   const [first, second, ...more] = await readRefusals(db.store, 'dc1', 10);
   assert.ok(first !== undefined && second !== undefined && more.length === 0);
-  const { id: _, atMs, rows: kept, ...facts } = first;
+  const { id, atMs, rows: kept, ...facts } = first;
+  assert.ok(id < second.id);
   assert.deepEqual(facts, {
     epoch,
     holder: 'rec-1',
