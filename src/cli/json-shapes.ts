@@ -35,7 +35,10 @@ export interface NodesJson extends Snapshot {
   readonly nodes: readonly NodeView[];
 }
 
-/** `carna dispatcher --json`. `agrees`: nothing pending, no drift, every Kamailio was asked. */
+/**
+ * `carna dispatcher --json`. `agrees`: nothing pending, no drift, every Kamailio was asked. While ZooKeeper is
+ * away: the last table alone, `asOfMs` is its last change, `isFresh` and `agrees` are false, `kamailios` is empty.
+ */
 export interface DispatcherJson extends Snapshot, DispatcherView {
   readonly agrees: boolean;
 }

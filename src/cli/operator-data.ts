@@ -5,6 +5,7 @@ import type { IntentRecord, NodeRecord, OverrideRecord } from '../topology/node.
 import type { Finding } from '../topology/problems.js';
 import type { ChangeRow } from '../topology/timeline.js';
 import type { ViewInput } from '../topology/view.js';
+import type { LastKnown } from './last-known.js';
 import type { AgentHealth } from './agent-health-codec.js';
 
 /** What the registry says, read as a whole. */
@@ -44,6 +45,8 @@ export interface OperatorData {
   readTopology(): Promise<TopologyData>;
   /** Calls the listener with the present state and after every change, until `signal` aborts; resolves then. */
   watchTopology(listener: (data: TopologyData) => void, signal: AbortSignal): Promise<void>;
+  /** What PostgreSQL alone knows, for when ZooKeeper is away. */
+  readLastKnown(): Promise<LastKnown>;
   /** The dispatcher table in the order in which Kamailio reads it. */
   readTable(): Promise<readonly DispatcherRow[]>;
   /** The rows that the reconciler would want now. Pure. */

@@ -139,6 +139,12 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
       listener(topology());
       if (!signal.aborted) await new Promise((end) => signal.addEventListener('abort', end));
     },
+    readLastKnown: async () => ({
+      rows: TABLE,
+      generation: 1_842,
+      committedAtMs: NOW - 300_000,
+      leader: { holder: 'rec-2', epoch: 17 },
+    }),
     readTable: async () => TABLE,
     deriveDesired: (_topology, table) => table,
     readLive: async ({ nodeId, role }) => {

@@ -82,6 +82,14 @@ const FENCE: readonly Mutant[] = [
     tests: STORE_TESTS,
   },
   {
+    name: 'fence-trace',
+    off: 'a refused write leaves no trace',
+    file: 'store/migrations/0002_refused_write.sql',
+    find: 'PERFORM carna.note_refusal(p_dc, p_epoch, p_plan);',
+    replace: '',
+    tests: STORE_TESTS,
+  },
+  {
     name: 'fence-generation',
     off: 'a plan made from another table is committed',
     file: 'store/migrations/0001_carna.sql',

@@ -136,6 +136,13 @@ test('an older epoch writes nothing, whatever it wants to write', async () => {
   assert.equal((await readChanges(db.store, { last: 5 })).length, 0);
 });
 
+test('the function that older reconcilers call refuses an older epoch, too', async () => {
+  await takeEpoch(db.store, { dc: 'dc1', holder: 'rec-2', czxid: 8n });
+  const late = { base: 0, changes: [], mayEmpty: [], setHashes: {}, seenAtMs: 0, audit: [] };
+  const call = { text: `SELECT carna.commit_plan('dc1', $1, $2)`, values: [epoch, late] };
+  await assert.rejects(db.store.query(call), DeposedError);
+});
+
 test('a refused write leaves who tried what, when, and who rules; a commit leaves nothing', async () => {
   const rows = Array.from({ length: 60 }, (_, at) => ourRow(at + 1));
   await commitPlan(db.store, plan(0, { changes: rows.map(insertOf), holder: 'rec-1' }));
