@@ -11,7 +11,7 @@ import { LENGTH, atEnd, ensemble, openSession, proxyTo, quiet } from './lab.js';
 
 const AGENTS = 15;
 const ZK_SESSION_MS = 6_000;
-const RUN_MS = 20_000 * LENGTH;
+const RUN_MS = 25_000 * LENGTH;
 const SEED = Number(process.env['CARNA_TEST_SEED'] ?? '1');
 const ROOT = '/chaos';
 
@@ -84,6 +84,8 @@ async function fault(random: () => number): Promise<string> {
   const proxy = proxies[at];
   assert.ok(server !== undefined && proxy !== undefined);
   const ms = 300 + random() * 2_500;
+  // Long enough to cost a session that stays where it is.
+  const longMs = 1_500 + random() * 8_000;
   const kinds = ['kill', 'freeze', 'refuse', 'cut', 'black-hole', 'mid-reply-cut'] as const;
   const kind = kinds[Math.floor(random() * kinds.length)] ?? 'cut';
   switch (kind) {
@@ -94,7 +96,7 @@ async function fault(random: () => number): Promise<string> {
       break;
     case 'freeze':
       server.signal('SIGSTOP');
-      await wait(ms);
+      await wait(longMs);
       server.signal('SIGCONT');
       break;
     case 'refuse':
@@ -109,7 +111,7 @@ async function fault(random: () => number): Promise<string> {
       break;
     case 'black-hole':
       proxy.blackHole();
-      await wait(ms);
+      await wait(longMs);
       proxy.heal();
       break;
     case 'mid-reply-cut':
