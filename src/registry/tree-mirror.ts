@@ -64,6 +64,8 @@ export class TreeMirror {
   /** Being filled by a full read; null when none is under way. */
   #next: Map<string, MirrorEntry> | null = null;
   #round = 0;
+  /** A full read was asked for and has not begun to read: what notices bring meanwhile is no whole. */
+  #isStarting = false;
   #isOneShot = false;
   isChangedSinceCopy = false;
 
@@ -132,6 +134,7 @@ export class TreeMirror {
     this.#stopRound();
     this.#unlisted.clear();
     this.#next = new Map();
+    this.#isStarting = true;
     void this.#startRound(this.#round);
   }
 
@@ -142,6 +145,7 @@ export class TreeMirror {
 
   #stopRound(): void {
     this.#round += 1;
+    this.#isStarting = false;
     this.#next = null;
     this.#listing = 0;
     for (const timer of this.#timers) clearTimeout(timer);
@@ -166,6 +170,7 @@ export class TreeMirror {
       }
     }
     if (round !== this.#round) return;
+    this.#isStarting = false;
     this.#toRead.add('');
     this.#pump();
   }
@@ -228,8 +233,9 @@ export class TreeMirror {
       else if (read !== null) void this.#readOne(read, this.#round);
       else break;
     }
+    if (this.#isStarting || this.#unlisted.size > 0) return;
     const isIdle = this.#toRead.size + this.#toList.size + this.#reading.size + this.#listing === 0;
-    if (isIdle && this.#unlisted.size === 0 && this.#next !== null) this.#swap(this.#next);
+    if (isIdle && this.#next !== null) this.#swap(this.#next);
   }
 
   async #readOne(at: string, round: number): Promise<void> {
