@@ -20,6 +20,7 @@ let both: readonly [ReconcilerProcess, ReconcilerProcess];
 
 before(async () => {
   platform = await Platform.open();
+  await platform.startSipServers(3);
   agents = platform.registry(4_000);
   await agents.whenConnected(10_000);
   for (const nodeId of ['m-1', 'm-2', 'm-3']) nodes.set(nodeId, agents.publishNode(nodeId));
@@ -27,13 +28,15 @@ before(async () => {
   const first = await platform.reconciler('reconciler-1');
   both = [first, await platform.reconciler('reconciler-2')];
   for (const one of both) await one.untilWarm();
-  await waitUntil('three rows', 20_000, async () => (await platform.rows()).length === 3);
+  await waitUntil('three rows', 20_000, async () => {
+    return (await platform.rows()).filter((row) => row.endsWith(' 8')).length === 3;
+  });
 });
 after(() => platform.close());
 
 let said = 0;
 async function say(nodeId: string, state: NodeState): Promise<void> {
-  const host = `10.0.0.${nodeId.slice(2)}`;
+  const host = platform.hostOf(Number(nodeId.slice(2)));
   said += 1;
   const node = nodes.get(nodeId);
   const base = nodeRecord({ nodeId, dc: platform.dc, state });
@@ -104,7 +107,7 @@ test('D3 a leader frozen between its read and its commit is refused by PostgreSQ
     );
     assert.deepEqual(
       refusal?.rows.map(({ kind, destination, flags }) => [kind, destination, flags]),
-      [['update', 'sip:10.0.0.1:5060', DISABLED]],
+      [['update', `sip:${platform.hostOf(1)}:5060`, DISABLED]],
     );
     const text = (await platform.carna('guard')).stdout;
     assert.match(

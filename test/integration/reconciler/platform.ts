@@ -13,7 +13,9 @@ import { waitUntil } from '../../../src/util/wait.js';
 import type { Ended } from '../../e2e/carna.js';
 import { runProgram } from '../../e2e/carna.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
-import { freePort, testDir } from '../../support/resources.js';
+import { freePort, loopbackNet, testDir } from '../../support/resources.js';
+import type { SipPeer } from '../kamailio/sip-peer.js';
+import { openPeer } from '../kamailio/sip-peer.js';
 import type { TestDatabase } from '../store/database.js';
 import { startDatabase } from '../store/database.js';
 
@@ -30,6 +32,7 @@ export class Platform {
   readonly dc = 'fra1';
   readonly #zkPort: number;
   #zkDir: string;
+  readonly #peers: SipPeer[] = [];
   #zk: ProcessIdentity | null = null;
   readonly #closers: (() => Promise<void>)[] = [];
 
@@ -46,6 +49,20 @@ export class Platform {
     this.db = db;
     this.#zkPort = zkPort;
     this.#zkDir = testDir('zk');
+  }
+
+  /** Address of the SIP server number `at`. */
+  hostOf(at: number): string {
+    return `${loopbackNet()}.${at}`;
+  }
+
+  /** SIP servers 1 to `count` answer OPTIONS from now on. */
+  async startSipServers(count: number): Promise<void> {
+    for (let at = 1; at <= count; at++) this.#peers.push(await openPeer(this.hostOf(at)));
+  }
+
+  async stopSipServers(): Promise<void> {
+    for (const peer of this.#peers.splice(0)) await peer.close();
   }
 
   get zookeeper(): string {
@@ -124,6 +141,7 @@ export class Platform {
 
   async close(): Promise<void> {
     for (const close of this.#closers.reverse()) await close();
+    await this.stopSipServers();
     await this.stopZookeeper();
     await this.db.close();
   }
