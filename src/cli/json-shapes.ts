@@ -12,6 +12,7 @@ import type { RowChange } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { WiringRule } from '../topology/wiring.js';
 import type { Assumption, PlannedHold, Waiting } from './plan-outlook.js';
+import type { RefusedWrite } from '../store/refused-writes.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
@@ -46,7 +47,10 @@ export interface NodesJson extends Snapshot {
   readonly nodes: readonly NodeView[];
 }
 
-/** `carna dispatcher --json`. `agrees`: nothing pending, no drift, every Kamailio was asked. */
+/**
+ * `carna dispatcher --json`. `agrees`: nothing pending, no drift, every Kamailio was asked. While ZooKeeper is
+ * away: the last table alone, `asOfMs` is its last change, `isFresh` and `agrees` are false, `kamailios` is empty.
+ */
 export interface DispatcherJson extends Snapshot, DispatcherView {
   readonly agrees: boolean;
 }
@@ -141,6 +145,10 @@ export interface GuardJson {
   readonly overrides: readonly OverrideRecord[];
   /** Nodes of which the reconciler's own OPTIONS say something else than their agents; src/topology/node.ts. */
   readonly witnessed: WitnessReport | null;
+  /** Writes of deposed leaders that PostgreSQL refused, oldest first, the newest 100; null when they could not be read. */
+  readonly refusals: readonly RefusedWrite[] | null;
+  /** Why not; null when they were read. */
+  readonly refusalsError: string | null;
 }
 
 /** `carna guard override --json`. */

@@ -3,7 +3,8 @@ import type { CliConfig } from '../config/cli.js';
 import type { Registry } from '../registry/registry.js';
 import type { DcView } from '../registry/views.js';
 import { readChanges } from '../store/change-log.js';
-import { readTable } from '../store/dispatcher-table.js';
+import { readHead, readTable } from '../store/dispatcher-table.js';
+import { readRefusals } from '../store/refused-writes.js';
 import { readLeader } from '../store/leadership.js';
 import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
@@ -34,6 +35,16 @@ export function openLiveData(config: CliConfig): OperatorData {
   return {
     readTopology,
     watchTopology: (listener, signal) => watchTopology(connections, listener, signal),
+    readLastKnown: async () => {
+      const store = connections.store();
+      const [table, head, leader] = await Promise.all([
+        readTable(store),
+        readHead(store, 1),
+        readLeader(store, config.dc),
+      ]);
+      const { generation, committedAtMs } = head;
+      return { rows: table.rows, generation, committedAtMs, leader };
+    },
     readTable: async () => (await readTable(connections.store())).rows,
     deriveDesired,
     readLive,
@@ -43,6 +54,7 @@ export function openLiveData(config: CliConfig): OperatorData {
         ...(node === null ? {} : { nodeId: node }),
         ...(sinceId === null ? {} : { sinceId }),
       }),
+    readRefusals: (last) => readRefusals(connections.store(), config.dc, last),
     writeOverride: async (override) => (await connections.registry()).writeOverride(override),
     writeIntent: async (intent) => (await connections.registry()).writeIntent(intent),
     removeIntent: async (nodeId) => {

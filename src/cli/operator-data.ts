@@ -1,3 +1,4 @@
+import type { RefusedWrite } from '../store/refused-writes.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
 import type { IntentRecord, NodeRecord, OverrideRecord } from '../topology/node.js';
@@ -5,6 +6,7 @@ import type { Finding } from '../topology/problems.js';
 import type { ChangeRow } from '../topology/timeline.js';
 import type { ViewInput } from '../topology/view.js';
 import type { AgentReport } from '../topology/explain-facts.js';
+import type { LastKnown } from './last-known.js';
 import type { AgentHealth } from './agent-health-codec.js';
 
 /** What the registry says, read as a whole. */
@@ -46,6 +48,8 @@ export interface OperatorData {
   readTopology(): Promise<TopologyData>;
   /** Calls the listener with the present state and after every change, until `signal` aborts; resolves then. */
   watchTopology(listener: (data: TopologyData) => void, signal: AbortSignal): Promise<void>;
+  /** What PostgreSQL alone knows, for when ZooKeeper is away. */
+  readLastKnown(): Promise<LastKnown>;
   /** The dispatcher table in the order in which Kamailio reads it. */
   readTable(): Promise<readonly DispatcherRow[]>;
   /** The rows that the reconciler would want now. Pure. */
@@ -57,6 +61,8 @@ export interface OperatorData {
   /** Asks the agent beside a Kamailio (or its ctl socket, where reachable) for its live list. */
   readLive(node: NodeRecord): Promise<LiveList>;
   readChanges(query: ChangeQuery): Promise<readonly ChangeRow[]>;
+  /** The newest refused writes, at most `last`, oldest first. */
+  readRefusals(last: number): Promise<readonly RefusedWrite[]>;
   /** Creates or replaces the intent of a node. */
   writeIntent(intent: IntentRecord): Promise<void>;
   /** False when there was none. */

@@ -15,7 +15,7 @@ export interface Picture {
   readonly head: Head;
 }
 
-type TablePictureDeps = Pick<ReconcilerDeps, 'dc' | 'table' | 'clock' | 'timing'>;
+type TablePictureDeps = Pick<ReconcilerDeps, 'dc' | 'holder' | 'table' | 'clock' | 'timing'>;
 
 /**
  * The leader's own picture of the table, kept between two full reads: every commit is conditional on the
@@ -85,6 +85,7 @@ export class TablePicture {
     const done = await this.#deps.table.commitPlan({
       dc: this.#deps.dc,
       epoch: this.#epoch,
+      holder: this.#deps.holder,
       base: head.generation,
       changes: plan.changes,
       mayEmpty: plan.mayEmpty,

@@ -27,6 +27,13 @@ export class Coalescer {
     else this.#timer = setTimeout(() => this.#deliver(), leftMs);
   }
 
+  /** Delivers outside the ringer's stack without waiting for the gap: for what must not be merged away. */
+  ringNow(): void {
+    if (this.#isClosed || this.#immediate !== undefined) return;
+    clearTimeout(this.#timer);
+    this.#immediate = setImmediate(() => this.#deliver());
+  }
+
   close(): void {
     this.#isClosed = true;
     clearImmediate(this.#immediate);

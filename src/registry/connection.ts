@@ -1,7 +1,5 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { backoffMs } from '../util/backoff.js';
-import type { BackoffLimits } from '../util/backoff.js';
 import {
   RegistryAmbiguousError,
   RegistryNotSentError,
@@ -12,6 +10,8 @@ import {
 import type { CarnaError } from '../util/errors.js';
 import type { ZkServer } from './connect-string.js';
 import { FrameReader } from './frames.js';
+import type { Frame } from './frames.js';
+import { reconnectPauseMs } from './reconnect-pause.js';
 import { pingRequest } from './requests.js';
 import type { ZkOperation } from './requests.js';
 import { long } from './stat.js';
@@ -20,7 +20,7 @@ import { isNotification, readWatchEvent } from './watch-event.js';
 import { Watchdog } from './watchdog.js';
 import { ConnectionManager, KNOWN_CODES } from './zk-client.js';
 import type { ZkManager, ZkPacket } from './zk-client.js';
-import { zkCodeName } from './zk-codes.js';
+import { CODE_REPLY_TOO_LARGE, zkCodeName } from './zk-codes.js';
 
 /** Faults of the package and the network that were contained, and what was done about them. */
 export interface ConnectionCounters {
@@ -44,6 +44,8 @@ export interface ConnectionOptions {
   readonly auth: { readonly user: string; readonly password: string } | null;
   readonly random: () => number;
   readonly counters: ConnectionCounters;
+  /** A larger reply is thrown away and its operation rejected. */
+  readonly maxReplyBytes: number;
   /** Failed attempts so far, carried over from the connection before. */
   readonly failures: number;
 }
@@ -68,10 +70,6 @@ interface Pending {
   settle(error: CarnaError | null, payload?: unknown): void;
 }
 
-/** While the session may live, come back quickly; a new one can wait. */
-const RESUME_BACKOFF: BackoffLimits = { minMs: 50, maxMs: 200 };
-const FRESH_BACKOFF_MIN_MS = 250;
-const FRESH_BACKOFF_MAX_MS = 10_000;
 /** A connection shorter than this counts as a failed attempt. */
 const STABLE_MS = 1_000;
 const SESSION_REPLY_SIZES = new Set([40, 41]);
@@ -209,7 +207,7 @@ export class ZkConnection {
     const socket = connect({ host: server.host, port: server.port, noDelay: true });
     this.#socket = socket;
     manager.socket = socket;
-    const frames = new FrameReader();
+    const frames = new FrameReader(this.#options.maxReplyBytes);
     let stage = 'TCP connection';
     let cause = 'the server closed the connection';
     socket.on('connect', () => {
@@ -231,8 +229,9 @@ export class ZkConnection {
     for (const frame of frames.push(bytes)) {
       if (socket.destroyed || this.#socket !== socket) return;
       this.#arrivals += 1;
-      if (this.#manager.state === CONNECTING) this.#onSessionReply(frame);
-      else this.#onReply(frame);
+      if (frame.isOversized) this.#onOversized(frame);
+      else if (this.#manager.state === CONNECTING) this.#onSessionReply(frame.bytes);
+      else this.#onReply(frame.bytes);
     }
   }
 
@@ -262,23 +261,31 @@ export class ZkConnection {
       if (event !== null) this.#events.watchEvent(event);
       return;
     }
-    if (this.#answersUnknownCode(frame)) return;
+    if (!KNOWN_CODES.has(replyCode(frame))) {
+      this.#options.counters.contained += 1;
+      this.#answerOurselves(frame, replyCode(frame));
+      return;
+    }
     this.#manager.onSocketData(frame);
     if (this.#manager.state === AUTHENTICATION_FAILED) this.#end('authentication failed');
   }
 
-  /** The package throws on an error code that it does not know; such a reply is taken from it. */
-  #answersUnknownCode(frame: Buffer): boolean {
-    if (frame.length < 20) throw new Error('a reply shorter than its header');
+  /** Asking again would bring the same, so the connection stays and the one operation fails by name. */
+  #onOversized({ bytes }: Frame): void {
+    if (this.#manager.state !== CONNECTED) throw new Error('not the reply of a ZooKeeper');
+    this.#answerOurselves(bytes, CODE_REPLY_TOO_LARGE);
+  }
+
+  /** Takes a reply from the package, which would throw on it or needs all its bytes. */
+  #answerOurselves(frame: Buffer, code: number): void {
     const xid = frame.readInt32BE(4);
-    const code = frame.readInt32BE(16);
-    if (KNOWN_CODES.has(code)) return false;
-    this.#options.counters.contained += 1;
     const packet = this.#manager.pendingQueue[0];
-    if (packet?.request.header.xid !== xid) return xid < 0;
+    if (packet?.request.header.xid !== xid) {
+      if (xid < 0) return;
+      throw new Error(`a reply to ${xid}, which was not asked next`);
+    }
     this.#manager.pendingQueue.shift();
     packet.callback({ code });
-    return true;
   }
 
   /** Runs code of the package; whatever it throws ends the connection, not the process. */
@@ -309,14 +316,14 @@ export class ZkConnection {
     this.#events.down(cause);
   }
 
-  /** The first round over all servers is made without a pause. */
   #pauseMs(): number {
-    const round = Math.floor(this.#failures / this.#servers.length);
-    if (round === 0) return 0;
-    const maxMs = Math.min(FRESH_BACKOFF_MAX_MS, this.zkSessionTimeoutMs / 2);
-    const fresh = { minMs: Math.min(FRESH_BACKOFF_MIN_MS, maxMs), maxMs };
-    const limits = this.zkSessionId === null ? fresh : RESUME_BACKOFF;
-    return backoffMs(round - 1, limits, this.#options.random);
+    const attempt = {
+      failures: this.#failures,
+      servers: this.#servers.length,
+      hasSession: this.zkSessionId !== null,
+      zkSessionTimeoutMs: this.zkSessionTimeoutMs,
+    };
+    return reconnectPauseMs(attempt, this.#options.random);
   }
 
   #failPending(cause: string): void {
@@ -363,6 +370,11 @@ function newManager(options: ConnectionOptions): ZkManager {
     manager.credentials.push({ scheme: 'digest', auth: secret });
   }
   return manager;
+}
+
+function replyCode(frame: Buffer): number {
+  if (frame.length < 20) throw new Error('a reply shorter than its header');
+  return frame.readInt32BE(16);
 }
 
 function rejected(what: string, code: number): CarnaError {

@@ -88,18 +88,20 @@ async function runOnce(race: Race): Promise<void> {
   }
   const guid = randomUUID();
   let candidate: Candidate | null = null;
+  let pauseMs = 0;
   try {
     candidate = await enrol(race, guid);
-    if (!(await isMyTurn(race, candidate))) return;
-    await leadTerm(race, candidate);
-    if (!isClosed(session)) await wait(RESIGNED_PAUSE_MS * (1 + random(race)), stop);
+    const hasResigned = (await isMyTurn(race, candidate)) && (await leadTerm(race, candidate));
+    if (hasResigned) pauseMs = RESIGNED_PAUSE_MS;
   } catch (err) {
     if (!(err instanceof CarnaError)) throw unwrapped(err);
     log.warn({ err }, 'the election was disturbed, will retry');
-    await wait(RETRY_MS * (1 + random(race)), stop);
+    pauseMs = RETRY_MS;
   } finally {
     await leave(race, guid, candidate);
   }
+  // The place is free by now. Who lost its session queues up again at once: it may be the only standby.
+  if (pauseMs > 0 && !isClosed(session)) await wait(pauseMs * (1 + random(race)), stop);
 }
 
 /** Marks an error of `lead`, which is the caller's and not ours to retry. */
@@ -177,7 +179,8 @@ async function changeOf(race: Race, candidate: Candidate, path: string): Promise
   for (const off of offs) off();
 }
 
-async function leadTerm(race: Race, candidate: Candidate): Promise<void> {
+/** True when `lead` returned although the term was not over. */
+async function leadTerm(race: Race, candidate: Candidate): Promise<boolean> {
   const { session, stop, log } = race;
   const over = new AbortController();
   const end = (why: string): void => over.abort(new Error(why));
@@ -205,6 +208,7 @@ async function leadTerm(race: Race, candidate: Candidate): Promise<void> {
   log.info({ czxid: candidate.czxid.toString(16) }, 'leading');
   try {
     await race.lead({ signal: over.signal, czxid: candidate.czxid, mayWrite });
+    return !over.signal.aborted;
   } catch (err) {
     throw new LeadFailure('the leader failed', { cause: err });
   } finally {

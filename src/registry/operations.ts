@@ -18,11 +18,13 @@ export interface WatchOption {
 
 export type Sender = <T>(operation: ZkOperation<T>) => Promise<Answer<T>>;
 
-/** The server refuses 1 MiB by cutting the connection; this stays clear of it. */
+/** Of path and data together. The server refuses 1 MiB by cutting the connection; this stays clear of it. */
 export const MAX_DATA_BYTES = 1_000_000;
 /** Closing a session with very many ephemerals writes a transaction that keeps the server from starting again. */
 export const MAX_EPHEMERALS = 10_000;
 const SEGMENT_LIMIT = 64;
+/** Type, version and access list of one step of a transaction. */
+const STEP_OVERHEAD_BYTES = 200;
 
 /**
  * ZooKeeper's operations with our own types. All paths are absolute below the chroot.
@@ -63,6 +65,18 @@ export abstract class ZkOperations {
       this.#value(ask.getChildren(this.#real(path), option.watch === true)),
     );
     return found === null ? null : found.children;
+  }
+
+  /** The names of the children and the znode's own stat, of one moment. Null when there is no such znode. */
+  async list(path: string): Promise<{
+    readonly names: readonly string[];
+    readonly stat: ZnodeStat;
+    readonly arrival: number;
+  } | null> {
+    const answer = await orNull(this.send(ask.getChildren(this.#real(path), false)));
+    if (answer === null) return null;
+    const { children, stat } = answer.value;
+    return { names: children, stat, arrival: answer.arrival };
   }
 
   /** Gives the path of the new znode. It always carries the session's ACL; its parent must exist. */
@@ -109,6 +123,13 @@ export abstract class ZkOperations {
   /** All steps or none. */
   async transaction(steps: readonly TransactionStep[]): Promise<void> {
     const real = steps.map((step) => ({ ...step, path: this.#real(step.path) }));
+    const sizes = real.map(
+      (step) => step.path.length + ('data' in step ? byteLength(step.data) : 0),
+    );
+    checkSize(
+      'transaction',
+      sizes.reduce((sum, size) => sum + size + STEP_OVERHEAD_BYTES, 0),
+    );
     await this.#value(ask.transaction(real, this.#acl));
   }
 
@@ -163,7 +184,15 @@ async function orNull<T>(work: Promise<T>): Promise<T | null> {
 }
 
 function checkData(path: string, data: Buffer | null): void {
-  if (data !== null && data.length > MAX_DATA_BYTES) {
-    throw new InvalidInputError(path, `${data.length} bytes, at most ${MAX_DATA_BYTES}`);
-  }
+  checkSize(path, byteLength(data) + path.length);
+}
+
+function byteLength(data: Buffer | null): number {
+  return data === null ? 0 : data.length;
+}
+
+/** The server would cut the connection, and again after each reconnect. */
+function checkSize(what: string, sizeBytes: number): void {
+  if (sizeBytes <= MAX_DATA_BYTES) return;
+  throw new InvalidInputError(what.slice(0, 200), `${sizeBytes} bytes, at most ${MAX_DATA_BYTES}`);
 }

@@ -16,6 +16,8 @@ import type {
 import { DeposedError, InvalidInputError } from '../util/errors.js';
 import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
+import { totalOf } from './open-views.js';
+import type { StatsSource, ViewStats } from './open-views.js';
 import type { DcPaths } from './paths.js';
 import { checkNodeId, dcPaths } from './paths.js';
 import { persistently, removeZnode, writeZnode } from './persistent-writes.js';
@@ -51,6 +53,8 @@ export interface Registry {
   readonly lastFault: string | null;
   readonly zkSessionTimeoutMs: number;
   readonly counters: Readonly<ZkSessionCounters>;
+  /** Of all views that are open. */
+  viewStats(): ViewStats;
   onState(listener: (state: ZkSessionState) => void): () => void;
   whenConnected(timeoutMs: number): Promise<void>;
   publishNode(nodeId: string): Publication<NodeRecord>;
@@ -87,7 +91,9 @@ export function openRegistry(options: RegistryOptions): Registry {
   const { cluster, dc, log } = options;
   const paths = dcPaths(cluster, dc);
   const session = ZkSession.open(options);
+  const openViews = new Set<StatsSource>();
   return {
+    viewStats: () => totalOf(openViews),
     get state() {
       return session.state;
     },
@@ -119,10 +125,10 @@ export function openRegistry(options: RegistryOptions): Registry {
     },
     removeOverride: (setid) => removeZnode(session, `${paths.overrides}/${setid}`),
     writeGeneration: (record) => writeGeneration(session, paths.generation, record),
-    watchAll: () => new DcView(session, paths, log),
+    watchAll: () => new DcView(session, paths, { log, openViews }),
     watchForAgent: (nodeId) => {
       const restore = (record: IntentRecord): Promise<void> => writeIntent(session, paths, record);
-      return new AgentView(session, paths, checkNodeId(nodeId), restore, log);
+      return new AgentView(session, paths, checkNodeId(nodeId), { log, openViews, restore });
     },
     runForLeader: (candidateId, lead, stop) =>
       runForLeader(session, paths.leader, { candidateId, log }, lead, stop),

@@ -12,7 +12,9 @@ import { parseConnectString } from './connect-string.js';
 import type { ConnectString } from './connect-string.js';
 import { ZkConnection } from './connection.js';
 import type { Answer, ConnectionCounters } from './connection.js';
+import { MAX_FRAME_BYTES } from './frames.js';
 import { ZkOperations } from './operations.js';
+import { renewalPauseMs } from './reconnect-pause.js';
 import { aclFor, closeSession } from './requests.js';
 import type { ZkOperation } from './requests.js';
 import type { WatchEvent } from './watch-event.js';
@@ -36,6 +38,8 @@ export interface ZkSessionOptions {
   /** Digest user; null = everything is open to everybody. */
   readonly auth: { readonly user: string; readonly password: string } | null;
   readonly log: Logger;
+  /** A larger reply rejects its operation with REPLY_TOO_LARGE; default 64 MiB. */
+  readonly maxReplyBytes?: number;
   /** [0, 1), for jitter; default Math.random. */
   readonly random?: () => number;
 }
@@ -53,7 +57,6 @@ export interface ZkSessionCounters extends ConnectionCounters {
 
 const OP_DEADLINE_MS = 5_000;
 const CLOSE_DEADLINE_MS = 1_500;
-const RENEWAL_JITTER_MS = 200;
 const CHROOT_RETRY_MS = 500;
 const MIN_CONNECT_TIMEOUT_MS = 250;
 const MAX_CONNECT_TIMEOUT_MS = 5_000;
@@ -199,6 +202,7 @@ export class ZkSession extends ZkOperations {
         connectTimeoutMs: options.connectTimeoutMs ?? this.#defaultConnectTimeoutMs(),
         auth: options.auth,
         random: this.#random,
+        maxReplyBytes: options.maxReplyBytes ?? MAX_FRAME_BYTES,
         counters: this.#counters,
         failures,
       },
@@ -268,9 +272,12 @@ export class ZkSession extends ZkOperations {
     this.forgetEphemerals();
     if (this.#state !== 'connecting') this.#setState('lost', cause);
     const { failures } = this.#connection;
-    this.#renewal = setTimeout(() => {
-      this.#connection = this.#newConnection(failures);
-    }, this.#random() * RENEWAL_JITTER_MS);
+    this.#renewal = setTimeout(
+      () => {
+        this.#connection = this.#newConnection(failures);
+      },
+      renewalPauseMs(this.zkSessionTimeoutMs, this.#random),
+    );
   }
 
   #onWatch(event: WatchEvent): void {

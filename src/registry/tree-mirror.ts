@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import { backoffMs } from '../util/backoff.js';
+import type { BackoffLimits } from '../util/backoff.js';
 import { CarnaError, RegistryRejectedError } from '../util/errors.js';
 import { isRejected } from './operations.js';
 import type { ZkSession } from './session.js';
@@ -28,6 +30,8 @@ interface MirrorEntry {
 /** Reads and listings on their way at once: more only delays other users of the session. */
 const MAX_IN_FLIGHT = 100;
 const RETRY_MS = 1_000;
+/** Between two full reads, or listings of one folder, that failed: each may cost much. */
+const LARGE_RETRY: BackoffLimits = { minMs: 1_000, maxMs: 30_000 };
 /** With one-shot watches a burst of children is listed once. */
 const LIST_DEBOUNCE_MS = 100;
 
@@ -51,15 +55,28 @@ export class TreeMirror {
   readonly #deletedAt = new Map<string, number>();
   readonly #unreadable = new Map<string, string>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** Folders that the server refuses to list, and how often it did; without them no full read is whole. */
+  readonly #unlisted = new Map<string, number>();
+  readonly #random: () => number;
+  #failedRounds = 0;
   #listing = 0;
   #entries = new Map<string, MirrorEntry>();
   /** Being filled by a full read; null when none is under way. */
   #next: Map<string, MirrorEntry> | null = null;
   #round = 0;
+  /** A full read was asked for and has not begun to read: what notices bring meanwhile is no whole. */
+  #isStarting = false;
   #isOneShot = false;
   isChangedSinceCopy = false;
 
-  constructor(session: MirrorSession, root: string, log: Logger, events: TreeMirrorEvents) {
+  constructor(
+    session: MirrorSession,
+    root: string,
+    log: Logger,
+    events: TreeMirrorEvents,
+    random: () => number = Math.random,
+  ) {
+    this.#random = random;
     this.#session = session;
     this.#root = root;
     this.#log = log;
@@ -71,6 +88,42 @@ export class TreeMirror {
     return this.#entries.size;
   }
 
+  get unreadableCount(): number {
+    return this.#unreadable.size;
+  }
+
+  /** Undefined when no such znode is known. */
+  entryOf(at: string): Omit<MirrorEntry, 'data'> | undefined {
+    return this.#entries.get(at);
+  }
+
+  /** Something about this znode is on its way. */
+  isBusy(at: string): boolean {
+    if (this.#next !== null || this.#unreadable.has(at)) return true;
+    if (this.#toRead.has(at) || this.#reading.has(at)) return true;
+    // With one-shot watches a new child is known only once its folder was listed.
+    return this.#isOneShot && this.#timers.size + this.#toList.size + this.#listing > 0;
+  }
+
+  paths(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
+  /** Looks at a znode without having been told of a change. */
+  reread(at: string): void {
+    this.#read(at);
+  }
+
+  /** Why a full read does not come to its end, in words for people; null when nothing is known to be wrong. */
+  get obstacle(): string | null {
+    const [at] = this.#unlisted.keys();
+    if (at === undefined) return null;
+    const count = (this.#next ?? this.#entries).get(at)?.stat.childCount ?? 0;
+    const what = `${this.absolute(at)} with ${count} children cannot be listed`;
+    const why = this.#unreadable.get(at) ?? 'refused';
+    return `${what}: ${why}; remove from it what nobody needs, or let us read it`;
+  }
+
   copy(): { entries: ReadonlyMap<string, MirrorEntry>; unreadable: ReadonlyMap<string, string> } {
     this.isChangedSinceCopy = false;
     return { entries: new Map(this.#entries), unreadable: new Map(this.#unreadable) };
@@ -79,7 +132,9 @@ export class TreeMirror {
   /** Reads everything again; to be called on each `connected`. A read under way is given up. */
   resync(): void {
     this.#stopRound();
+    this.#unlisted.clear();
     this.#next = new Map();
+    this.#isStarting = true;
     void this.#startRound(this.#round);
   }
 
@@ -90,6 +145,7 @@ export class TreeMirror {
 
   #stopRound(): void {
     this.#round += 1;
+    this.#isStarting = false;
     this.#next = null;
     this.#listing = 0;
     for (const timer of this.#timers) clearTimeout(timer);
@@ -109,11 +165,12 @@ export class TreeMirror {
       if (isUnknown) this.#useOneShotWatches();
       if (round !== this.#round) return;
       if (!isUnknown) {
-        this.#later(RETRY_MS, () => this.resync());
+        this.#resyncLater();
         return;
       }
     }
     if (round !== this.#round) return;
+    this.#isStarting = false;
     this.#toRead.add('');
     this.#pump();
   }
@@ -158,7 +215,7 @@ export class TreeMirror {
     return path.startsWith(prefix) ? path.slice(prefix.length) : null;
   }
 
-  #absolute(at: string): string {
+  absolute(at: string): string {
     if (at === '') return this.#root;
     return this.#root === '/' ? `/${at}` : `${this.#root}/${at}`;
   }
@@ -176,6 +233,7 @@ export class TreeMirror {
       else if (read !== null) void this.#readOne(read, this.#round);
       else break;
     }
+    if (this.#isStarting || this.#unlisted.size > 0) return;
     const isIdle = this.#toRead.size + this.#toList.size + this.#reading.size + this.#listing === 0;
     if (isIdle && this.#next !== null) this.#swap(this.#next);
   }
@@ -184,7 +242,7 @@ export class TreeMirror {
     this.#toRead.delete(at);
     this.#reading.add(at);
     try {
-      const path = this.#absolute(at);
+      const path = this.absolute(at);
       const found = await this.#session.getData(path, { watch: this.#isOneShot });
       if (round !== this.#round) return;
       this.#readable(at);
@@ -210,9 +268,11 @@ export class TreeMirror {
     this.#toList.delete(at);
     this.#listing += 1;
     try {
-      const path = this.#absolute(at);
+      const path = this.absolute(at);
       const names = await this.#session.getChildren(path, { watch: this.#isOneShot });
       if (round !== this.#round) return;
+      this.#unlisted.delete(at);
+      this.#readable(at);
       if (names !== null) this.#onListing(at, names);
     } catch (err) {
       if (round === this.#round) this.#onFailure(at, err, this.#toList);
@@ -260,14 +320,30 @@ export class TreeMirror {
     }
     if (!(err instanceof RegistryRejectedError) && this.#next !== null) {
       this.#stopRound();
-      this.#later(RETRY_MS, () => this.resync());
+      this.#resyncLater();
       return;
     }
     if (err instanceof RegistryRejectedError) this.#onRefusedRead(at, err);
-    this.#later(RETRY_MS, () => {
+    const pauseMs = queue === this.#toList ? this.#onRefusedListing(at) : RETRY_MS;
+    this.#later(pauseMs, () => {
       queue.add(at);
       this.#pump();
     });
+  }
+
+  /** Whose children are not known cannot be told from one that lost them all: the full read waits. Gives the pause. */
+  #onRefusedListing(at: string): number {
+    const failures = this.#unlisted.get(at) ?? 0;
+    this.#unlisted.set(at, failures + 1);
+    if (failures === 0)
+      this.#log.warn({ obstacle: this.obstacle }, 'the view cannot be read whole');
+    return backoffMs(failures, LARGE_RETRY, this.#random);
+  }
+
+  #resyncLater(): void {
+    const pauseMs = backoffMs(this.#failedRounds, LARGE_RETRY, this.#random);
+    this.#failedRounds += 1;
+    this.#later(pauseMs, () => this.resync());
   }
 
   /** A znode that cannot be read keeps its former value and is tried again; the others do not wait for it. */
@@ -275,7 +351,7 @@ export class TreeMirror {
     const former = this.#entries.get(at);
     if (this.#next !== null && former !== undefined) this.#next.set(at, former);
     if (this.#unreadable.get(at) === err.zkCode) return;
-    this.#log.warn({ path: this.#absolute(at), err }, 'a znode cannot be read, will retry');
+    this.#log.warn({ path: this.absolute(at), err }, 'a znode cannot be read, will retry');
     this.#unreadable.set(at, err.zkCode);
     this.#announce([at]);
   }
@@ -288,6 +364,7 @@ export class TreeMirror {
     const former = this.#entries;
     this.#entries = next;
     this.#next = null;
+    this.#failedRounds = 0;
     const changed = [...next].flatMap(([at, entry]) => (isSame(former.get(at), entry) ? [] : [at]));
     for (const at of former.keys()) if (!next.has(at)) changed.push(at);
     for (const at of this.#unreadable.keys()) if (!next.has(at)) changed.push(at);

@@ -4,6 +4,8 @@ import type { Clock } from '../util/clock.js';
 import { DeadlineError, RegistryNotSentError } from '../util/errors.js';
 import { wait } from '../util/wait.js';
 import { Coalescer } from './coalescer.js';
+import type { StatsSource, ViewStats } from './open-views.js';
+import { AUDIT_EVERY_MS, TreeAudit } from './tree-audit.js';
 import type { ZkSession } from './session.js';
 import type { ZnodeStat } from './stat.js';
 import { TreeMirror } from './tree-mirror.js';
@@ -30,6 +32,17 @@ export interface TreeSnapshot {
 export interface TreeViewOptions {
   readonly log: Logger;
   readonly clock?: Clock;
+  /** [0, 1), for jitter. */
+  readonly random?: () => number;
+  /** Mean time between two comparisons with the server; default 5 min. */
+  readonly auditMs?: number;
+  /** The view adds itself while it is open. */
+  readonly openViews?: Set<StatsSource>;
+  /**
+   * Relative paths of znodes that are made once and stay. When one is gone or was made again, the tree was
+   * wiped: the view is stale until all of it was read anew, however alive the connection is.
+   */
+  readonly landmarks?: readonly string[];
 }
 
 /**
@@ -38,7 +51,7 @@ export interface TreeViewOptions {
  * Losing ZooKeeper never shrinks the view: the last known picture stays and is marked stale. After a
  * reconnect everything is read anew and replaces the old picture in one step.
  */
-export class TreeView {
+export class TreeView implements StatsSource {
   readonly #session: ZkSession;
   readonly #rootPath: string;
   readonly #clock: Clock;
@@ -46,6 +59,13 @@ export class TreeView {
   readonly #mirror: TreeMirror;
   readonly #offState: () => void;
   readonly #subscriptions = new Map<Coalescer, ((relativePath: string) => boolean) | undefined>();
+  readonly #landmarks: readonly string[];
+  /** Their czxid when last seen; null once gone. */
+  readonly #seenLandmarks = new Map<string, bigint | null>();
+  readonly #audit: TreeAudit;
+  readonly #openViews: Set<StatsSource> | undefined;
+  #wipes = 0;
+  #breaks = 0;
   #snapshot: TreeSnapshot;
 
   /** Starts at once; a root that does not exist yet is an empty view that fills when it comes. */
@@ -57,6 +77,7 @@ export class TreeView {
     this.#session = session;
     this.#rootPath = rootPath;
     this.#clock = options.clock ?? systemClock;
+    this.#landmarks = options.landmarks ?? [];
     this.#log = options.log.child({ component: 'tree-view', rootPath });
     this.#snapshot = {
       revision: 0,
@@ -69,11 +90,40 @@ export class TreeView {
       changed: (paths) => this.#onChange(paths),
       fresh: () => this.#setFresh(true),
     });
+    this.#openViews = options.openViews;
+    this.#openViews?.add(this);
+    const random = options.random ?? Math.random;
+    this.#audit = new TreeAudit({
+      session,
+      tree: this.#mirror,
+      freshness: () => ({ isFresh: this.#snapshot.isFresh, breaks: this.#breaks }),
+      log: this.#log,
+      random,
+      everyMs: options.auditMs ?? AUDIT_EVERY_MS,
+    });
     this.#offState = session.onState((state) => {
       if (state === 'connected') this.#mirror.resync();
       else this.#setFresh(false);
     });
     if (session.state === 'connected') this.#mirror.resync();
+  }
+
+  /** How often the tree was seen to be wiped. */
+  get wipes(): number {
+    return this.#wipes;
+  }
+
+  stats(): Omit<ViewStats, 'views'> {
+    const { revision, staleSinceMs } = this.#snapshot;
+    return {
+      znodes: this.#mirror.size,
+      unreadable: this.#mirror.unreadableCount,
+      staleSinceMs,
+      revision,
+      wipes: this.#wipes,
+      audits: this.#audit.done,
+      auditDifferences: this.#audit.differences,
+    };
   }
 
   snapshot(): TreeSnapshot {
@@ -85,8 +135,9 @@ export class TreeView {
   }
 
   /**
-   * Calls `listener` when something changed below a path that `filter` lets through, or when freshness
-   * changed: at once after a quiet time, else merged to one call per 50 ms. Returns the function that ends it.
+   * Calls `listener` when something changed below a path that `filter` lets through: at once after a quiet
+   * time, else merged to one call per 50 ms. A change of freshness is always told at once, and before the
+   * next one can happen. Returns the function that ends it.
    */
   subscribe(listener: () => void, filter?: (relativePath: string) => boolean): () => void {
     const coalescer = new Coalescer(listener, this.#log);
@@ -109,7 +160,10 @@ export class TreeView {
     off();
     if (this.#snapshot.isFresh) return;
     const what = `a full read of ${this.#rootPath}`;
-    if (this.#session.state === 'connected') throw new DeadlineError(what, timeoutMs);
+    if (this.#session.state === 'connected') {
+      const { obstacle } = this.#mirror;
+      throw new DeadlineError(obstacle === null ? what : `${what} (${obstacle})`, timeoutMs);
+    }
     const why = this.#session.lastFault ?? this.#session.state;
     throw new RegistryNotSentError(`${what} within ${timeoutMs} ms: ${why}`);
   }
@@ -117,6 +171,8 @@ export class TreeView {
   /** Stops following; the last snapshot stays readable. The session is not touched. */
   close(): void {
     this.#offState();
+    this.#openViews?.delete(this);
+    this.#audit.close();
     this.#mirror.close();
     for (const coalescer of this.#subscriptions.keys()) coalescer.close();
     this.#subscriptions.clear();
@@ -124,6 +180,7 @@ export class TreeView {
 
   #onChange(paths: readonly string[]): void {
     this.#snapshot = { ...this.#snapshot, revision: this.#snapshot.revision + 1 };
+    if (this.#wasWiped(paths)) this.#onWipe();
     for (const [coalescer, filter] of this.#subscriptions) {
       if (filter === undefined || paths.some(filter)) coalescer.ring();
     }
@@ -131,10 +188,32 @@ export class TreeView {
 
   #setFresh(isFresh: boolean): void {
     if (this.#snapshot.isFresh === isFresh) return;
+    if (!isFresh) this.#breaks += 1;
     const staleSinceMs = isFresh ? null : this.#clock.wallMs();
     const revision = this.#snapshot.revision + 1;
     this.#snapshot = { ...this.#snapshot, revision, isFresh, staleSinceMs };
     this.#log.info({ isFresh, znodes: this.#mirror.size }, 'the view changed its freshness');
-    for (const coalescer of this.#subscriptions.keys()) coalescer.ring();
+    for (const coalescer of this.#subscriptions.keys()) coalescer.ringNow();
+  }
+
+  #wasWiped(changed: readonly string[]): boolean {
+    let isWiped = false;
+    for (const at of this.#landmarks) {
+      if (!changed.includes(at)) continue;
+      const czxid = this.#mirror.entryOf(at)?.stat.czxid ?? null;
+      const former = this.#seenLandmarks.get(at);
+      if (former !== undefined && former !== czxid) isWiped = true;
+      this.#seenLandmarks.set(at, czxid);
+    }
+    return isWiped;
+  }
+
+  #onWipe(): void {
+    this.#wipes += 1;
+    this.#log.warn({ wipes: this.#wipes }, 'the tree was wiped, it is read anew');
+    // During a full read it is stale already, and what that finds is the present.
+    if (!this.#snapshot.isFresh) return;
+    this.#setFresh(false);
+    this.#mirror.resync();
   }
 }

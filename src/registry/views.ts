@@ -1,4 +1,3 @@
-import type { Logger } from 'pino';
 import type { AppliedRecord, IntentRecord } from '../topology/node.js';
 import { readCandidates } from './candidates.js';
 import { IntentKeeper } from './intent-keeper.js';
@@ -9,8 +8,19 @@ import { OverridesReader } from './overrides.js';
 import type { DcPaths } from './paths.js';
 import type { ZkSession } from './session.js';
 import { TreeView } from './tree-view.js';
+import type { TreeViewOptions } from './tree-view.js';
+
+export type ViewOptions = Omit<TreeViewOptions, 'landmarks'>;
+
+export interface AgentViewOptions extends ViewOptions {
+  /** Writes an intent that was lost with ZooKeeper's data. */
+  readonly restore: (record: IntentRecord) => Promise<void>;
+}
 
 export type DcPart = 'nodes' | 'intents' | 'overrides' | 'applied' | 'generation';
+
+/** Made by `initialise` or the first who publishes, and never removed: the root and the folder of the nodes. */
+const LANDMARKS = ['', 'nodes'];
 
 /** Everything that a data centre publishes, typed. */
 export class DcView {
@@ -21,8 +31,8 @@ export class DcView {
   readonly #generation = new GenerationReader('generation');
   readonly #overrides = new OverridesReader();
 
-  constructor(session: ZkSession, paths: DcPaths, log: Logger) {
-    this.#tree = TreeView.open(session, paths.root, { log });
+  constructor(session: ZkSession, paths: DcPaths, options: ViewOptions) {
+    this.#tree = TreeView.open(session, paths.root, { ...options, landmarks: LANDMARKS });
   }
 
   nodes(): NodesSnapshot {
@@ -80,7 +90,7 @@ export class DcView {
 export class AgentView {
   readonly #session: ZkSession;
   readonly #paths: DcPaths;
-  readonly #log: Logger;
+  readonly #options: ViewOptions;
   readonly #intentName: string;
   readonly #generationTree: TreeView;
   readonly #intentTree: TreeView;
@@ -91,27 +101,20 @@ export class AgentView {
   readonly #keeper: IntentKeeper;
   #appliedTree: TreeView | null = null;
 
-  /** `restore` writes an intent that was lost with ZooKeeper's data. */
-  constructor(
-    session: ZkSession,
-    paths: DcPaths,
-    nodeId: string,
-    restore: (record: IntentRecord) => Promise<void>,
-    log: Logger,
-  ) {
+  constructor(session: ZkSession, paths: DcPaths, nodeId: string, options: AgentViewOptions) {
     this.#session = session;
     this.#paths = paths;
-    this.#log = log;
+    this.#options = options;
     this.#intentName = `intents/${nodeId}`;
-    this.#generationTree = TreeView.open(session, paths.generation, { log });
-    this.#intentTree = TreeView.open(session, `${paths.intents}/${nodeId}`, { log });
+    this.#generationTree = TreeView.open(session, paths.generation, options);
+    this.#intentTree = TreeView.open(session, `${paths.intents}/${nodeId}`, options);
     this.#keeper = new IntentKeeper({
       readFolder: () => session.exists(paths.intents),
-      restore,
+      restore: options.restore,
       onChange: () => {
         for (const listener of [...this.#listeners.keys()]) listener();
       },
-      log: log.child({ component: 'intent' }),
+      log: options.log.child({ component: 'intent' }),
     });
   }
 
@@ -136,7 +139,7 @@ export class AgentView {
   /** From now on `applied()` is followed; may be called twice. */
   watchApplied(): void {
     if (this.#appliedTree !== null) return;
-    const tree = TreeView.open(this.#session, this.#paths.applied, { log: this.#log });
+    const tree = TreeView.open(this.#session, this.#paths.applied, this.#options);
     this.#appliedTree = tree;
     for (const [listener, offs] of this.#listeners) offs.push(tree.subscribe(listener));
   }

@@ -1,3 +1,6 @@
+/** Ours, no server sends it: the reply is larger than we keep. */
+export const CODE_REPLY_TOO_LARGE = -10_001;
+
 /** ZooKeeper's error codes by number, those unknown to the client package included. */
 const NAMES: Readonly<Record<number, string>> = {
   [-1]: 'SYSTEM_ERROR',
@@ -31,6 +34,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [-124]: 'SESSION_CLOSED_REQUIRE_AUTH',
   [-125]: 'QUOTA_EXCEEDED',
   [-127]: 'THROTTLED',
+  [CODE_REPLY_TOO_LARGE]: 'REPLY_TOO_LARGE',
 };
 
 /** The name of an error code; `CODE_<number>` for one that nobody has told us of. Pure. */

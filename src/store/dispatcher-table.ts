@@ -1,7 +1,7 @@
 import type { RowChange } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { NodeChange } from '../topology/node-changes.js';
-import { StoreRefusedError } from '../util/errors.js';
+import { DeposedError, StoreRefusedError } from '../util/errors.js';
 import type { Store } from './pool.js';
 
 /** The dispatcher table at one moment. */
@@ -24,6 +24,8 @@ export interface EpochOptions {
 export interface CommitOptions {
   readonly dc: string;
   readonly epoch: number;
+  /** Who commits it; kept when the write is refused. */
+  readonly holder?: string;
   /** The generation that the plan was made from; another one in the table is a conflict. */
   readonly base: number;
   readonly changes: readonly RowChange[];
@@ -89,13 +91,15 @@ export async function takeEpoch(store: Store, options: EpochOptions): Promise<nu
 /**
  * Commits a plan in one round trip: epoch checked under a lock, row changes, version and audit.
  *
- * Without row changes only new audit entries are written and the generation stays. Nothing is written
- * when it rejects: with DeposedError when a newer epoch was taken, StoreConflictError when the table is
+ * Without row changes only new audit entries are written and the generation stays. Nothing of the plan is
+ * written when it rejects: with DeposedError when a newer epoch was taken (readRefusals shows that it was
+ * tried), StoreConflictError when the table is
  * not what the plan was made from, HeldByGuardError when a set would end empty against the plan. After
  * StoreUnavailableError it may or may not have been committed: read again.
  */
 export async function commitPlan(store: Store, options: CommitOptions): Promise<Committed> {
   const plan = {
+    holder: options.holder ?? null,
     base: options.base,
     changes: options.changes.map(({ kind, row }) => ({ kind, ...row })),
     mayEmpty: options.mayEmpty,
@@ -103,14 +107,26 @@ export async function commitPlan(store: Store, options: CommitOptions): Promise<
     seenAtMs: options.seenAtMs,
     audit: options.audit.map((change) => ({ ...change, setids: setidsOf(change) })),
   };
-  const [done] = await store.query<{ generation: string; at: number }>({
+  const [done] = await store.query<CommitAnswer>({
     name: 'carna-commit-plan',
-    text: `SELECT generation, (extract(epoch FROM committed_at) * 1000)::double precision AS at
-             FROM carna.commit_plan($1, $2, $3)`,
+    text: `SELECT generation, (extract(epoch FROM committed_at) * 1000)::double precision AS at,
+                  ruling_epoch AS "rulingEpoch"
+             FROM carna.commit_or_refuse($1, $2, $3)`,
     values: [options.dc, options.epoch, JSON.stringify(plan)],
   });
-  if (done === undefined) throw new StoreRefusedError('PostgreSQL gave no generation');
-  return { generation: Number(done.generation), committedAtMs: done.at };
+  const rulingEpoch = done?.rulingEpoch ?? null;
+  if (rulingEpoch !== null) throw new DeposedError(options.epoch, Number(rulingEpoch));
+  const generation = done?.generation ?? null;
+  if (generation === null) throw new StoreRefusedError('PostgreSQL gave no generation');
+  return { generation: Number(generation), committedAtMs: done?.at ?? 0 };
+}
+
+interface CommitAnswer {
+  /** Null, as `at`, when the plan was refused. */
+  readonly generation: string | null;
+  readonly at: number | null;
+  /** Of the leader that rules; null when the plan was committed. */
+  readonly rulingEpoch: string | null;
 }
 
 /** The newest version and the newest changes, at most `maxTraces`, in one statement. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HeldRecord, OverrideRecord } from '../../src/topology/node.js';
+import { StoreUnavailableError } from '../../src/util/errors.js';
+import type { RefusedWrite } from '../../src/store/refused-writes.js';
 import { carna, fakeData, GENERATION, NOW, topology } from './support.js';
 
 const HELD: HeldRecord = {
@@ -42,6 +44,52 @@ test('guard --json has all of it', async () => {
   const { out } = await carna('guard --json', holding());
   const said = JSON.parse(out) as { held: unknown; overrides: unknown };
   assert.deepEqual([said.held, said.overrides], [[HELD], []]);
+});
+
+const REFUSAL: RefusedWrite = {
+  id: 1,
+  epoch: 6,
+  holder: 'reconciler-1',
+  rulingEpoch: 7,
+  rulingHolder: 'reconciler-2',
+  rowCount: 2,
+  rows: [],
+  atMs: NOW - 60_000,
+};
+
+test('writes of a deposed leader of the last day are told, the newest five by line', async () => {
+  const old = { ...REFUSAL, epoch: 2, atMs: NOW - 25 * 3_600_000 };
+  const many = Array.from({ length: 7 }, (_, at) => ({ ...REFUSAL, epoch: 10 + at }));
+  const { code, out } = await carna(
+    'guard',
+    fakeData({ readRefusals: async () => [old, ...many, REFUSAL] }),
+  );
+  assert.equal(code, 0);
+  const lines = out.split('\n').filter((line) => line.startsWith('refused:'));
+  assert.equal(lines.length, 6);
+  assert.equal(lines[0], 'refused: 3 writes more before these, see --json');
+  assert.match(
+    lines[5] ?? '',
+    /^refused: a write of reconciler-1 \(epoch 6\) at \d\d:\d\d:\d\d, 2 rows; epoch 7 \(reconciler-2\) rules$/,
+  );
+  assert.doesNotMatch(out, /epoch 2\)/);
+});
+
+test('guard --json has every refusal, and says why when they cannot be read', async () => {
+  const data = fakeData({ readRefusals: async () => [REFUSAL] });
+  const said = JSON.parse((await carna('guard --json', data)).out) as Record<string, unknown>;
+  assert.deepEqual([said['refusals'], said['refusalsError']], [[REFUSAL], null]);
+  const away = fakeData({
+    readRefusals: () => Promise.reject(new StoreUnavailableError('PostgreSQL is away')),
+  });
+  const { code, out } = await carna('guard --json', away);
+  const faulty = JSON.parse(out) as Record<string, unknown>;
+  assert.deepEqual([code, faulty['refusals']], [0, null]);
+  assert.match(String(faulty['refusalsError']), /PostgreSQL is away/);
+  assert.match(
+    (await carna('guard', away)).out,
+    /refused writes are not known: PostgreSQL is away/,
+  );
 });
 
 test('override without a terminal needs --yes and changes nothing else', async () => {

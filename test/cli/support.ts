@@ -140,6 +140,12 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
       listener(topology());
       if (!signal.aborted) await new Promise((end) => signal.addEventListener('abort', end));
     },
+    readLastKnown: async () => ({
+      rows: TABLE,
+      generation: 1_842,
+      committedAtMs: NOW - 300_000,
+      leader: { holder: 'rec-2', epoch: 17 },
+    }),
     readTable: async () => TABLE,
     deriveDesired: (_topology, table) => table,
     readLive: async ({ nodeId, role }) => {
@@ -148,6 +154,7 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
       return { nodeId, role, list, readAtMs: NOW };
     },
     readChanges: async () => [],
+    readRefusals: async () => [],
     writeIntent: async () => undefined,
     writeOverride: async () => undefined,
     removeIntent: async () => false,

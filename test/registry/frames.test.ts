@@ -22,6 +22,28 @@ test('every way to split a stream gives the same frames', () => {
         stream.subarray(second),
       ];
       const found = parts.flatMap((part) => reader.push(part));
+      assert.deepEqual(
+        found.map(({ bytes }) => bytes),
+        wanted,
+        `split at ${first} and ${second}`,
+      );
+    }
+  }
+});
+
+test('of an oversized frame the head is given and the rest thrown away, however it is split', () => {
+  const large = frame('0123456789abcdefXYZ'.repeat(3));
+  const stream = Buffer.concat([frame('one'), large, frame('two')]);
+  const wanted = [
+    { bytes: frame('one'), isOversized: false },
+    { bytes: large.subarray(0, 20), isOversized: true },
+    { bytes: frame('two'), isOversized: false },
+  ];
+  for (let first = 0; first <= stream.length; first++) {
+    for (let second = first; second <= stream.length; second++) {
+      const reader = new FrameReader(30);
+      const cuts = [0, first, second, stream.length];
+      const found = [0, 1, 2].flatMap((at) => reader.push(stream.subarray(cuts[at], cuts[at + 1])));
       assert.deepEqual(found, wanted, `split at ${first} and ${second}`);
     }
   }

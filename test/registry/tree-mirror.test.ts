@@ -10,7 +10,7 @@ const stat = { czxid: 1n, mzxid: 1n, childCount: 0, ephemeralOwner: 1n } as Znod
 const log = { warn: () => undefined } as unknown as Logger;
 
 /** A session whose answers come when the test says so, in the order of the questions, as on one connection. */
-class SlowSession implements Pick<MirrorSession, 'state' | 'getData' | 'onWatchEvent'> {
+class SlowSession implements MirrorSession {
   readonly state = 'connected';
   readonly znodes = new Set<string>();
   readonly #answers: (() => void)[] = [];
@@ -26,10 +26,44 @@ class SlowSession implements Pick<MirrorSession, 'state' | 'getData' | 'onWatchE
     this.#listener({ kind, path, arrival: ++this.#arrival });
   }
 
-  async getData(path: string): ReturnType<MirrorSession['getData']> {
+  async sync(): Promise<void> {
+    await this.#question();
+  }
+
+  async addWatch(): Promise<void> {
+    await this.#question();
+  }
+
+  exists(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  async getChildren(path: string): Promise<readonly string[]> {
+    await this.#question();
+    const below = [...this.znodes].filter((one) => one.startsWith(`${path}/`));
+    return below.map((one) => one.slice(path.length + 1));
+  }
+
+  async #question(): Promise<void> {
     await new Promise<void>((resolve) => this.#answers.push(resolve));
-    const arrival = ++this.#arrival;
-    return this.znodes.has(path) ? { data: Buffer.from(path), stat, arrival } : null;
+    this.#arrival += 1;
+  }
+
+  async getData(path: string): ReturnType<MirrorSession['getData']> {
+    await this.#question();
+    const childCount = [...this.znodes].filter((one) => one.startsWith(`${path}/`)).length;
+    const found = {
+      data: Buffer.from(path),
+      stat: { ...stat, childCount },
+      arrival: this.#arrival,
+    };
+    return this.znodes.has(path) ? found : null;
+  }
+
+  /** The last question is answered before the others are. */
+  async answerNewest(): Promise<void> {
+    this.#answers.pop()?.();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   async answerAll(): Promise<void> {
@@ -43,7 +77,7 @@ class SlowSession implements Pick<MirrorSession, 'state' | 'getData' | 'onWatchE
 test('a new incarnation is seen before the old one goes', async () => {
   const session = new SlowSession();
   const pictures: string[] = [];
-  const mirror = new TreeMirror(session as unknown as MirrorSession, '/nodes', log, {
+  const mirror = new TreeMirror(session, '/nodes', log, {
     changed: () => pictures.push([...mirror.copy().entries.keys()].sort().join(' ')),
     fresh: () => undefined,
   });
@@ -61,7 +95,7 @@ test('a new incarnation is seen before the old one goes', async () => {
 
 test('a deletion with nothing else under way is seen at once', async () => {
   const session = new SlowSession();
-  const mirror = new TreeMirror(session as unknown as MirrorSession, '/nodes', log, {
+  const mirror = new TreeMirror(session, '/nodes', log, {
     changed: () => undefined,
     fresh: () => undefined,
   });
@@ -70,5 +104,28 @@ test('a deletion with nothing else under way is seen at once', async () => {
   await session.answerAll();
   session.notify('deleted', '/nodes/media~1');
   assert.deepEqual([...mirror.copy().entries.keys()], []);
+  mirror.close();
+});
+
+test('a notice between asking for a full read and its beginning does not pass for the whole', async () => {
+  const session = new SlowSession();
+  const seen: string[] = [];
+  let fresh = 0;
+  const mirror = new TreeMirror(session, '/nodes', log, {
+    changed: () => seen.push([...mirror.copy().entries.keys()].sort().join(' ')),
+    fresh: () => (fresh += 1),
+  });
+  for (const path of ['/nodes', '/nodes/a', '/nodes/b']) session.znodes.add(path);
+  mirror.resync();
+  await session.answerAll();
+  assert.deepEqual([seen, fresh], [[' a b'], 1]);
+  // The connection stands and so does its watch, as after a full read that failed by its deadline.
+  session.znodes.add('/nodes/c');
+  mirror.resync();
+  session.notify('created', '/nodes/c');
+  await session.answerNewest();
+  assert.deepEqual([seen, fresh], [[' a b'], 1], 'nothing was shown or called fresh');
+  await session.answerAll();
+  assert.deepEqual([seen, fresh], [[' a b', ' a b c'], 2]);
   mirror.close();
 });

@@ -14,6 +14,13 @@ export interface FaultPair {
  */
 export type FaultHook = (bytes: Buffer, pair: FaultPair) => Buffer | null | undefined;
 
+/** A connection of which one direction stands still; nothing is lost. */
+export interface HeldLink {
+  readonly isHolding: boolean;
+  /** Passes on what was held, in its order; from then on everything as before. */
+  release(): void;
+}
+
 /** A TCP proxy on loopback that breaks a link in every way a network does. */
 export class FaultProxy {
   /** Accepted connections so far, refused ones included. */
@@ -113,6 +120,33 @@ export class FaultProxy {
       pair.client.end(bytes.subarray(0, left));
       setImmediate(() => this.#end(pair));
       return null;
+    };
+  }
+
+  /**
+   * Holds back what the client sends on one connection, from the first bytes that `matches` accepts on:
+   * the client has sent them, and the server does not know of them until `release`.
+   */
+  holdClientBytes(matches: (bytes: Buffer) => boolean): HeldLink {
+    const held: Buffer[] = [];
+    let link: FaultPair | null = null;
+    const hook: FaultHook = (bytes, pair) => {
+      if (link === null && matches(bytes)) link = pair;
+      if (pair !== link) return undefined;
+      held.push(bytes);
+      return null;
+    };
+    this.onClientBytes = hook;
+    const release = (): void => {
+      if (this.onClientBytes === hook) this.onClientBytes = null;
+      for (const bytes of held.splice(0))
+        if (link?.server.destroyed === false) link.server.write(bytes);
+    };
+    return {
+      get isHolding() {
+        return held.length > 0;
+      },
+      release,
     };
   }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { OverrideRecord } from '../../topology/node.js';
-import { UsageError } from '../../util/errors.js';
+import { CarnaError, UsageError, messageOf } from '../../util/errors.js';
 import { MAX_SETID, parseDeadline, parseText, wholeUpTo } from '../arguments.js';
 import { isAgreed, operatorName } from '../consent.js';
 import { withOperatorData } from '../context.js';
@@ -8,14 +8,16 @@ import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
+import type { GuardJson } from '../json-shapes.js';
 import type { OperatorData } from '../operator-data.js';
-import { guardText, overrideWarning } from '../render/guard-text.js';
+import { guardText, overrideWarning, refusalsText } from '../render/guard-text.js';
 import { formatDuration } from '../render/units.js';
 import { witnessText } from '../render/witness-text.js';
 
 const DEFAULT_FOR_MS = 10 * 60_000;
 /** Longer than that nobody still knows why. */
 const MAX_FOR_MS = 60 * 60_000;
+const MAX_REFUSALS = 100;
 
 interface OverrideOptions {
   readonly for: number;
@@ -37,7 +39,8 @@ export function registerGuard(program: Command, context: Context): void {
 A guard keeps rows as they are that nobody's word explains: the last one of a set, more than a quarter of a
 set within a minute, or any while most nodes are silent or the reconciler's own connection was just broken.
 It ends by itself when the nodes publish again. Nodes of which the reconciler's own OPTIONS say something else
-than their agents are listed below the holds. Exit code 1 while something is held.
+than their agents are listed below the holds, and then the writes of a deposed leader that PostgreSQL refused in
+the last day (nothing to do: the newer leader's rows stand). Exit code 1 while something is held.
 Examples:
   carna guard
   carna guard override 30 --for 10m --why "rack 4 is really gone"`,
@@ -84,17 +87,32 @@ async function guardCommand(
   const held = topology.generation?.held ?? [];
   const overrides = [...topology.overrides.values()];
   const nowMs = context.clock.wallMs();
+  const refused = await refusalsOf(data);
   if (options.json === true) {
     const { asOfMs, isFresh } = topology;
     const witnessed = topology.generation?.witnessed ?? null;
-    context.print(jsonLine({ schema: JSON_SCHEMA, asOfMs, isFresh, held, overrides, witnessed }));
+    const known = { asOfMs, isFresh, held, overrides, witnessed };
+    context.print(jsonLine({ schema: JSON_SCHEMA, ...known, ...refused }));
   } else {
     context.print(
       ...guardText(held, overrides, context.paint, nowMs),
       ...witnessText(topology.generation?.witnessed, context.paint, nowMs),
+      ...refusalsText(refused.refusals, refused.refusalsError, nowMs),
     );
   }
   return held.length === 0 ? EXIT.done : EXIT.no;
+}
+
+/** They stand in PostgreSQL; without it what the guards hold is told all the same. */
+async function refusalsOf(
+  data: OperatorData,
+): Promise<Pick<GuardJson, 'refusals' | 'refusalsError'>> {
+  try {
+    return { refusals: await data.readRefusals(MAX_REFUSALS), refusalsError: null };
+  } catch (err) {
+    if (!(err instanceof CarnaError)) throw err;
+    return { refusals: null, refusalsError: messageOf(err) };
+  }
 }
 
 async function overrideCommand(

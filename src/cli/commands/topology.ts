@@ -10,6 +10,8 @@ import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import { readLoads } from '../load-reader.js';
+import { orLastKnown } from '../last-known.js';
+import { printLastKnown } from '../render/last-known-text.js';
 import type { OperatorData, TopologyData } from '../operator-data.js';
 import { untilInterrupted } from '../process-like.js';
 import { headline } from '../render/headline.js';
@@ -38,7 +40,7 @@ export function registerTopology(program: Command, context: Context): void {
     .addHelpText(
       'after',
       `
-Exit code 3 when ZooKeeper is away and the last known value is shown.
+Exit code 3 when ZooKeeper is away and the last known value, or at least the last table, is shown.
 Examples:
   carna topology --watch
   carna topology --json | jq '.problems[].text'`,
@@ -46,11 +48,20 @@ Examples:
     .action(async (options: Options) => {
       await withOperatorData(context, async (data, config) => {
         if (options.watch === true) return watch(context, data, config, options);
-        const picture = await look(context, data, await data.readTopology());
-        context.print(
-          ...(options.json === true ? [asJson(picture, config)] : asText(context, picture, config)),
-        );
-        context.exitCode = picture.topology.isFresh ? EXIT.done : EXIT.away;
+        const work = async (): Promise<void> => {
+          const picture = await look(context, data, await data.readTopology());
+          context.print(
+            ...(options.json === true
+              ? [asJson(picture, config)]
+              : asText(context, picture, config)),
+          );
+          context.exitCode = picture.topology.isFresh ? EXIT.done : EXIT.away;
+        };
+        if (options.json === true) return work();
+        await orLastKnown(data, work, (last, failure) => {
+          printLastKnown(context, last, failure);
+          context.exitCode = EXIT.away;
+        });
       });
     });
 }

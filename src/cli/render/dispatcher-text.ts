@@ -71,9 +71,13 @@ const FLAG_WORDS: Readonly<Record<number, string>> = {
 };
 
 function rowText(row: RowData | null): string {
-  if (row === null) return '–';
-  const word = FLAG_WORDS[row.flags];
-  return word === undefined ? String(row.flags) : `${row.flags} ${word}`;
+  return row === null ? '–' : flagsText(row.flags);
+}
+
+/** `8 active`; the number alone when it has no name. */
+export function flagsText(flags: number): string {
+  const word = FLAG_WORDS[flags];
+  return word === undefined ? String(flags) : `${flags} ${word}`;
 }
 
 /** Marks beside the letters, so that it reads without colour: ✘ drift, ~ probed out, ? unknown. */

@@ -1,8 +1,9 @@
+import type { RefusedWrite } from '../../store/refused-writes.js';
 import type { HeldRecord, OverrideRecord } from '../../topology/node.js';
 import type { Painter } from './colour.js';
 import { printable } from './colour.js';
 import { stateMark } from './state-mark.js';
-import { formatAge, formatDuration, plural } from './units.js';
+import { formatAge, formatDuration, formatTime, plural } from './units.js';
 
 /** What is held, set by set, each with how it ends. Pure. */
 export function guardText(
@@ -43,6 +44,45 @@ function overrideLines(overrides: readonly OverrideRecord[], nowMs: number): str
     ];
   });
 }
+
+/**
+ * Writes of deposed leaders that PostgreSQL refused within the last day, the newest five; nothing when there
+ * were none. `error` is told when they could not be read. Pure.
+ */
+export function refusalsText(
+  refusals: readonly RefusedWrite[] | null,
+  error: string | null,
+  nowMs: number,
+): string[] {
+  if (refusals === null) {
+    return ['', `refused writes are not known: ${printable(error ?? 'no database')}`];
+  }
+  const recent = refusals.filter(({ atMs }) => atMs > nowMs - SHOWN_FOR_MS);
+  if (recent.length === 0) return [];
+  const shown = recent.slice(-MAX_SHOWN);
+  const more = recent.length - shown.length;
+  const before =
+    more === 0 ? [] : [`refused: ${plural(more, 'write')} more before these, see --json`];
+  return ['', ...before, ...shown.map((one) => refusalLine(one))];
+}
+
+function refusalLine({
+  epoch,
+  holder,
+  rulingEpoch,
+  rulingHolder,
+  rowCount,
+  atMs,
+}: RefusedWrite): string {
+  const who = printable(holder ?? 'an unnamed reconciler');
+  const ruler = rulingHolder === null ? '' : ` (${printable(rulingHolder)})`;
+  const time = formatTime(atMs, undefined).slice(0, 'hh:mm:ss'.length);
+  const what = plural(rowCount, 'row');
+  return `refused: a write of ${who} (epoch ${epoch}) at ${time}, ${what}; epoch ${rulingEpoch}${ruler} rules`;
+}
+
+const SHOWN_FOR_MS = 24 * 3_600_000;
+const MAX_SHOWN = 5;
 
 /** What an override does, before it is asked for. Pure. */
 export function overrideWarning(setid: number, held: readonly HeldRecord[]): string[] {

@@ -166,6 +166,46 @@ describe('elections', { concurrency: true }, () => {
     await second.done;
   });
 
+  test('D5 who resigns makes room before its pause', async () => {
+    const stop = new AbortController();
+    const { session } = await connected(zk.address);
+    let resigned = 0;
+    const lead = (): Promise<void> => {
+      resigned += 1;
+      return Promise.resolve();
+    };
+    // A pause that outlasts this test.
+    const options = { candidateId: 'first', log: quiet, random: () => 1_000 };
+    const first = runForLeader(session, '/d5-resigned', options, lead, stop.signal);
+    await waitUntil('a first term', 5_000, () => resigned === 1);
+    const second = await candidate('second', '/d5-resigned', zk.address);
+    await waitUntil('the other leads', 10_000, () => second.term !== null);
+    assert.equal(resigned, 1);
+    stop.abort();
+    second.stop.abort();
+    await Promise.all([first, second.done]);
+  });
+
+  test('D5 who lost its session stands in line again without a pause', async () => {
+    const proxy = await proxyTo(zk);
+    const { session } = await connected(proxy.address, { zkSessionTimeoutMs: 1_000 });
+    const stop = new AbortController();
+    let terms = 0;
+    const lead = async (term: Term): Promise<void> => {
+      terms += 1;
+      await new Promise<void>((resolve) => term.signal.addEventListener('abort', () => resolve()));
+    };
+    const options = { candidateId: 'alone', log: quiet, random: () => 1_000 };
+    const run = runForLeader(session, '/d5-lost', options, lead, stop.signal);
+    await waitUntil('a term', 5_000, () => terms === 1);
+    proxy.blackHole();
+    await waitUntil('the loss', 15_000, () => session.state === 'lost');
+    proxy.heal();
+    await waitUntil('another term', 15_000, () => terms === 2);
+    stop.abort();
+    await run;
+  });
+
   test('an error of the leading work ends the run and frees the place', async () => {
     const { session } = await connected(zk.address);
     const bug = new Error('a bug of the leader');

@@ -15,6 +15,7 @@ import {
   openSession,
   proxyTo,
   quiet,
+  recordingLog,
   untilState,
   zookeeper,
 } from './lab.js';
@@ -58,6 +59,17 @@ describe('a living session', { concurrency: true }, () => {
     assert.deepEqual(states, ['connected']);
     assert.ok(notices >= rounds * 0.9, `${notices} notices`);
     assert.equal(session.counters.expired, 0);
+  });
+
+  test('E1 a session time-out other than the one asked for is told', async () => {
+    const { log, lines } = recordingLog();
+    const { session } = await connected(zk.address, { zkSessionTimeoutMs: 600, log });
+    assert.equal(session.zkSessionTimeoutMs, 1_000);
+    const told = lines.filter(({ msg }) => msg === 'ZooKeeper changed the session time-out');
+    assert.deepEqual(
+      told.map(({ askedMs, negotiatedMs }) => [askedMs, negotiatedMs]),
+      [[600, 1_000]],
+    );
   });
 
   test('A3 a server that accepts and says nothing is left for the next one', async () => {

@@ -156,6 +156,54 @@ describe('views', { concurrency: true }, () => {
     assert.equal(smallest, 50);
   });
 
+  test('C4 a tree that somebody wiped under a living connection is stale until it was read anew', async () => {
+    const { session, states } = await connected(zk.address);
+    for (const path of ['/c4', '/c4/nodes', '/c4/nodes/a', '/c4/will'])
+      await writer.create(path, null);
+    const view = TreeView.open(session, '/c4', { log: quiet, landmarks: ['', 'nodes'] });
+    atEnd(() => view.close());
+    await view.whenFresh(5_000);
+    const seen: boolean[] = [];
+    view.subscribe(() => {
+      const { isFresh } = view.snapshot();
+      if (seen.at(-1) !== isFresh) seen.push(isFresh);
+    });
+    await writer.remove('/c4/will');
+    await writer.remove('/c4/nodes/a');
+    await waitUntil('both gone', 5_000, () => view.snapshot().entries.size === 2);
+    assert.equal(view.wipes, 0, 'no landmark is gone');
+    await writer.remove('/c4/nodes');
+    await waitUntil('the first wipe', 5_000, () => view.wipes === 1 && view.snapshot().isFresh);
+    assert.deepEqual(seen, [true, false, true]);
+    await writer.create('/c4/nodes', null);
+    await writer.create('/c4/nodes/a', null);
+    await waitUntil('made again', 5_000, () => view.wipes === 2 && view.snapshot().isFresh);
+    await waitUntil('its child', 5_000, () => view.snapshot().entries.has('nodes/a'));
+    assert.deepEqual(seen, [true, false, true, false, true]);
+    assert.deepEqual(states, ['connected']);
+  });
+
+  test('C3 a cut is told although the view is fresh again within the gap between two deliveries', async () => {
+    const proxy = await proxyTo(zk);
+    const { session } = await connected(proxy.address);
+    await writer.create('/c3-gap', null);
+    const view = openView(session, '/c3-gap');
+    await view.whenFresh(5_000);
+    let breaks = 0;
+    view.subscribe(() => {
+      if (!view.snapshot().isFresh) breaks += 1;
+    });
+    for (let round = 1; round <= 10; round++) {
+      // A delivery just before the cut, so that the next one would wait for the gap.
+      await writer.setData('/c3-gap', Buffer.from(String(round)));
+      await waitUntil('the change', 5_000, () => shown(view).get('') === String(round), 1);
+      proxy.cut();
+      await waitUntil('the break is told', 5_000, () => breaks >= round, 1);
+      await view.whenFresh(5_000);
+    }
+    assert.equal(breaks, 10);
+  });
+
   test('C6 a znode that cannot be read keeps its former value, and the others do not wait', async () => {
     const proxy = await proxyTo(zk);
     const { session } = await connected(proxy.address);

@@ -3,6 +3,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { CommitOptions } from '../../../src/store/dispatcher-table.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../../../src/store/dispatcher-table.js';
 import { knownTraces, readChanges, recordLive } from '../../../src/store/change-log.js';
+import { readRefusals } from '../../../src/store/refused-writes.js';
 import type { NodeChange } from '../../../src/topology/node-changes.js';
 import { DeposedError, HeldByGuardError, StoreConflictError } from '../../../src/util/errors.js';
 import { waitUntil } from '../../../src/util/wait.js';
@@ -18,7 +19,7 @@ before(async () => {
 after(() => db.close());
 beforeEach(async () => {
   await db.store.query({
-    text: 'TRUNCATE carna.change, carna.change_live, carna.generation, public.dispatcher',
+    text: 'TRUNCATE carna.change, carna.change_live, carna.generation, carna.refused_write, public.dispatcher',
   });
   epoch = await takeEpoch(db.store, { dc: 'dc1', holder: 'rec-1', czxid: 7n });
 });
@@ -133,6 +134,68 @@ test('an older epoch writes nothing, whatever it wants to write', async () => {
   });
   assert.deepEqual(await readTable(db.store), { generation: 1, rows: [ourRow(1)] });
   assert.equal((await readChanges(db.store, { last: 5 })).length, 0);
+});
+
+test('the function that older reconcilers call refuses an older epoch, too', async () => {
+  await takeEpoch(db.store, { dc: 'dc1', holder: 'rec-2', czxid: 8n });
+  const late = { base: 0, changes: [], mayEmpty: [], setHashes: {}, seenAtMs: 0, audit: [] };
+  const call = { text: `SELECT carna.commit_plan('dc1', $1, $2)`, values: [epoch, late] };
+  await assert.rejects(db.store.query(call), DeposedError);
+});
+
+test('a refused write leaves who tried what, when, and who rules; a commit leaves nothing', async () => {
+  const rows = Array.from({ length: 60 }, (_, at) => ourRow(at + 1));
+  await commitPlan(db.store, plan(0, { changes: rows.map(insertOf), holder: 'rec-1' }));
+  const newer = await takeEpoch(db.store, { dc: 'dc1', holder: 'rec-2', czxid: 8n });
+  assert.deepEqual(await readRefusals(db.store, 'dc1', 10), []);
+  const changes = rows.map((row) => flagsTo(row, 4));
+  const late = plan(1, { changes, audit: [auditOf('trace-late')], holder: 'rec-1' });
+  const beforeMs = Date.now();
+  await assert.rejects(commitPlan(db.store, late), DeposedError);
+  await assert.rejects(commitPlan(db.store, plan(1, { changes: [], audit: [] })), DeposedError);
+  const [first, second, ...more] = await readRefusals(db.store, 'dc1', 10);
+  assert.ok(first !== undefined && second !== undefined && more.length === 0);
+  const { id, atMs, rows: kept, ...facts } = first;
+  assert.ok(id < second.id);
+  assert.deepEqual(facts, {
+    epoch,
+    holder: 'rec-1',
+    rulingEpoch: newer,
+    rulingHolder: 'rec-2',
+    rowCount: 60,
+  });
+  assert.ok(Math.abs(atMs - beforeMs) < 60_000);
+  assert.equal(kept.length, 50);
+  const { setid, destination } = ourRow(1);
+  assert.deepEqual(kept[0], { kind: 'update', setid, destination, flags: 4 });
+  assert.deepEqual([second.holder, second.rowCount, second.rows], [null, 0, []]);
+  assert.deepEqual(await readRefusals(db.store, 'dc2', 10), []);
+  assert.equal((await readRefusals(db.store, 'dc1', 1))[0]?.id, second.id);
+});
+
+test('the last thousand refusals of a data centre are kept', async () => {
+  await db.store.query({
+    text: `INSERT INTO carna.refused_write (dc, epoch, ruling_epoch, row_count, rows, refused_at)
+           SELECT CASE WHEN g % 2 = 0 THEN 'dc1' ELSE 'dc2' END, g, 9, 0, '[]', now() FROM generate_series(1, 2400) g`,
+  });
+  await takeEpoch(db.store, { dc: 'dc1', holder: 'rec-2', czxid: 8n });
+  await assert.rejects(commitPlan(db.store, plan(0, {})), DeposedError);
+  const kept = await readRefusals(db.store, 'dc1', 5_000);
+  assert.deepEqual([kept.length, kept[0]?.epoch, kept.at(-1)?.epoch], [1_000, 404, epoch]);
+  assert.equal((await readRefusals(db.store, 'dc2', 5_000)).length, 1_200);
+});
+
+test('nobody can have a refusal noted that was none', async () => {
+  const plain = JSON.stringify({ changes: [] });
+  const note = (dc: string): Promise<unknown> =>
+    db.store.query({
+      text: 'SELECT carna.note_refusal($1, $2, $3)',
+      values: [dc, epoch, plain],
+    });
+  await note('dc1');
+  await note('nowhere');
+  assert.deepEqual(await readRefusals(db.store, 'dc1', 10), []);
+  assert.deepEqual(await readRefusals(db.store, 'nowhere', 10), []);
 });
 
 test('a leader frozen inside its transaction is outlived: the newer epoch waits, then wins', async () => {

@@ -5,7 +5,8 @@ import { recordLive } from '../../../src/store/change-log.js';
 import { createLogin } from '../../../src/store/group-roles.js';
 import { DEBIAN_KAMAILIO_SCHEMA_DIR, migrate } from '../../../src/store/migrate.js';
 import type { Store } from '../../../src/store/pool.js';
-import { MissingPartError, StoreRefusedError } from '../../../src/util/errors.js';
+import { readRefusals } from '../../../src/store/refused-writes.js';
+import { DeposedError, MissingPartError, StoreRefusedError } from '../../../src/util/errors.js';
 import { testDir } from '../../support/resources.js';
 import type { TestDatabase } from './database.js';
 import { insertOf, ourRow, PASSWORD, startDatabase } from './database.js';
@@ -43,7 +44,7 @@ test('two migrations of an empty database at once end in one schema', async () =
   const url = db.url.replace(/postgres$/, 'twice');
   const done = await Promise.all([migrate(db.open(url), schema), migrate(db.open(url), schema)]);
   const applied = done.map((result) => result.applied.length).sort();
-  assert.deepEqual(applied, [0, 3]);
+  assert.deepEqual(applied, [0, 4]);
 });
 
 test('absent schema files are named with a remedy and nothing is left half made', async () => {
@@ -81,6 +82,17 @@ test('the writer can lead and commit, and cannot alter or rewrite history', asyn
     seenAtMs: 0,
   });
   await recordLive(writer, { kamailio: 'k', setids: [30], generation: 1, provenAtMs: 0 });
+  await takeEpoch(writer, { dc: 'dc1', holder: 'x', czxid: 2n });
+  const late = { dc: 'dc1', epoch, base: 1, changes: [], mayEmpty: [], audit: [] };
+  await assert.rejects(commitPlan(writer, { ...late, setHashes: {}, seenAtMs: 0 }), DeposedError);
+  assert.equal((await readRefusals(writer, 'dc1', 10)).length, 1);
+  await refused(writer, 'DELETE FROM carna.refused_write');
+  await refused(writer, 'UPDATE carna.refused_write SET holder = holder');
+  await refused(
+    writer,
+    `INSERT INTO carna.refused_write (dc, epoch, ruling_epoch, row_count, rows, refused_at)
+     VALUES ('dc1', 1, 2, 0, '[]', now())`,
+  );
   await refused(writer, 'UPDATE carna.change SET cause = cause');
   await refused(writer, 'DELETE FROM carna.change');
   await refused(writer, 'DROP TABLE dispatcher');
@@ -102,6 +114,7 @@ test('a Kamailio reads version and its views, nothing else', async () => {
   await refused(kamailio, 'DELETE FROM dispatcher_dispatcher');
   await refused(kamailio, 'SELECT 1 FROM carna.change');
   await refused(kamailio, `SELECT carna.take_epoch('dc1', 'x', 1)`);
+  await refused(kamailio, 'SELECT 1 FROM carna.refused_write');
 });
 
 test('a reader reads the table and the log and writes nothing', async () => {
@@ -111,6 +124,8 @@ test('a reader reads the table and the log and writes nothing', async () => {
   await refused(reader, 'DELETE FROM dispatcher');
   await refused(reader, 'DELETE FROM carna.generation');
   await refused(reader, `SELECT carna.take_epoch('dc1', 'x', 1)`);
+  assert.equal((await readRefusals(reader, 'dc1', 10)).length, 1);
+  await refused(reader, `SELECT carna.note_refusal('dc1', 0, '{"changes": []}')`);
 });
 
 test('a user who may not create roles is told which are missing', async () => {
