@@ -1,5 +1,4 @@
 import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import {
   RegistryAmbiguousError,
   RegistryNotSentError,
@@ -19,7 +18,7 @@ import type { WatchEvent } from './watch-event.js';
 import { isNotification, readWatchEvent } from './watch-event.js';
 import { Watchdog } from './watchdog.js';
 import { ConnectionManager, KNOWN_CODES } from './zk-client.js';
-import type { ZkManager, ZkPacket } from './zk-client.js';
+import type { ZkManager, ZkPacket, ZkSocket } from './zk-client.js';
 import { CODE_REPLY_TOO_LARGE, zkCodeName } from './zk-codes.js';
 
 /** Faults of the package and the network that were contained, and what was done about them. */
@@ -36,8 +35,15 @@ export interface ConnectionCounters {
   contained: number;
 }
 
+/** Begins a TCP connection; its events tell the rest. */
+export type ZkConnect = (server: ZkServer) => ZkSocket;
+
+const tcpConnect: ZkConnect = ({ host, port }) => connect({ host, port, noDelay: true });
+
 export interface ConnectionOptions {
   readonly servers: readonly ZkServer[];
+  /** Default: TCP. */
+  readonly connect?: ZkConnect | undefined;
   readonly zkSessionTimeoutMs: number;
   /** For one server, TCP and session reply together. */
   readonly connectTimeoutMs: number;
@@ -94,7 +100,7 @@ export class ZkConnection {
   readonly #servers: ZkServer[];
   readonly #pending = new Map<ZkPacket['callback'], Pending>();
   readonly #watchdog: Watchdog;
-  #socket: Socket | null = null;
+  #socket: ZkSocket | null = null;
   #guard: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #isUp = false;
@@ -204,7 +210,7 @@ export class ZkConnection {
     const manager = this.#manager;
     manager.state = CONNECTING ?? 1;
     manager.pendingBuffer = null;
-    const socket = connect({ host: server.host, port: server.port, noDelay: true });
+    const socket = (this.#options.connect ?? tcpConnect)(server);
     this.#socket = socket;
     manager.socket = socket;
     const frames = new FrameReader(this.#options.maxReplyBytes);
@@ -214,9 +220,11 @@ export class ZkConnection {
       stage = 'session reply';
       this.#contained(() => manager.onSocketConnected());
     });
-    socket.on('data', (bytes) => this.#contained(() => this.#onBytes(frames, bytes, socket)));
+    socket.on('data', (bytes: Buffer) =>
+      this.#contained(() => this.#onBytes(frames, bytes, socket)),
+    );
     socket.on('drain', () => this.#contained(() => manager.onSocketDrain()));
-    socket.on('error', (err) => (cause = messageOf(err)));
+    socket.on('error', (err: unknown) => (cause = messageOf(err)));
     socket.on('close', () => this.#onClose(socket, `${server.host}:${server.port}: ${cause}`));
     this.#guard = setTimeout(() => {
       this.#options.counters.connectCuts += 1;
@@ -224,7 +232,7 @@ export class ZkConnection {
     }, this.#options.connectTimeoutMs);
   }
 
-  #onBytes(frames: FrameReader, bytes: Buffer, socket: Socket): void {
+  #onBytes(frames: FrameReader, bytes: Buffer, socket: ZkSocket): void {
     this.#watchdog.heard();
     for (const frame of frames.push(bytes)) {
       if (socket.destroyed || this.#socket !== socket) return;
@@ -302,7 +310,7 @@ export class ZkConnection {
     this.#socket?.destroy(new Error(cause));
   }
 
-  #onClose(socket: Socket, cause: string): void {
+  #onClose(socket: ZkSocket, cause: string): void {
     if (this.#isDropped || this.#socket !== socket) return;
     clearTimeout(this.#guard);
     const wasStable = this.#isUp && performance.now() - this.#upAtMs > STABLE_MS;

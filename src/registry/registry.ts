@@ -14,6 +14,7 @@ import type {
   OverrideRecord,
 } from '../topology/node.js';
 import { DeposedError, InvalidInputError } from '../util/errors.js';
+import type { ZkConnect } from './connection.js';
 import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
 import { totalOf } from './open-views.js';
@@ -35,6 +36,8 @@ export interface RegistryOptions {
   readonly cluster: string;
   readonly dc: string;
   readonly log: Logger;
+  /** How a TCP connection is begun; default: node:net. */
+  readonly connect?: ZkConnect | undefined;
 }
 
 /** Keeps one record published; `null` withdraws it. */

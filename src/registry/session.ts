@@ -11,7 +11,7 @@ import { wait } from '../util/wait.js';
 import { parseConnectString } from './connect-string.js';
 import type { ConnectString } from './connect-string.js';
 import { ZkConnection } from './connection.js';
-import type { Answer, ConnectionCounters } from './connection.js';
+import type { Answer, ConnectionCounters, ZkConnect } from './connection.js';
 import { MAX_FRAME_BYTES } from './frames.js';
 import { ZkOperations } from './operations.js';
 import { renewalPauseMs } from './reconnect-pause.js';
@@ -42,6 +42,8 @@ export interface ZkSessionOptions {
   readonly maxReplyBytes?: number;
   /** [0, 1), for jitter; default Math.random. */
   readonly random?: () => number;
+  /** How a TCP connection is begun; default: node:net. */
+  readonly connect?: ZkConnect | undefined;
 }
 
 export interface ZkSessionCounters extends ConnectionCounters {
@@ -198,6 +200,7 @@ export class ZkSession extends ZkOperations {
     const connection: ZkConnection = new ZkConnection(
       {
         servers: this.#target.servers,
+        connect: options.connect,
         zkSessionTimeoutMs: options.zkSessionTimeoutMs,
         connectTimeoutMs: options.connectTimeoutMs ?? this.#defaultConnectTimeoutMs(),
         auth: options.auth,

@@ -1,5 +1,15 @@
 import { createRequire } from 'node:module';
-import type { Socket } from 'node:net';
+
+/** What is used of a socket (node:net's, or one like it). */
+export interface ZkSocket {
+  readonly destroyed: boolean;
+  write(bytes: Buffer): boolean;
+  destroy(error?: Error): unknown;
+  setTimeout(ms: number, listener?: () => void): unknown;
+  on(event: 'data', listener: (bytes: Buffer) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'connect' | 'drain' | 'close', listener: () => void): unknown;
+}
 
 /**
  * The internals of node-zookeeper-client 1.1.3 that this layer stands on, and nothing else of it.
@@ -11,7 +21,7 @@ import type { Socket } from 'node:net';
  */
 export interface ZkManager {
   state: number;
-  socket: Pick<Socket, 'write' | 'destroy' | 'setTimeout'>;
+  socket: ZkSocket;
   pendingBuffer: Buffer | null;
   /** Sent, not yet answered. */
   pendingQueue: ZkPacket[];

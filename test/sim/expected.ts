@@ -1,0 +1,130 @@
+import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
+import { describeRow, rowKey } from '../../src/topology/dispatcher-row.js';
+import { hashSets } from '../../src/topology/plan-pass.js';
+import type { AppliedRecord, GenerationRecord, NodeRecord } from '../../src/topology/node.js';
+import { DEFAULT_WIRING, setsListing } from '../../src/topology/wiring.js';
+import type { Kamailio } from './kamailio.js';
+import type { SimNode, World } from './world.js';
+import { DC_ROOT } from './world.js';
+
+/** Rows of somebody else, there from the beginning. */
+export const FOREIGN_ROW: DispatcherRow = {
+  setid: 40,
+  destination: 'sip:198.51.100.9:5060',
+  flags: 8,
+  priority: 0,
+  attrs: '',
+  description: 'by hand',
+};
+
+/**
+ * Why the platform is not yet as it should be, null when it is: registry, table, lists and
+ * acknowledgements as they follow from who lives and what operators want.
+ */
+export function whyUnsettled(world: World): string | null {
+  return (
+    whyRecordsDiffer(world) ??
+    whyTableDiffers(world) ??
+    whyZnodeDiffers(world) ??
+    whyListsDiffer(world)
+  );
+}
+
+function znodes<T>(world: World, folder: string): Map<string, T> {
+  const prefix = `${DC_ROOT}/${folder}`;
+  const found = new Map<string, T>();
+  for (const [path, { data }] of world.zookeeper.tree) {
+    if (!path.startsWith(prefix) || data === null) continue;
+    found.set(path.slice(prefix.length), JSON.parse(data.toString()) as T);
+  }
+  return found;
+}
+
+function whyRecordsDiffer(world: World): string | null {
+  const records = znodes<NodeRecord>(world, 'nodes/');
+  for (const node of world.nodes) {
+    const own = [...records.values()].filter(({ nodeId }) => nodeId === node.nodeId);
+    const wanted = node.fate === 'stays' ? 1 : 0;
+    if (own.length !== wanted) return `${own.length} znodes of ${node.nodeId}, not ${wanted}`;
+    if (wanted === 1 && own[0]?.state !== 'up') return `${node.nodeId} says ${own[0]?.state}`;
+  }
+  return null;
+}
+
+/** Flags of a node's row as they should be, null for none, undefined when both would do. */
+function flagsOf(node: SimNode, isOut: boolean): number | null | undefined {
+  switch (node.fate) {
+    case 'stays':
+      return isOut ? 4 : 8;
+    case 'left':
+    case 'lost':
+      return isOut ? undefined : null;
+    case 'orphan':
+      return isOut ? undefined : 8;
+  }
+}
+
+function whyTableDiffers(world: World): string | null {
+  const intents = znodes<unknown>(world, 'intents/');
+  const { rows } = world.postgres;
+  const known = new Set([rowKey(FOREIGN_ROW)]);
+  for (const node of world.nodes) {
+    const wanted = flagsOf(node, intents.has(node.nodeId));
+    for (const setid of setsListing(DEFAULT_WIRING, node.role)) {
+      const key = rowKey({ setid, destination: node.destination });
+      const row = rows.get(key);
+      const isOwn = row?.description === describeRow(node.nodeId);
+      if (isOwn) known.add(key);
+      if (wanted === undefined || (isOwn ? row.flags : null) === wanted) continue;
+      if (node.fate === 'orphan' && !isOwn) continue; // It had no row when its agent went.
+      return `the row of ${node.nodeId} (${node.fate}) is ${isOwn ? row.flags : 'absent'}, not ${wanted}`;
+    }
+  }
+  if (!rows.has(rowKey(FOREIGN_ROW))) return 'the row of somebody else is gone';
+  const stray = [...rows.keys()].find((key) => !known.has(key));
+  return stray === undefined ? null : `a row of nobody: ${stray}`;
+}
+
+function whyZnodeDiffers(world: World): string | null {
+  const record = znodes<GenerationRecord>(world, 'generation').get('');
+  const { generation, rows, epoch } = world.postgres;
+  if (record?.generation !== generation) {
+    return `the znode tells generation ${record?.generation}, the table has ${generation}`;
+  }
+  if (record.epoch !== epoch) return `the znode tells epoch ${record.epoch}, ${epoch} was taken`;
+  const hashes = hashSets(rows.values());
+  const sets = [...new Set([...Object.keys(hashes), ...Object.keys(record.sets)])];
+  const other = sets.find((setid) => hashes[setid] !== record.sets[setid]);
+  return other === undefined ? null : `the znode tells another hash of set ${other}`;
+}
+
+function whyListsDiffer(world: World): string | null {
+  const applied = znodes<AppliedRecord>(world, 'applied/');
+  for (const node of world.nodes) {
+    const { kamailio } = node;
+    if (kamailio?.isRunning !== true || node.fate !== 'stays') continue;
+    const why = whyListDiffers(world, kamailio);
+    if (why !== null) return why;
+    const records = [...applied.values()].filter(({ nodeId }) => nodeId === node.nodeId);
+    if (records.length !== 1) return `${records.length} acknowledgements of ${node.nodeId}`;
+    const { generation } = world.postgres;
+    if (records[0]?.generation !== generation || records[0].drift !== null) {
+      return `${node.nodeId} acknowledged ${records[0]?.generation} (${records[0]?.drift}), not ${generation}`;
+    }
+  }
+  return null;
+}
+
+function whyListDiffers(world: World, { name, list, deps }: Kamailio): string | null {
+  const rows = world.postgres.readTable(deps.setids).rows;
+  if (list.length !== rows.length) return `${name} holds ${list.length} of ${rows.length} rows`;
+  for (const row of rows) {
+    const live = list.find((d) => d.setid === row.setid && d.destination === row.destination);
+    if (live === undefined) return `${name} lacks ${rowKey(row)}`;
+    const answers = world.sip.reaches(name, row.destination);
+    const wanted = (row.flags & 4) !== 0 ? 'D' : answers ? 'A' : 'I';
+    if (!live.letters.startsWith(wanted))
+      return `${name} has ${rowKey(row)} ${live.letters}, not ${wanted}`;
+  }
+  return null;
+}

@@ -1,0 +1,256 @@
+import type { LiveDestination } from '../../src/topology/live-destination.js';
+import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
+import { isOurs, isSelectable, rowKey } from '../../src/topology/dispatcher-row.js';
+import { decodeGenerationRecord } from '../../src/topology/node-codec.js';
+import type { AppliedRecord, NodeState } from '../../src/topology/node.js';
+import type { RowChange } from '../../src/topology/diff-rows.js';
+import { setHash } from '../../src/topology/set-hash.js';
+import type { Actor } from './actor.js';
+import type { Kamailio, ListCause } from './kamailio.js';
+import type { CommitReport, Rows } from './postgres.js';
+import type { SimNode, World } from './world.js';
+import { DC_ROOT } from './world.js';
+import type { Effect } from './zookeeper-tree.js';
+
+/** A word said so long ago may still be acted upon: by a leader that stood still, through a slow database. */
+const STALE_MS = 40_000;
+const RELOAD_GAP_MS = 1_000;
+/** Clocks and rounding. */
+const SLACK_MS = 1;
+
+/** Watches every step of a schedule and reports what must never happen. It alone knows the truth. */
+export class Invariants {
+  /** Commits that changed rows, reloads and set_states asked for, generation znodes written: for "nothing more to do". */
+  writes = 0;
+  /** True once somebody changed rows or lists by hand: what then differs for a while is not Carna's doing. */
+  hasHandEdits = false;
+  readonly #world: World;
+  /** Who said something other than "up", and until when that may be acted upon. */
+  readonly #away = new Map<string, Set<'record' | 'intent'>>();
+  readonly #awayUntilMs = new Map<string, number>();
+  /** Until when something was wrong with a destination itself. */
+  readonly #troubledUntilMs = new Map<string, number>();
+  readonly #overriddenUntilMs = new Map<number, number>();
+  readonly #losses = new Map<number, { readonly atMs: number; readonly rows: number }[]>();
+  #generation = { epoch: 0, generation: 0, wipes: 0 };
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** An agent is about to publish this state. */
+  said(nodeId: string, state: NodeState | null): void {
+    this.#note(nodeId, 'record', state !== 'up');
+  }
+
+  /** An operator is about to set or take back an intent. */
+  intended(nodeId: string, isSet: boolean): void {
+    this.#note(nodeId, 'intent', isSet);
+  }
+
+  overridden(setid: number): void {
+    this.#overriddenUntilMs.set(setid, this.#nowMs + 120_000);
+  }
+
+  /** Something was done to this destination that Carna is not to blame for. */
+  trouble(destination: string): void {
+    this.#troubledUntilMs.set(destination, this.#nowMs + STALE_MS);
+  }
+
+  onSip(destination: string | null): void {
+    for (const node of this.#world.nodes) {
+      if (destination === null || node.destination === destination) this.trouble(node.destination);
+    }
+  }
+
+  onZnodes(effects: readonly Effect[]): void {
+    for (const { path, znode } of effects) {
+      if (path !== `${DC_ROOT}/generation` || znode === null || znode.data === null) continue;
+      this.writes += 1;
+      const { epoch, generation } = decodeGenerationRecord(znode.data);
+      const { wipes } = this.#world.zookeeper;
+      const before = this.#generation;
+      const isBack = epoch < before.epoch || generation < before.generation;
+      if (before.wipes === wipes && isBack) {
+        this.#violate(
+          'the generation znode never goes back',
+          `from ${before.epoch}/${before.generation} to ${epoch}/${generation}`,
+        );
+      }
+      this.#generation = { epoch, generation, wipes };
+    }
+  }
+
+  onCommit(report: CommitReport): void {
+    const { plan, before, after, host, takenEpoch } = report;
+    if (plan.epoch < takenEpoch) {
+      this.#violate('I3', `${host} wrote with epoch ${plan.epoch}, ${takenEpoch} was taken`);
+    }
+    if (plan.changes.length === 0) return;
+    this.writes += 1;
+    for (const change of plan.changes) this.#checkChange(change);
+    const setids = new Set(plan.changes.map((change) => change.row.setid));
+    for (const setid of setids) this.#checkSet(setid, before, after, plan.changes);
+  }
+
+  #checkChange(change: RowChange): void {
+    if (change.kind !== 'insert' && !isOurs(change.row)) {
+      this.#violate('rows of others are not touched', `${change.kind} ${rowKey(change.row)}`);
+    }
+    if (
+      !takesAway(change) ||
+      this.#isExplained(change.row) ||
+      this.#isOverridden(change.row.setid)
+    ) {
+      return;
+    }
+    const node = this.#nodeOf(change.row.destination);
+    if (node === undefined || !this.#isSound(node)) return;
+    const what = `${change.kind} ${rowKey(change.row)} flags ${change.row.flags}`;
+    this.#violate('a node that answers SIP and was never said down keeps its row', what);
+  }
+
+  #checkSet(setid: number, before: Rows, after: Rows, changes: readonly RowChange[]): void {
+    const own = changes.filter((change) => change.row.setid === setid && takesAway(change));
+    const unexplained = own.filter((change) => !this.#isExplained(change.row));
+    if (unexplained.length === 0 || this.#isOverridden(setid)) return;
+    const [was, is] = [countOf(before, setid), countOf(after, setid)];
+    if (was.rows > 0 && is.rows === 0) this.#violate('I1', `set ${setid} lost its last row`);
+    if (was.selectable > 0 && is.selectable === 0) {
+      this.#violate('I1', `set ${setid} lost its last row that can take calls`);
+    }
+    this.#checkBudget(setid, was.rows, unexplained.length);
+  }
+
+  #checkBudget(setid: number, rows: number, count: number): void {
+    const { windowMs, share } = this.#world.setup.budget;
+    const atMs = this.#nowMs;
+    const recent = (this.#losses.get(setid) ?? []).filter(
+      (loss) => atMs - loss.atMs < windowMs - SLACK_MS,
+    );
+    for (let at = 0; at < count; at++) recent.push({ atMs, rows });
+    this.#losses.set(setid, recent);
+    const most = Math.max(...recent.map((loss) => loss.rows));
+    const budget = Math.max(1, Math.floor(most * share));
+    if (recent.length <= budget) return;
+    const what = `set ${setid} of ${most} rows lost ${recent.length} within ${windowMs} ms, at most ${budget}`;
+    this.#violate('the budget of unexplained losses', what);
+  }
+
+  onList(kamailio: Kamailio, before: readonly LiveDestination[], cause: ListCause): void {
+    if (cause !== 'reload' && cause !== 'set_state') return;
+    const { postgres } = this.#world;
+    for (const setid of kamailio.deps.setids) {
+      const had = before.some((dest) => dest.setid === setid);
+      const has = kamailio.list.some((dest) => dest.setid === setid);
+      if (!had || has) continue;
+      if (countOf(postgres.rows, setid).rows > 0 || this.hasHandEdits) {
+        this.#violate('I1', `the list of ${kamailio.name} lost set ${setid} by ${cause}`);
+      }
+    }
+    for (const dest of before) if (dest.letters.startsWith('A')) this.#checkReachable(dest, cause);
+  }
+
+  /** Called for a destination that was active in one list before it was changed. */
+  #checkReachable({ destination, setid }: LiveDestination, cause: ListCause): void {
+    const lists = this.#world.kamailios.filter((k) => k.isRunning && k.deps.setids.includes(setid));
+    const isActive = lists.some((kamailio) =>
+      kamailio.list.some((dest) => dest.destination === destination && dest.letters === 'AP'),
+    );
+    const node = this.#nodeOf(destination);
+    if (isActive || node === undefined || !this.#isSound(node)) return;
+    this.#violate(
+      'a node that answers SIP and was never said down is in some list',
+      `${destination} left the last one by ${cause}`,
+    );
+  }
+
+  onReload(kamailio: Kamailio): void {
+    const sinceMs = this.#nowMs - kamailio.reloadedAtMs;
+    if (kamailio.isReloading) this.#violate('I8', `${kamailio.name} reloads twice at once`);
+    if (sinceMs < RELOAD_GAP_MS - SLACK_MS) {
+      this.#violate('I8', `${kamailio.name} reloads ${Math.round(sinceMs)} ms after the last`);
+    }
+  }
+
+  onReloadAsked(actor: Actor, sinceMs: number): void {
+    if (sinceMs >= RELOAD_GAP_MS - SLACK_MS) return;
+    this.#violate('I8', `${actor.name} asks for a reload ${Math.round(sinceMs)} ms after the last`);
+  }
+
+  /** What is acknowledged without drift is what the table held in that generation. */
+  onApplied(record: AppliedRecord): void {
+    if (record.drift !== null || this.hasHandEdits) return;
+    const rows = this.#world.postgres.history.get(record.generation);
+    for (const [setid, hash] of Object.entries(record.sets)) {
+      const own = [...(rows?.values() ?? [])].filter((row) => row.setid === Number(setid));
+      if (setHash(own) === hash) continue;
+      this.#violate(
+        'an acknowledgement is true',
+        `${record.nodeId} claims generation ${record.generation}, set ${setid} differs`,
+      );
+    }
+  }
+
+  #note(nodeId: string, what: 'record' | 'intent', isAway: boolean): void {
+    const reasons = this.#away.get(nodeId) ?? new Set();
+    this.#away.set(nodeId, reasons);
+    if (reasons.size > 0 || isAway) this.#awayUntilMs.set(nodeId, this.#nowMs + STALE_MS);
+    if (isAway) reasons.add(what);
+    else reasons.delete(what);
+  }
+
+  /** Its owner or an operator said that it should not take calls, lately or still. */
+  #isExplained(row: DispatcherRow): boolean {
+    const nodeId = row.description.slice('carna:'.length);
+    return this.#isAway(nodeId);
+  }
+
+  #isAway(nodeId: string): boolean {
+    if ((this.#away.get(nodeId)?.size ?? 0) > 0) return true;
+    return (this.#awayUntilMs.get(nodeId) ?? 0) > this.#nowMs;
+  }
+
+  /** For long enough its server has answered everybody and nobody has spoken against it. */
+  #isSound(node: SimNode): boolean {
+    const { sip } = this.#world;
+    if (!sip.answers(node.destination) || sip.isCut(node.destination)) return false;
+    if ((this.#troubledUntilMs.get(node.destination) ?? 0) > this.#nowMs) return false;
+    return !this.#isAway(node.nodeId);
+  }
+
+  #nodeOf(destination: string): SimNode | undefined {
+    return this.#world.nodes.findLast((node) => node.destination === destination);
+  }
+
+  #isOverridden(setid: number): boolean {
+    return (this.#overriddenUntilMs.get(setid) ?? 0) > this.#nowMs;
+  }
+
+  get #nowMs(): number {
+    return this.#world.scheduler.nowMs;
+  }
+
+  #violate(invariant: string, what: string): void {
+    this.#world.violate(invariant, what);
+  }
+}
+
+function takesAway(change: RowChange): boolean {
+  switch (change.kind) {
+    case 'insert':
+      return false;
+    case 'update':
+      return isSelectable(change.before.flags) && !isSelectable(change.row.flags);
+    case 'delete':
+      return true;
+  }
+}
+
+function countOf(
+  rows: Rows,
+  setid: number,
+): { readonly rows: number; readonly selectable: number } {
+  const own = [...rows.values()].filter((row) => row.setid === setid);
+  return { rows: own.length, selectable: own.filter((row) => isSelectable(row.flags)).length };
+}
