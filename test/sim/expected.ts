@@ -22,6 +22,7 @@ export const FOREIGN_ROW: DispatcherRow = {
  * acknowledgements as they follow from who lives and what operators want.
  */
 export function whyUnsettled(world: World): string | null {
+  if (world.operator.actor !== null) return 'an operator is at work';
   return (
     whyRecordsDiffer(world) ??
     whyTableDiffers(world) ??

@@ -153,7 +153,7 @@ const intent = withNode((world, lots, node) => {
   operate(world, (registry) => registry.writeIntent(record));
   const ms = lots.between(1_000, 20_000);
   if (lots.chance(0.7)) {
-    world.scheduler.world(ms, () => {
+    later(world, ms, () => {
       operate(world, async (registry) => {
         await registry.removeIntent(nodeId);
         world.invariants.intended(nodeId, false);

@@ -20,6 +20,10 @@ export function bootAgent(world: World, actor: Actor, node: SimNode): void {
     node.kamailio === null ? null : bootApplier(world, actor, registry, node, node.kamailio);
   const stop = new AbortController();
   world.terminations.set(actor, () => stop.abort());
+  // A task that ends while it is being replaced takes its server along.
+  actor.onDeath.add(() => {
+    if (node.fate === 'left') world.stopServer(node);
+  });
   let state: NodeState | null = null;
   let since = 0;
   let changes = 0;
@@ -65,8 +69,6 @@ export function bootAgent(world: World, actor: Actor, node: SimNode): void {
     beside?.stop();
     await publication.close();
     await registry.close();
-    node.kamailio?.stop();
-    world.sip.set(node.destination, false);
   };
   daemon(world, actor, run());
 }

@@ -151,13 +151,12 @@ async function settle(world: World, boundMs: number, invariant: string): Promise
   return why === null;
 }
 
-/** With no further change nothing more is written and nothing reloaded. */
+/** With no further change nothing more is written and nothing reloaded, once a resync has looked at everything. */
 async function stayQuiet(world: World): Promise<void> {
   const { scheduler, invariants, setup } = world;
-  // Acknowledgements and audits of the last change may still be on their way.
-  await scheduler.runUntil(scheduler.nowMs + LOOK_MS);
+  await scheduler.runUntil(scheduler.nowMs + setup.resyncMs + LOOK_MS);
   const before = invariants.writes;
-  await scheduler.runUntil(scheduler.nowMs + setup.resyncMs * 1.5 + LOOK_MS);
+  await scheduler.runUntil(scheduler.nowMs + setup.resyncMs + LOOK_MS);
   const more = invariants.writes - before;
   if (more > 0) world.violate('I5', `${more} writes although nothing changed any more`);
   const why = whyUnsettled(world);
