@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARNA := node dist/src/bin/carna.js
 SOURCES := $(shell find src test -name '*.ts' -o -name '*.sql' | sort)
 
-.PHONY: help demo test test-images unit bench lab-up lab-down images images-clean mutants build check format readme packages clean
+.PHONY: help demo test test-images unit sim bench lab-up lab-down images images-clean mutants build check format readme packages clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,8 @@ unit: build ## Only the tests that need no server
 
 mutants: packages build ## Each safeguard taken out in turn: which test notices; ONLY="NAME..." for some
 	@node dist/test/mutants/run.js $(ONLY)
+sim: build ## Simulated faults on registry, reconciler and applier: SEEDS=10000, FROM=1, TRACE=1
+	@SEEDS="$(SEEDS)" FROM="$(FROM)" TRACE="$(TRACE)" node dist/test/sim/run.js
 
 bench: packages build ## The figures of the budgets, beside their baseline, as a table and as JSON
 	@$(CARNA) lab bench --json-file bench-result.json

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { CarnaError, RegistryAmbiguousError, RegistrySessionOverError } from '../util/errors.js';
+import { CarnaError, RegistrySessionOverError } from '../util/errors.js';
 import { Doorbell } from '../util/doorbell.js';
 import { wait } from '../util/wait.js';
-import { isRejected } from './operations.js';
+import { CandidateLine, goneError } from './candidate-line.js';
+import type { Candidate } from './candidate-line.js';
 import type { ZkSession } from './session.js';
 
 /** One term of leadership. */
@@ -26,18 +27,10 @@ export interface LeaderOptions {
   readonly random?: () => number;
 }
 
-interface Candidate {
-  readonly path: string;
-  readonly name: string;
-  readonly zkSessionId: bigint;
-  readonly czxid: bigint;
-}
-
 /** A watch may be lost; then this finds out. */
 const RECHECK_MS = 5_000;
 const RETRY_MS = 200;
 const RESIGNED_PAUSE_MS = 1_000;
-const REMOVE_ATTEMPTS = 3;
 
 /**
  * Takes part in the election below `dir` until `stop` aborts, and calls `lead` whenever this candidate is
@@ -59,7 +52,8 @@ export async function runForLeader(
   const offs = [session.onState(() => bell.ring()), session.onWatchEvent(() => bell.ring())];
   const ringOnStop = (): void => bell.ring();
   stop.addEventListener('abort', ringOnStop);
-  const race: Race = { session, dir, options, log, bell, lead, stop };
+  const line = new CandidateLine(session, dir, options.candidateId);
+  const race: Race = { session, line, options, log, bell, lead, stop };
   try {
     while (!stop.aborted) await runOnce(race);
   } finally {
@@ -70,7 +64,7 @@ export async function runForLeader(
 
 interface Race {
   readonly session: ZkSession;
-  readonly dir: string;
+  readonly line: CandidateLine;
   readonly options: LeaderOptions;
   readonly log: Logger;
   readonly bell: Doorbell;
@@ -90,7 +84,7 @@ async function runOnce(race: Race): Promise<void> {
   let candidate: Candidate | null = null;
   let pauseMs = 0;
   try {
-    candidate = await enrol(race, guid);
+    candidate = await race.line.enrol(guid);
     const hasResigned = (await isMyTurn(race, candidate)) && (await leadTerm(race, candidate));
     if (hasResigned) pauseMs = RESIGNED_PAUSE_MS;
   } catch (err) {
@@ -98,7 +92,7 @@ async function runOnce(race: Race): Promise<void> {
     log.warn({ err }, 'the election was disturbed, will retry');
     pauseMs = RETRY_MS;
   } finally {
-    await leave(race, guid, candidate);
+    await race.line.leave(guid, candidate);
   }
   // The place is free by now. Who lost its session queues up again at once: it may be the only standby.
   if (pauseMs > 0 && !isClosed(session)) await wait(pauseMs * (1 + random(race)), stop);
@@ -111,54 +105,24 @@ function unwrapped(err: unknown): unknown {
   return err instanceof LeadFailure ? err.cause : err;
 }
 
-/** A create whose answer was lost is looked up by its GUID: it is ours if our session owns it. */
-async function enrol(race: Race, guid: string): Promise<Candidate> {
-  const { session, dir, options } = race;
-  await session.ensurePath(dir);
-  const sid = session.zkSessionId;
-  let path: string | null = null;
-  try {
-    const data = Buffer.from(options.candidateId);
-    path = await session.create(`${dir}/c-${guid}-`, data, { ephemeral: true, sequential: true });
-  } catch (err) {
-    if (!(err instanceof RegistryAmbiguousError)) throw err;
-    await session.whenConnected(2 * session.zkSessionTimeoutMs);
-    const name = (await session.getChildren(dir))?.find((child) => child.includes(guid));
-    path = name === undefined ? null : `${dir}/${name}`;
-  }
-  const stat = path === null ? null : await session.exists(path, { watch: true });
-  if (path === null || stat === null || sid === null || stat.ephemeralOwner !== sid) {
-    throw new RegistrySessionOverError('the candidate did not outlive its enrolment');
-  }
-  return { path, name: path.slice(dir.length + 1), zkSessionId: sid, czxid: stat.czxid };
-}
-
 /** Resolves true when no candidate stands before ours, false when we are told to stop. Throws when ours is gone. */
 async function isMyTurn(race: Race, candidate: Candidate): Promise<boolean> {
   const { session, stop, log } = race;
   while (!stop.aborted) {
     if (session.zkSessionId !== candidate.zkSessionId) throw goneError();
     if (session.state === 'connected') {
-      const before = await predecessor(race, candidate);
+      const before = await race.line.predecessor(candidate);
       if (before === null) return true;
       // One-shot watch on the predecessor only; the look and the watch are one operation.
-      const isThere = await session.exists(`${race.dir}/${before}`, { watch: true });
+      const isThere = await session.exists(before, { watch: true });
       if (isThere === null) continue;
-      await changeOf(race, candidate, `${race.dir}/${before}`);
+      await changeOf(race, candidate, before);
       log.debug({ predecessor: before }, 'woken to look at the line again');
     } else {
       await race.bell.wait(RECHECK_MS, stop);
     }
   }
   return false;
-}
-
-async function predecessor(race: Race, candidate: Candidate): Promise<string | null> {
-  const names = (await race.session.getChildren(race.dir)) ?? [];
-  const line = names.filter((name) => /-\d{10}$/.test(name)).sort(bySequence);
-  const place = line.indexOf(candidate.name);
-  if (place === -1) throw goneError();
-  return line[place - 1] ?? null;
 }
 
 /** Waits until the predecessor or our own candidate is gone, the state changes, or it is time to look anyway. */
@@ -187,7 +151,7 @@ async function leadTerm(race: Race, candidate: Candidate): Promise<boolean> {
   const isOurs = (): boolean => session.zkSessionId === candidate.zkSessionId;
   const onStop = (): void => end('told to stop');
   const look = (): void => {
-    void checkCandidate(session, candidate).then((stands) => {
+    void race.line.stands(candidate).then((stands) => {
       if (!stands) end('the candidate is gone');
     });
   };
@@ -220,43 +184,8 @@ async function leadTerm(race: Race, candidate: Candidate): Promise<boolean> {
   }
 }
 
-/** False only when ZooKeeper says so; without an answer nothing is concluded. Leaves a new watch. */
-async function checkCandidate(session: ZkSession, candidate: Candidate): Promise<boolean> {
-  try {
-    const stat = await session.exists(candidate.path, { watch: true });
-    return stat?.ephemeralOwner === candidate.zkSessionId;
-  } catch (err) {
-    if (err instanceof CarnaError) return true;
-    throw err;
-  }
-}
-
-/** Best effort and by GUID, since a create whose answer never came may have made a znode, too. */
-async function leave(race: Race, guid: string, candidate: Candidate | null): Promise<void> {
-  const { session, dir } = race;
-  for (let attempt = 0; attempt < REMOVE_ATTEMPTS && session.state === 'connected'; attempt++) {
-    try {
-      const known = candidate === null ? await session.getChildren(dir) : [candidate.name];
-      const name = known?.find((child) => child.includes(guid));
-      if (name !== undefined) await session.remove(`${dir}/${name}`);
-      return;
-    } catch (err) {
-      if (isRejected(err, 'NO_NODE')) return;
-      if (!(err instanceof CarnaError)) throw err;
-    }
-  }
-}
-
-function bySequence(a: string, b: string): number {
-  return Number(a.slice(-10)) - Number(b.slice(-10));
-}
-
 function isClosed(session: ZkSession): boolean {
   return session.state === 'closed';
-}
-
-function goneError(): RegistrySessionOverError {
-  return new RegistrySessionOverError('the candidate is gone');
 }
 
 function random(race: Race): number {

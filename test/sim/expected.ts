@@ -92,7 +92,8 @@ function whyZnodeDiffers(world: World): string | null {
   if (record?.generation !== generation) {
     return `the znode tells generation ${record?.generation}, the table has ${generation}`;
   }
-  if (record.epoch !== epoch) return `the znode tells epoch ${record.epoch}, ${epoch} was taken`;
+  // Somebody who was deposed may have taken an epoch later; whoever leads finds out with the next commit.
+  if (record.epoch > epoch) return `the znode tells epoch ${record.epoch}, ${epoch} was taken`;
   const hashes = hashSets(rows.values());
   const sets = [...new Set([...Object.keys(hashes), ...Object.keys(record.sets)])];
   const other = sets.find((setid) => hashes[setid] !== record.sets[setid]);

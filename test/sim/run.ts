@@ -106,8 +106,8 @@ export function summary({ schedules, failed }: SimOutcome): string {
 const MAX_TOLD = 3;
 
 async function main(env: NodeJS.ProcessEnv): Promise<number> {
-  const count = Number(env['SEEDS'] ?? '1000');
-  const from = Number(env['FROM'] ?? '1');
+  const count = Number(env['SEEDS'] || '1000');
+  const from = Number(env['FROM'] || '1');
   const isTraced = env['TRACE'] === '1';
   if (!Number.isInteger(count) || count < 1 || !Number.isInteger(from) || from < 0) {
     process.stderr.write('SEEDS is how many schedules (at least 1), FROM the first seed\n');

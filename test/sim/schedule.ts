@@ -151,10 +151,10 @@ async function settle(world: World, boundMs: number, invariant: string): Promise
   return why === null;
 }
 
-/** With no further change nothing more is written and nothing reloaded, once a resync has looked at everything. */
+/** With no further change nothing more is written and nothing reloaded, once resyncs have looked at everything. */
 async function stayQuiet(world: World): Promise<void> {
   const { scheduler, invariants, setup } = world;
-  await scheduler.runUntil(scheduler.nowMs + setup.resyncMs + LOOK_MS);
+  await scheduler.runUntil(scheduler.nowMs + 2 * setup.resyncMs + LOOK_MS);
   const before = invariants.writes;
   await scheduler.runUntil(scheduler.nowMs + setup.resyncMs + LOOK_MS);
   const more = invariants.writes - before;
