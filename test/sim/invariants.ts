@@ -39,6 +39,10 @@ export class Invariants {
   readonly #troubledUntilMs = new Map<string, number>();
   readonly #overriddenUntilMs = new Map<number, number>();
   readonly #losses = new Map<number, Loss[]>();
+  /** Sets whose last row went by a commit, which was judged then. */
+  readonly #emptied = new Set<number>();
+  /** Losses count within one term: the next leader does not know of them. */
+  #lossEpoch = 0;
   #generation = { epoch: 0, generation: 0, wipes: 0 };
 
   constructor(world: World) {
@@ -65,6 +69,7 @@ export class Invariants {
   }
 
   onSip(destination: string | null): void {
+    if (this.#nowMs === 0) return; // What runs from the beginning was never in trouble.
     for (const node of this.#world.nodes) {
       if (destination === null || node.destination === destination) this.trouble(node.destination);
     }
@@ -97,7 +102,13 @@ export class Invariants {
     this.writes += 1;
     for (const change of plan.changes) this.#checkChange(change);
     const setids = new Set(plan.changes.map((change) => change.row.setid));
-    for (const setid of setids) this.#checkSet(setid, before, after, plan.changes);
+    if (this.#lossEpoch !== plan.epoch) this.#losses.clear();
+    this.#lossEpoch = plan.epoch;
+    for (const setid of setids) {
+      this.#checkSet(setid, before, after, plan.changes);
+      if (countOf(after, setid).rows === 0) this.#emptied.add(setid);
+      else this.#emptied.delete(setid);
+    }
   }
 
   #checkChange(change: RowChange): void {
@@ -158,7 +169,7 @@ export class Invariants {
         (dest) => dest.setid === setid && kamailio.unresolvable.has(dest.destination),
       );
       if (isSkipped) continue;
-      if (countOf(postgres.rows, setid).rows > 0 || this.hasHandEdits) {
+      if (countOf(postgres.rows, setid).rows > 0 || !this.#emptied.has(setid)) {
         this.#violate('I1', `the list of ${kamailio.name} lost set ${setid} by ${cause}`);
       }
     }

@@ -26,18 +26,20 @@ export interface SimOptions {
   readonly count: number;
   readonly isTraced?: boolean;
   readonly workers?: number;
+  /** Name of a planted fault (sabotage.ts). */
+  readonly sabotage?: string;
   readonly onResult?: (result: ScheduleResult, done: number) => void;
 }
 
 /** Runs the schedules of `count` seeds from `from` on. Rejects when a worker process dies. */
 export async function simulate(options: SimOptions): Promise<SimOutcome> {
-  const { from, count, isTraced = false } = options;
+  const { from, count, isTraced = false, sabotage = null } = options;
   const results: ScheduleResult[] = [];
   let next = from;
   const order = (): WorkOrder | null => {
     const left = from + count - next;
     if (left <= 0) return null;
-    const batch = { from: next, count: Math.min(BATCH, left), isTraced };
+    const batch = { from: next, count: Math.min(BATCH, left), isTraced, sabotage };
     next += batch.count;
     return batch;
   };
