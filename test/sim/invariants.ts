@@ -37,6 +37,8 @@ export class Invariants {
   readonly #awayUntilMs = new Map<string, number>();
   /** Until when something was wrong with a destination itself. */
   readonly #troubledUntilMs = new Map<string, number>();
+  /** `reconciler>destination`: since when its OPTIONS get no answer. */
+  readonly #unreachedSinceMs = new Map<string, number>();
   readonly #overriddenUntilMs = new Map<number, number>();
   readonly #losses = new Map<number, Loss[]>();
   /** Sets whose last row went by a commit, which was judged then. */
@@ -71,8 +73,16 @@ export class Invariants {
   onSip(destination: string | null): void {
     if (this.#nowMs === 0) return; // What runs from the beginning was never in trouble.
     for (const node of this.#world.nodes) {
-      if (destination === null || node.destination === destination) this.trouble(node.destination);
+      if (destination !== null && node.destination !== destination) continue;
+      this.trouble(node.destination);
+      for (const host of this.#world.reconcilers) this.#noteReach(host.name, node.destination);
     }
+  }
+
+  #noteReach(from: string, destination: string): void {
+    const link = `${from}>${destination}`;
+    if (this.#world.sip.reaches(from, destination)) this.#unreachedSinceMs.delete(link);
+    else if (!this.#unreachedSinceMs.has(link)) this.#unreachedSinceMs.set(link, this.#nowMs);
   }
 
   onZnodes(effects: readonly Effect[]): void {
@@ -100,7 +110,7 @@ export class Invariants {
     }
     if (plan.changes.length === 0) return;
     this.writes += 1;
-    for (const change of plan.changes) this.#checkChange(change);
+    for (const change of plan.changes) this.#checkChange(change, host);
     const setids = new Set(plan.changes.map((change) => change.row.setid));
     if (this.#lossEpoch !== plan.epoch) this.#losses.clear();
     this.#lossEpoch = plan.epoch;
@@ -111,7 +121,7 @@ export class Invariants {
     }
   }
 
-  #checkChange(change: RowChange): void {
+  #checkChange(change: RowChange, host: string): void {
     if (change.kind !== 'insert' && !isOurs(change.row)) {
       this.#violate('rows of others are not touched', `${change.kind} ${rowKey(change.row)}`);
     }
@@ -122,10 +132,20 @@ export class Invariants {
     ) {
       return;
     }
+    if (change.kind === 'delete') this.#checkLimbo(change.row, host);
     const node = this.#nodeOf(change.row.destination);
     if (node === undefined || !this.#isSound(node)) return;
     const what = `${change.kind} ${rowKey(change.row)} flags ${change.row.flags}`;
     this.#violate('a node that answers SIP and was never said down keeps its row', what);
+  }
+
+  /** A silent node keeps its row for a while, whatever the wall clock says. */
+  #checkLimbo({ destination }: DispatcherRow, host: string): void {
+    const sinceMs = this.#unreachedSinceMs.get(`${host}>${destination}`) ?? this.#nowMs;
+    const silentMs = this.#nowMs - sinceMs;
+    if (silentMs >= this.#world.setup.limits.limboMs - SLACK_MS) return;
+    const what = `${destination} was deleted after ${Math.round(silentMs)} ms without an answer`;
+    this.#violate('the limbo of a silent node', what);
   }
 
   #checkSet(setid: number, before: Rows, after: Rows, changes: readonly RowChange[]): void {

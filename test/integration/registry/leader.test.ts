@@ -6,7 +6,19 @@ import type { ZkSession } from '../../../src/registry/session.js';
 import { wait, waitUntil } from '../../../src/util/wait.js';
 import type { FaultProxy } from '../../support/fault-proxy.js';
 import type { TestServer } from './lab.js';
-import { LENGTH, atEnd, connected, proxyTo, quiet, recordingLog, zookeeper } from './lab.js';
+import {
+  LENGTH,
+  atEnd,
+  connected,
+  proxyTo,
+  quiet,
+  recordingLog,
+  untilState,
+  zookeeper,
+} from './lab.js';
+
+/** Longer than a resigned leader waits before it leaves the line, shorter than its session lives. */
+const AWAY_MS = 3_000;
 
 let zk: TestServer;
 before(async () => {
@@ -113,6 +125,31 @@ describe('elections', { concurrency: true }, () => {
     await waitUntil('another term', 10_000, () => runner.terms === 2 && runner.term !== null);
     runner.stop.abort();
     await runner.done;
+  });
+
+  test('D1 a candidate that could not be removed does not stand in the way of later ones', async () => {
+    const proxy = await proxyTo(zk);
+    const { session } = await connected(proxy.address, { zkSessionTimeoutMs: 8_000 });
+    const stop = new AbortController();
+    atEnd(() => stop.abort());
+    const { zkSessionId } = session;
+    let terms = 0;
+    const lead = async (): Promise<void> => {
+      terms += 1;
+      if (terms > 1) return;
+      // Resigns without a connection: its znode stays, and its session lives on.
+      proxy.refuse();
+      proxy.cut();
+      await untilState(session, 'suspended');
+      void wait(AWAY_MS).then(() => proxy.heal());
+    };
+    const options = { candidateId: 'r', log: quiet };
+    const done = runForLeader(session, '/d1-leftover', options, lead, stop.signal);
+    await waitUntil('another term', 30_000, () => terms > 1);
+    assert.equal(session.zkSessionId, zkSessionId);
+    stop.abort();
+    await done;
+    assert.deepEqual(await session.getChildren('/d1-leftover'), []);
   });
 
   test('D2 in doubt the leader may not write; on loss it resigns and another leads', async () => {
