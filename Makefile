@@ -22,6 +22,7 @@ unit: build ## Only the tests that need no server
 
 mutants: packages build ## Each safeguard taken out in turn: which test notices; ONLY="NAME..." for some
 	@node dist/test/mutants/run.js $(ONLY)
+
 sim: build ## Simulated faults on registry, reconciler and applier: SEEDS=10000, FROM=1, TRACE=1
 	@SEEDS="$(SEEDS)" FROM="$(FROM)" TRACE="$(TRACE)" node dist/test/sim/run.js
 
