@@ -33,7 +33,7 @@ export interface AskPoolDeps {
 interface Asked extends AskTarget {
   /** Null: not judged yet. */
   evidence: Evidence | null;
-  /** Wall clock in ms since when it has not answered; null while it does, or before the first ping. */
+  /** Monotonic ms since when it has not answered; null while it does, or before the first ping. */
   silentSinceMs: number | null;
   /** In a row, of each kind. */
   unanswered: number;
@@ -104,11 +104,14 @@ export class AskPool {
     return this.#watched.get(nodeId)?.token;
   }
 
-  /** Wall clock in ms since when a silent node has not answered. */
+  /** Wall clock in ms since when a silent node has not answered; a step of the clock moves it along. */
   silentSinceMs(): ReadonlyMap<string, number> {
+    const { clock } = this.#deps;
+    const steppedMs = clock.wallMs() - clock.monoMs();
     const found = new Map<string, number>();
     for (const [nodeId, { evidence, silentSinceMs }] of this.#watched) {
-      if (evidence === 'silent' && silentSinceMs !== null) found.set(nodeId, silentSinceMs);
+      if (evidence === 'silent' && silentSinceMs !== null)
+        found.set(nodeId, silentSinceMs + steppedMs);
     }
     return found;
   }
@@ -172,7 +175,7 @@ export class AskPool {
     const { clock, limits, ping, onAsked } = this.#deps;
     const herdMs = (this.#watched.size * 1_000) / MAX_AGAIN_PER_S;
     asked.nextMs = clock.monoMs() + Math.max(limits.everyMs, herdMs);
-    const askedAtMs = clock.wallMs();
+    const askedAtMs = clock.monoMs();
     const answer = await ping(asked.destination);
     if (asked.isWatched) {
       const before = asked.evidence;

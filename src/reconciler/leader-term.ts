@@ -2,7 +2,7 @@ import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { describeRow } from '../topology/dispatcher-row.js';
 import type { HeldSet } from '../topology/guard.js';
 import type { Spent } from '../topology/guard-budget.js';
-import { noteSpent } from '../topology/guard-budget.js';
+import { noteSpent, shiftSpent } from '../topology/guard-budget.js';
 import type { PassPlan } from '../topology/plan-pass.js';
 import { planPass } from '../topology/plan-pass.js';
 import type { Findings } from '../topology/witnessed.js';
@@ -48,6 +48,7 @@ export class LeaderTerm {
   /** Called at once: the pass may still fail to publish. */
   readonly #onCommitted: (generation: number, rowsChanged: number) => void;
   #heldSince: ReadonlyMap<number, number> = new Map();
+  /** In monotonic ms. */
   #spent: Spent = new Map();
   /** Null: those of the leader before us were not read yet. */
   #found: Findings | null = null;
@@ -167,7 +168,8 @@ export class LeaderTerm {
       nowMs: clock.wallMs(),
       limits,
       heldSince: this.#heldSince,
-      spent: this.#spent,
+      // A step of the wall clock neither forgives losses nor keeps them for longer.
+      spent: shiftSpent(this.#spent, clock.wallMs() - clock.monoMs()),
       freshForMs: freshness.freshForMs(),
       budget,
       overrides: view.overrides(),
@@ -181,7 +183,7 @@ export class LeaderTerm {
     this.#onCommitted(generation, plan.changes.length);
     this.#teller.markDue();
     const { clock, budget } = this.#deps;
-    this.#spent = noteSpent(this.#spent, plan.taken, clock.wallMs(), budget);
+    this.#spent = noteSpent(this.#spent, plan.taken, clock.monoMs(), budget);
   }
 
   #noteHeld(held: readonly HeldSet[]): void {

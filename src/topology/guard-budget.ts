@@ -19,7 +19,7 @@ export const DEFAULT_BUDGET_LIMITS: BudgetLimits = {
   calmMs: 30_000,
 };
 
-/** Wall clock in ms of each unexplained loss of a set within the window, oldest first; by setid. */
+/** Time in ms, of the clock of whoever judges, of each unexplained loss of a set within the window, oldest first; by setid. */
 export type Spent = ReadonlyMap<number, readonly number[]>;
 
 /** What is known of the whole data centre when a plan is judged. */
@@ -80,4 +80,9 @@ export function noteSpent(
     if (recent.length + added.length > 0) next.set(setid, [...recent, ...added]);
   }
   return next;
+}
+
+/** The same losses on a clock that is ahead by so much. Pure. */
+export function shiftSpent(spent: Spent, byMs: number): Spent {
+  return new Map([...spent].map(([setid, times]) => [setid, times.map((at) => at + byMs)]));
 }

@@ -15,6 +15,8 @@ import type { Effect } from './zookeeper-tree.js';
 /** A word said so long ago may still be acted upon: by a leader that stood still, through a slow database. */
 const STALE_MS = 40_000;
 const RELOAD_GAP_MS = 1_000;
+/** What the witness found may be as old as this: its interval and its deadline. */
+const EVIDENCE_MS = 2_500;
 /** Clocks and rounding. */
 const SLACK_MS = 1;
 
@@ -37,8 +39,8 @@ export class Invariants {
   readonly #awayUntilMs = new Map<string, number>();
   /** Until when something was wrong with a destination itself. */
   readonly #troubledUntilMs = new Map<string, number>();
-  /** `reconciler>destination`: since when its OPTIONS get no answer. */
-  readonly #unreachedSinceMs = new Map<string, number>();
+  /** `reconciler>destination`: since when, and until when, its OPTIONS got no answer. */
+  readonly #unreached = new Map<string, { readonly sinceMs: number; untilMs: number | null }>();
   readonly #overriddenUntilMs = new Map<number, number>();
   readonly #losses = new Map<number, Loss[]>();
   /** Sets whose last row went by a commit, which was judged then. */
@@ -81,8 +83,11 @@ export class Invariants {
 
   #noteReach(from: string, destination: string): void {
     const link = `${from}>${destination}`;
-    if (this.#world.sip.reaches(from, destination)) this.#unreachedSinceMs.delete(link);
-    else if (!this.#unreachedSinceMs.has(link)) this.#unreachedSinceMs.set(link, this.#nowMs);
+    const known = this.#unreached.get(link);
+    const isReached = this.#world.sip.reaches(from, destination);
+    if (isReached && known?.untilMs === null) known.untilMs = this.#nowMs;
+    if (isReached || known?.untilMs === null) return;
+    this.#unreached.set(link, { sinceMs: this.#nowMs, untilMs: null });
   }
 
   onZnodes(effects: readonly Effect[]): void {
@@ -141,8 +146,9 @@ export class Invariants {
 
   /** A silent node keeps its row for a while, whatever the wall clock says. */
   #checkLimbo({ destination }: DispatcherRow, host: string): void {
-    const sinceMs = this.#unreachedSinceMs.get(`${host}>${destination}`) ?? this.#nowMs;
-    const silentMs = this.#nowMs - sinceMs;
+    const found = this.#unreached.get(`${host}>${destination}`);
+    const isOld = found?.untilMs != null && this.#nowMs - found.untilMs > EVIDENCE_MS;
+    const silentMs = found === undefined || isOld ? 0 : this.#nowMs - found.sinceMs;
     if (silentMs >= this.#world.setup.limits.limboMs - SLACK_MS) return;
     const what = `${destination} was deleted after ${Math.round(silentMs)} ms without an answer`;
     this.#violate('the limbo of a silent node', what);
