@@ -100,9 +100,9 @@ const reloadFails: Fault['strike'] = (world, lots) => {
 const unresolvable = withNode((world, lots, node) => {
   const ms = lots.between(500, 12_000);
   for (const kamailio of world.kamailios) kamailio.unresolvable.add(node.destination);
-  world.invariants.trouble(node.destination);
+  world.truth.trouble(node.destination);
   later(world, ms, () => {
-    world.invariants.trouble(node.destination);
+    world.truth.trouble(node.destination);
     for (const kamailio of world.kamailios) kamailio.unresolvable.delete(node.destination);
   });
   return `${node.destination} for ${Math.round(ms)} ms`;
@@ -149,14 +149,14 @@ const intent = withNode((world, lots, node) => {
     ...({ schema: 1, nodeId, want: 'drain', by: 'ann', why: 'test' } as const),
     ...{ since: 1_800_000_000_000, deadline: null, now: false },
   } as const;
-  world.invariants.intended(nodeId, true);
+  world.truth.intended(nodeId, true);
   operate(world, (registry) => registry.writeIntent(record));
   const ms = lots.between(1_000, 20_000);
   if (lots.chance(0.7)) {
     later(world, ms, () => {
       operate(world, async (registry) => {
         await registry.removeIntent(nodeId);
-        world.invariants.intended(nodeId, false);
+        world.truth.intended(nodeId, false);
       });
     });
   }
@@ -167,7 +167,7 @@ const override: Fault['strike'] = (world, lots) => {
   const node = lots.pick(world.nodes);
   const [setid] = setsListing(DEFAULT_WIRING, node.role);
   if (setid === undefined) return null;
-  world.invariants.overridden(setid);
+  world.truth.overridden(setid);
   operate(world, (registry) => {
     const since = Date.now();
     const until = since + 60_000;
@@ -181,7 +181,7 @@ const handOnList: Fault['strike'] = (world, lots) => {
   if (kamailio.list.length === 0) return null;
   const { setid, destination } = lots.pick(kamailio.list);
   world.invariants.hasHandEdits = true;
-  world.invariants.trouble(destination);
+  world.truth.trouble(destination);
   kamailio.setState(setid, destination, lots.pick(['DX', 'AX', 'IP']), 'hand');
   return `${kamailio.name} ${destination}`;
 };
@@ -193,7 +193,7 @@ const handOnTable: Fault['strike'] = (world, lots) => {
   const row = lots.pick(rows);
   const isLast = rows.filter(({ setid }) => setid === row.setid).length < 2;
   world.invariants.hasHandEdits = true;
-  world.invariants.trouble(row.destination);
+  world.truth.trouble(row.destination);
   postgres.editByHand((table) => {
     if (isLast || lots.chance(0.5)) table.set(rowKey(row), { ...row, flags: lots.pick([0, 4, 9]) });
     else table.delete(rowKey(row));

@@ -2,21 +2,17 @@ import type { LiveDestination } from '../../src/topology/live-destination.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import { isOurs, isSelectable, rowKey } from '../../src/topology/dispatcher-row.js';
 import { decodeGenerationRecord } from '../../src/topology/node-codec.js';
-import type { AppliedRecord, NodeState } from '../../src/topology/node.js';
+import type { AppliedRecord } from '../../src/topology/node.js';
 import type { RowChange } from '../../src/topology/diff-rows.js';
 import { setHash } from '../../src/topology/set-hash.js';
 import type { Actor } from './actor.js';
 import type { Kamailio, ListCause } from './kamailio.js';
 import type { CommitReport, Rows } from './postgres.js';
-import type { SimNode, World } from './world.js';
+import type { World } from './world.js';
 import { DC_ROOT } from './world.js';
 import type { Effect } from './zookeeper-tree.js';
 
-/** A word said so long ago may still be acted upon: by a leader that stood still, through a slow database. */
-const STALE_MS = 40_000;
 const RELOAD_GAP_MS = 1_000;
-/** What the witness found may be as old as this: its interval and its deadline. */
-const EVIDENCE_MS = 2_500;
 /** Clocks and rounding. */
 const SLACK_MS = 1;
 
@@ -34,14 +30,6 @@ export class Invariants {
   /** True once somebody changed rows or lists by hand: what then differs for a while is not Carna's doing. */
   hasHandEdits = false;
   readonly #world: World;
-  /** Who said something other than "up", and until when that may be acted upon. */
-  readonly #away = new Map<string, Set<'record' | 'intent'>>();
-  readonly #awayUntilMs = new Map<string, number>();
-  /** Until when something was wrong with a destination itself. */
-  readonly #troubledUntilMs = new Map<string, number>();
-  /** `reconciler>destination`: since when, and until when, its OPTIONS got no answer. */
-  readonly #unreached = new Map<string, { readonly sinceMs: number; untilMs: number | null }>();
-  readonly #overriddenUntilMs = new Map<number, number>();
   readonly #losses = new Map<number, Loss[]>();
   /** Sets whose last row went by a commit, which was judged then. */
   readonly #emptied = new Set<number>();
@@ -51,43 +39,6 @@ export class Invariants {
 
   constructor(world: World) {
     this.#world = world;
-  }
-
-  /** An agent is about to publish this state. */
-  said(nodeId: string, state: NodeState | null): void {
-    this.#note(nodeId, 'record', state !== 'up');
-  }
-
-  /** An operator is about to set or take back an intent. */
-  intended(nodeId: string, isSet: boolean): void {
-    this.#note(nodeId, 'intent', isSet);
-  }
-
-  overridden(setid: number): void {
-    this.#overriddenUntilMs.set(setid, this.#nowMs + 120_000);
-  }
-
-  /** Something was done to this destination that Carna is not to blame for. */
-  trouble(destination: string): void {
-    this.#troubledUntilMs.set(destination, this.#nowMs + STALE_MS);
-  }
-
-  onSip(destination: string | null): void {
-    if (this.#nowMs === 0) return; // What runs from the beginning was never in trouble.
-    for (const node of this.#world.nodes) {
-      if (destination !== null && node.destination !== destination) continue;
-      this.trouble(node.destination);
-      for (const host of this.#world.reconcilers) this.#noteReach(host.name, node.destination);
-    }
-  }
-
-  #noteReach(from: string, destination: string): void {
-    const link = `${from}>${destination}`;
-    const known = this.#unreached.get(link);
-    const isReached = this.#world.sip.reaches(from, destination);
-    if (isReached && known?.untilMs === null) known.untilMs = this.#nowMs;
-    if (isReached || known?.untilMs === null) return;
-    this.#unreached.set(link, { sinceMs: this.#nowMs, untilMs: null });
   }
 
   onZnodes(effects: readonly Effect[]): void {
@@ -132,23 +83,21 @@ export class Invariants {
     }
     if (
       !takesAway(change) ||
-      this.#isExplained(change.row) ||
-      this.#isOverridden(change.row.setid)
+      this.#world.truth.isExplained(change.row) ||
+      this.#world.truth.isOverridden(change.row.setid)
     ) {
       return;
     }
     if (change.kind === 'delete') this.#checkLimbo(change.row, host);
-    const node = this.#nodeOf(change.row.destination);
-    if (node === undefined || !this.#isSound(node)) return;
+    const node = this.#world.truth.nodeOf(change.row.destination);
+    if (node === undefined || !this.#world.truth.isSound(node)) return;
     const what = `${change.kind} ${rowKey(change.row)} flags ${change.row.flags}`;
     this.#violate('a node that answers SIP and was never said down keeps its row', what);
   }
 
   /** A silent node keeps its row for a while, whatever the wall clock says. */
   #checkLimbo({ destination }: DispatcherRow, host: string): void {
-    const found = this.#unreached.get(`${host}>${destination}`);
-    const isOld = found?.untilMs != null && this.#nowMs - found.untilMs > EVIDENCE_MS;
-    const silentMs = found === undefined || isOld ? 0 : this.#nowMs - found.sinceMs;
+    const silentMs = this.#world.truth.silentMs(host, destination);
     if (silentMs >= this.#world.setup.limits.limboMs - SLACK_MS) return;
     const what = `${destination} was deleted after ${Math.round(silentMs)} ms without an answer`;
     this.#violate('the limbo of a silent node', what);
@@ -156,8 +105,8 @@ export class Invariants {
 
   #checkSet(setid: number, before: Rows, after: Rows, changes: readonly RowChange[]): void {
     const own = changes.filter((change) => change.row.setid === setid && takesAway(change));
-    const unexplained = own.filter((change) => !this.#isExplained(change.row));
-    if (unexplained.length === 0 || this.#isOverridden(setid)) return;
+    const unexplained = own.filter((change) => !this.#world.truth.isExplained(change.row));
+    if (unexplained.length === 0 || this.#world.truth.isOverridden(setid)) return;
     const [was, is] = [countOf(before, setid), countOf(after, setid)];
     if (was.rows > 0 && is.rows === 0) this.#violate('I1', `set ${setid} lost its last row`);
     if (was.selectable > 0 && is.selectable === 0) {
@@ -208,8 +157,8 @@ export class Invariants {
     const isActive = lists.some((kamailio) =>
       kamailio.list.some((dest) => dest.destination === destination && dest.letters === 'AP'),
     );
-    const node = this.#nodeOf(destination);
-    if (isActive || node === undefined || !this.#isSound(node)) return;
+    const node = this.#world.truth.nodeOf(destination);
+    if (isActive || node === undefined || !this.#world.truth.isSound(node)) return;
     this.#violate(
       'a node that answers SIP and was never said down is in some list',
       `${destination} left the last one by ${cause}`,
@@ -241,41 +190,6 @@ export class Invariants {
         `${record.nodeId} claims generation ${record.generation}, set ${setid} differs`,
       );
     }
-  }
-
-  #note(nodeId: string, what: 'record' | 'intent', isAway: boolean): void {
-    const reasons = this.#away.get(nodeId) ?? new Set();
-    this.#away.set(nodeId, reasons);
-    if (reasons.size > 0 || isAway) this.#awayUntilMs.set(nodeId, this.#nowMs + STALE_MS);
-    if (isAway) reasons.add(what);
-    else reasons.delete(what);
-  }
-
-  /** Its owner or an operator said that it should not take calls, lately or still. */
-  #isExplained(row: DispatcherRow): boolean {
-    const nodeId = row.description.slice('carna:'.length);
-    return this.#isAway(nodeId);
-  }
-
-  #isAway(nodeId: string): boolean {
-    if ((this.#away.get(nodeId)?.size ?? 0) > 0) return true;
-    return (this.#awayUntilMs.get(nodeId) ?? 0) > this.#nowMs;
-  }
-
-  /** For long enough its server has answered everybody and nobody has spoken against it. */
-  #isSound(node: SimNode): boolean {
-    const { sip } = this.#world;
-    if (!sip.answers(node.destination) || sip.isCut(node.destination)) return false;
-    if ((this.#troubledUntilMs.get(node.destination) ?? 0) > this.#nowMs) return false;
-    return !this.#isAway(node.nodeId);
-  }
-
-  #nodeOf(destination: string): SimNode | undefined {
-    return this.#world.nodes.findLast((node) => node.destination === destination);
-  }
-
-  #isOverridden(setid: number): boolean {
-    return (this.#overriddenUntilMs.get(setid) ?? 0) > this.#nowMs;
   }
 
   get #nowMs(): number {

@@ -38,7 +38,7 @@ export function bootAgent(world: World, actor: Actor, node: SimNode): void {
     state = next;
     since = Date.now();
     changes += 1;
-    world.invariants.said(node.nodeId, next);
+    world.truth.said(node.nodeId, next);
     world.trace.note(() => `${actor.name} says ${next} (${cause})`);
     const id = `${actor.name}-${changes}`.padEnd(8, '-');
     const times = { occurredAtMs: null, noticedAtMs: since, publishedAtMs: since };

@@ -9,6 +9,7 @@ import { Postgres } from './postgres.js';
 import { Random } from './random.js';
 import { Scheduler } from './scheduler.js';
 import { SipWorld } from './sip.js';
+import { Truth } from './truth.js';
 import type { Trace } from './trace.js';
 import { Ensemble } from './zookeeper.js';
 
@@ -60,6 +61,7 @@ export class World {
   readonly postgres: Postgres;
   readonly sip = new SipWorld();
   readonly invariants: Invariants;
+  readonly truth: Truth;
   readonly nodes: SimNode[] = [];
   readonly reconcilers: Host[] = [];
   readonly operator = new Host('operator');
@@ -81,6 +83,7 @@ export class World {
     const { scheduler, random } = this;
     const { note } = this.trace;
     this.invariants = new Invariants(this);
+    this.truth = new Truth(this);
     this.network = new Network(scheduler, random);
     this.zookeeper = new Ensemble({
       scheduler,
@@ -96,7 +99,7 @@ export class World {
       trace: note,
       onCommit: (report) => this.invariants.onCommit(report),
     });
-    this.sip.onChange = (destination) => this.invariants.onSip(destination);
+    this.sip.onChange = (destination) => this.truth.onSip(destination);
   }
 
   get kamailios(): readonly Kamailio[] {

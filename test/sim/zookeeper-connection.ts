@@ -1,35 +1,17 @@
-import type { Wire } from './network.js';
+import type { Wire } from './wire.js';
 import type { Ensemble, Member, ZkSessionState } from './zookeeper.js';
-import type { Effect, Txn, Znode } from './zookeeper-tree.js';
-import {
-  childrenOf,
-  parentOf,
-  planCreate,
-  planDelete,
-  planSetData,
-  writeStat,
-  ZK_ERRORS,
-  ZkRefusal,
-} from './zookeeper-tree.js';
+import { serveRead } from './zookeeper-reads.js';
+import type { Txn, Znode } from './zookeeper-tree.js';
+import { writeStat, ZK_ERRORS, ZkRefusal } from './zookeeper-tree.js';
+import type { Write } from './zookeeper-writes.js';
+import { readWrite } from './zookeeper-writes.js';
+import { ZkWatches } from './zookeeper-watches.js';
 import { JuteReader, JuteWriter, RequestFrames } from './zookeeper-wire.js';
 
-const OPS = {
-  create: 1,
-  remove: 2,
-  exists: 3,
-  getData: 4,
-  setData: 5,
-  sync: 9,
-  ping: 11,
-  getChildren2: 12,
-  addWatch: 106,
-  close: -11,
-} as const;
+const OPS = { sync: 9, ping: 11, addWatch: 106, close: -11 } as const;
 
 const PING_XID = -2;
 const EVENT_XID = -1;
-const EVENTS = { created: 1, deleted: 2, changed: 3 } as const;
-const CHILDREN_EVENT = 4;
 const STATE_CONNECTED = 3;
 const PASSWORD = Buffer.alloc(16, 7);
 const MIN_WRITE_MS = 0.5;
@@ -41,9 +23,6 @@ interface Request {
   readonly body: JuteReader;
 }
 
-/** What a write does once its turn has come; gives the body of its answer. */
-type Write = (zxid: number) => { readonly effects: readonly Effect[]; readonly path?: string };
-
 /** The server's end of one connection: requests in order, reads from the member's copy, watches. */
 export class ZkServerConnection {
   readonly #ensemble: Ensemble;
@@ -51,9 +30,7 @@ export class ZkServerConnection {
   readonly #wire: Wire;
   readonly #frames = new RequestFrames();
   readonly #queue: Request[] = [];
-  readonly #dataWatches = new Set<string>();
-  readonly #childWatches = new Set<string>();
-  readonly #recursive = new Set<string>();
+  readonly #watches = new ZkWatches();
   #session: ZkSessionState | null = null;
   #isGone = false;
   /** The head of the queue is under way. */
@@ -134,82 +111,34 @@ export class ZkServerConnection {
     switch (type) {
       case OPS.ping:
         return this.#reply(PING_XID, 0, new JuteWriter());
-      case OPS.exists:
-        return this.#exists(xid, body.text(), body.bool());
-      case OPS.getData:
-        return this.#getData(xid, body.text(), body.bool());
-      case OPS.getChildren2:
-        return this.#getChildren(xid, body.text(), body.bool());
       case OPS.addWatch:
-        this.#recursive.add(body.text());
+        this.#watches.recursive.add(body.text());
         return this.#reply(xid, 0, new JuteWriter().int(0));
       case OPS.sync:
         return this.#sync(xid, body.text());
-      case OPS.create:
-        return this.#create(xid, body);
-      case OPS.setData:
-        return this.#setData(xid, body);
-      case OPS.remove:
-        return this.#remove(xid, body);
       case OPS.close:
         return this.#closeSession(xid);
       default:
-        return this.#reply(xid, ZK_ERRORS.unimplemented, new JuteWriter());
+        return this.#readOrWrite(xid, type, body);
     }
   }
 
-  #exists(xid: number, path: string, watch: boolean): void {
-    if (watch) this.#dataWatches.add(path);
-    this.#answer(xid, this.#member.tree.get(path), (znode) => writeStat(new JuteWriter(), znode));
-  }
-
-  #getData(xid: number, path: string, watch: boolean): void {
-    const found = this.#member.tree.get(path);
-    if (watch && found !== undefined) this.#dataWatches.add(path);
-    this.#answer(xid, found, (znode) => writeStat(new JuteWriter().buffer(znode.data), znode));
-  }
-
-  #getChildren(xid: number, path: string, watch: boolean): void {
-    const { tree } = this.#member;
-    const found = tree.get(path);
-    if (watch && found !== undefined) this.#childWatches.add(path);
-    this.#answer(xid, found, (znode) => {
-      const names = childrenOf(tree, path);
-      const writer = new JuteWriter().int(names.length);
-      for (const name of names) writer.text(name);
-      return writeStat(writer, znode);
-    });
+  #readOrWrite(xid: number, type: number, body: JuteReader): void {
+    const nowMs = (): number => this.#nowMs();
+    const context = { ensemble: this.#ensemble, sessionId: this.#session?.id ?? 0n, nowMs };
+    const asked = readWrite(type, body, context);
+    if (asked !== null) {
+      this.#write(xid, asked.what, asked.write);
+      return;
+    }
+    const answer = serveRead(type, body, this.#member.tree, this.#watches);
+    if (answer === null) this.#reply(xid, ZK_ERRORS.unimplemented, new JuteWriter());
+    else this.#reply(xid, answer.error, answer.body);
   }
 
   #sync(xid: number, path: string): void {
     const answer = (): void => this.#reply(xid, 0, new JuteWriter().text(path));
     this.#whenApplied(this.#ensemble.zxid, answer);
-  }
-
-  #create(xid: number, body: JuteReader): void {
-    const path = body.text();
-    const data = body.buffer();
-    body.skipAcl();
-    const flags = body.int();
-    const sessionId = this.#session?.id ?? 0n;
-    this.#write(xid, `create ${path}`, (zxid) => {
-      const nowMs = this.#nowMs();
-      return planCreate(this.#ensemble.tree, zxid, nowMs, { path, data, flags, sessionId });
-    });
-  }
-
-  #setData(xid: number, body: JuteReader): void {
-    const request = { path: body.text(), data: body.buffer(), version: body.int() };
-    this.#write(xid, `setData ${request.path}`, (zxid) => ({
-      effects: planSetData(this.#ensemble.tree, zxid, this.#nowMs(), request),
-    }));
-  }
-
-  #remove(xid: number, body: JuteReader): void {
-    const request = { path: body.text(), version: body.int() };
-    this.#write(xid, `delete ${request.path}`, (zxid) => ({
-      effects: planDelete(this.#ensemble.tree, zxid, request),
-    }));
   }
 
   /** Agreed upon by the ensemble after a while, answered when the own copy has it. */
@@ -288,38 +217,20 @@ export class ZkServerConnection {
 
   /** Called after the member applied a transaction: notices first, then the answer that waited for it. */
   onApplied(txn: Txn): void {
-    for (const { path, event } of txn.effects) if (event !== null) this.#notify(path, event);
+    for (const { path, event } of txn.effects) {
+      if (event === null) continue;
+      for (const notice of this.#watches.noticesOf(path, event))
+        this.#event(notice.type, notice.path);
+    }
     const waiting = this.#waiting;
     if (waiting === null || waiting.zxid > txn.zxid) return;
     this.#waiting = null;
     this.#whenApplied(waiting.zxid, waiting.go);
   }
 
-  #notify(path: string, event: keyof typeof EVENTS): void {
-    const isOwn = this.#dataWatches.delete(path);
-    const isChild = event === 'deleted' && this.#childWatches.delete(path);
-    if (isOwn || isChild || this.#isBelowWatch(path)) this.#event(EVENTS[event], path);
-    const parent = parentOf(path);
-    if (event !== 'changed' && this.#childWatches.delete(parent)) {
-      this.#event(CHILDREN_EVENT, parent);
-    }
-  }
-
-  #isBelowWatch(path: string): boolean {
-    for (const root of this.#recursive) {
-      if (path === root || path.startsWith(`${root}/`)) return true;
-    }
-    return false;
-  }
-
   #event(type: number, path: string): void {
     const body = new JuteWriter().int(EVENT_XID).long(0xffff_ffff_ffff_ffffn).int(0);
     this.#wire.down(body.int(type).int(STATE_CONNECTED).text(path).frame());
-  }
-
-  #answer(xid: number, found: Znode | undefined, body: (znode: Znode) => JuteWriter): void {
-    if (found === undefined) this.#reply(xid, ZK_ERRORS.noNode, new JuteWriter());
-    else this.#reply(xid, 0, body(found));
   }
 
   #reply(xid: number, error: number, body: JuteWriter): void {

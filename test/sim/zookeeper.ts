@@ -1,5 +1,6 @@
-import type { Network, ServerEnd, Wire } from './network.js';
+import type { Network } from './network.js';
 import type { Random } from './random.js';
+import type { ServerEnd, Wire } from './wire.js';
 import type { Scheduler } from './scheduler.js';
 import { ZkServerConnection } from './zookeeper-connection.js';
 import type { Effect, Tree, Txn } from './zookeeper-tree.js';
