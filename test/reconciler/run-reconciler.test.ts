@@ -442,6 +442,29 @@ test('of eight nodes that vanish two by two, two a minute may become inactive', 
   assert.equal(world.table.length, 8);
 });
 
+test('a step of the wall clock forgives no loss, ends no limbo and lengthens no budget', async () => {
+  for (const steppedMs of [3_600_000, -3_600_000]) {
+    const world = new World();
+    world.table = eight().map(({ nodeId }) => rowOf(nodeId));
+    world.show(...eight());
+    world.answers = () => 'silent';
+    const ask: Step = () => world.askAgain();
+    const half = Array.from({ length: 10 }, () => ask);
+    const step: Step = () => {
+      world.steppedMs = steppedMs;
+    };
+    const inactive = (): number => world.table.filter((row) => row.flags === 9).length;
+    const afterStep: Step = () => {
+      assert.equal(inactive(), 2);
+      assert.equal(world.table.length, 8);
+    };
+    const steps = [...settle, () => world.show(...eight().slice(4)), ...half, step, ...half];
+    const later = Array.from({ length: 120 }, () => ask);
+    await lead(world, [...steps, afterStep, ...later]);
+    assert.ok(inactive() + (8 - world.table.length) > 2, 'a minute later two more may go');
+  }
+});
+
 test('eight of eight vanish and none answers: nothing changes, and the stop is told', async () => {
   const world = new World();
   world.table = eight().map(({ nodeId }) => rowOf(nodeId));

@@ -45,6 +45,8 @@ export class World {
   audit: { readonly id: string; readonly generation: number }[] = [];
   znode: GenerationRecord | null = null;
   nowMs = 0;
+  /** By how much somebody moved the wall clock. */
+  steppedMs = 0;
   /** Thrown by the next calls of that name, one each. */
   readonly failures = new Map<string, CarnaError[]>();
   readonly commits: CommitOptions[] = [];
@@ -136,7 +138,7 @@ export class World {
           }),
       },
       overrides: { remove: async (setid) => void this.overrides.delete(setid) },
-      clock: { wallMs: () => NOW_MS + this.nowMs, monoMs: () => this.nowMs },
+      clock: { wallMs: () => NOW_MS + this.nowMs + this.steppedMs, monoMs: () => this.nowMs },
       random: () => 0,
       newPassId: () => `pass-${this.#passes++}`,
       bell,

@@ -98,8 +98,9 @@ export class Truth {
   /** For how long the OPTIONS of a reconciler have had no answer there. */
   silentMs(host: string, destination: string): number {
     const found = this.#unreached.get(`${host}>${destination}`);
-    const isOld = found?.untilMs != null && this.#nowMs - found.untilMs > EVIDENCE_MS;
-    return found === undefined || isOld ? 0 : this.#nowMs - found.sinceMs;
+    if (found === undefined) return 0;
+    const isOver = this.#nowMs - (found.untilMs ?? this.#nowMs) > EVIDENCE_MS;
+    return isOver ? 0 : this.#nowMs - found.sinceMs;
   }
 
   get #nowMs(): number {
