@@ -13,6 +13,8 @@ class Bench {
   readonly asked: string[] = [];
   answers: (destination: string) => Promise<Evidence> = () => Promise.resolve('silent');
   changes = 0;
+  /** By how much somebody moved the wall clock. */
+  steppedMs = 0;
   readonly witness: Witness;
   readonly end: Promise<void>;
 
@@ -25,7 +27,7 @@ class Bench {
     this.witness = new Witness({
       ping,
       timing: TIMING,
-      clock: time,
+      clock: { monoMs: time.monoMs, wallMs: () => time.wallMs() + this.steppedMs },
       bell: time.newBell(),
       onChange: () => (this.changes += 1),
     });
@@ -55,6 +57,18 @@ test('a node is silent after two pings without an answer, since the first of the
   await bench.time.advance(5_000);
   assert.equal(bench.changes, 1, 'no news, no bell');
   assert.equal(bench.witness.silentSinceMs().get('a'), startMs);
+  await bench.done();
+});
+
+test('a step of the wall clock makes no silence longer or shorter', async () => {
+  const bench = new Bench();
+  bench.witness.watch(one);
+  await bench.time.advance(5_000);
+  for (const steppedMs of [3_600_000, -3_600_000]) {
+    bench.steppedMs = steppedMs;
+    const nowMs = bench.time.wallMs() + steppedMs;
+    assert.equal(bench.witness.silentSinceMs().get('a'), nowMs - 5_000);
+  }
   await bench.done();
 });
 
