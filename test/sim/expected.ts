@@ -123,6 +123,7 @@ function whyListDiffers(world: World, { name, list, deps }: Kamailio): string | 
   for (const row of rows) {
     const live = list.find((d) => d.setid === row.setid && d.destination === row.destination);
     if (live === undefined) return `${name} lacks ${rowKey(row)}`;
+    if (live.attrs !== row.attrs) return `${name} has ${rowKey(row)} with ${live.attrs}`;
     const answers = world.sip.reaches(name, row.destination);
     const wanted = (row.flags & 4) !== 0 ? 'D' : answers ? 'A' : 'I';
     if (!live.letters.startsWith(wanted))

@@ -39,6 +39,17 @@ const hostLost = withNode((world, lots, node) => {
   return `${node.nodeId} for ${Math.round(ms)} ms`;
 });
 
+/** A reload is due for each, and not one a second may be more than one. */
+const weightChanges = withNode((world, lots, node) => {
+  const changes = lots.int(1, 6);
+  for (let at = 0; at < changes; at++) {
+    later(world, at * lots.between(0, 1_500), () => {
+      node.weight = lots.int(10, 99);
+    });
+  }
+  return `${node.nodeId}, ${changes} times`;
+});
+
 /** At most one for good: what is left must be able to settle. */
 function mayGoForGood(world: World, node: SimNode): boolean {
   const others = world.nodes.filter(
@@ -94,11 +105,13 @@ const kamailioRestarts: Fault['strike'] = (world, lots) => {
 const reloadFails: Fault['strike'] = (world, lots) => {
   const kamailio = lots.pick(world.kamailios);
   kamailio.failsNext = true;
+  lots.pick(world.nodes).weight = lots.int(10, 99);
   return kamailio.name;
 };
 
 const unresolvable = withNode((world, lots, node) => {
   const ms = lots.between(500, 12_000);
+  lots.pick(world.nodes).weight = lots.int(10, 99);
   for (const kamailio of world.kamailios) kamailio.unresolvable.add(node.destination);
   world.truth.trouble(node.destination);
   later(world, ms, () => {
@@ -204,6 +217,7 @@ const handOnTable: Fault['strike'] = (world, lots) => {
 export const nodeFaults: readonly Fault[] = [
   { name: 'server dies', weight: 5, strike: serverDies },
   { name: 'host lost', weight: 4, strike: hostLost },
+  { name: 'weight changes', weight: 8, strike: weightChanges },
   { name: 'host lost for good', weight: 3, strike: lostForGood },
   { name: 'agent lost for good', weight: 2, strike: orphaned },
   { name: 'node replaced', weight: 4, strike: replaced },

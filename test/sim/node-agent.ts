@@ -29,12 +29,14 @@ export function bootAgent(world: World, actor: Actor, node: SimNode): void {
   let changes = 0;
   let failures = 0;
   let instance = -1;
+  let weight = 100;
 
   const say = (next: NodeState, cause: string): void => {
     const from = state ?? 'gone';
-    const isNewInstance = instance !== node.instance;
-    if (state === next && !isNewInstance) return;
+    const isSame = instance === node.instance && weight === node.weight;
+    if (state === next && isSame) return;
     instance = node.instance;
+    weight = node.weight;
     state = next;
     since = Date.now();
     changes += 1;
@@ -91,7 +93,7 @@ function recordOf(
     state,
     reason,
     since,
-    weight: 100,
+    weight: node.weight,
     maxSessions: 0,
     loadClass: 'normal',
     marathon: null,

@@ -131,6 +131,7 @@ export function addNode(world: World, role: Role, nodeId: string, address: strin
     ...{ nodeId, role, address, destination, host, kamailio },
     fate: 'stays',
     instance: 1,
+    weight: 100,
   };
   world.nodes.push(node);
   world.boots.set(host, (actor) => bootAgent(world, actor, node));

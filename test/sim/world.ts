@@ -38,6 +38,8 @@ export interface SimNode {
   fate: 'stays' | 'left' | 'lost' | 'orphan';
   /** How often its server was started. */
   instance: number;
+  /** Its share of calls: a change needs a reload. */
+  weight: number;
 }
 
 export interface Violation {
