@@ -48,6 +48,8 @@ export class LeaderTerm {
   /** Called at once: the pass may still fail to publish. */
   readonly #onCommitted: (generation: number, rowsChanged: number) => void;
   #heldSince: ReadonlyMap<number, number> = new Map();
+  /** A commit that was sent and has no answer: the losses that it may have made. */
+  #unanswered: { readonly base: number; readonly taken: PassPlan['taken'] } | null = null;
   /** In monotonic ms. */
   #spent: Spent = new Map();
   /** Null: those of the leader before us were not read yet. */
@@ -82,6 +84,7 @@ export class LeaderTerm {
     await this.#readDue();
     const picture = this.#table.current;
     if (picture === null || !this.#mayJudge()) return this.#idle();
+    this.#countUnanswered(picture.head.generation);
     const plan = this.#plan(picture);
     this.#newcomers.want(plan.asking, this.#deps.view.nodes());
     const hasCommitted = plan.changes.length > 0 || plan.audit.length > 0;
@@ -179,11 +182,23 @@ export class LeaderTerm {
   }
 
   async #commit(picture: Picture, plan: PassPlan, seenAtMs: number): Promise<void> {
+    this.#unanswered = { base: picture.head.generation, taken: plan.taken };
     const { generation } = await this.#table.commit(picture, plan, seenAtMs);
+    this.#unanswered = null;
     this.#onCommitted(generation, plan.changes.length);
     this.#teller.markDue();
     const { clock, budget } = this.#deps;
     this.#spent = noteSpent(this.#spent, plan.taken, clock.monoMs(), budget);
+  }
+
+  /** A commit whose answer was lost took its losses if the table moved on: in our term nobody else moves it. */
+  #countUnanswered(generation: number): void {
+    const unanswered = this.#unanswered;
+    if (unanswered === null) return;
+    this.#unanswered = null;
+    if (generation <= unanswered.base) return;
+    const { clock, budget } = this.#deps;
+    this.#spent = noteSpent(this.#spent, unanswered.taken, clock.monoMs(), budget);
   }
 
   #noteHeld(held: readonly HeldSet[]): void {

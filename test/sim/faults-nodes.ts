@@ -207,6 +207,10 @@ const handOnTable: Fault['strike'] = (world, lots) => {
   const isLast = rows.filter(({ setid }) => setid === row.setid).length < 2;
   world.invariants.hasHandEdits = true;
   world.truth.trouble(row.destination);
+  // Whoever disables a row by hand has said so.
+  const nodeId = row.description.slice('carna:'.length);
+  world.truth.intended(nodeId, true);
+  world.truth.intended(nodeId, false);
   postgres.editByHand((table) => {
     if (isLast || lots.chance(0.5)) table.set(rowKey(row), { ...row, flags: lots.pick([0, 4, 9]) });
     else table.delete(rowKey(row));

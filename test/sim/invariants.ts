@@ -140,9 +140,8 @@ export class Invariants {
       const has = kamailio.list.some((dest) => dest.setid === setid);
       if (!had || has) continue;
       // A Kamailio skips what it cannot resolve; whoever asked for the reload could not know.
-      const isSkipped = before.some(
-        (dest) => dest.setid === setid && kamailio.unresolvable.has(dest.destination),
-      );
+      const rows = [...postgres.rows.values()].filter((row) => row.setid === setid);
+      const isSkipped = rows.some((row) => kamailio.unresolvable.has(row.destination));
       if (isSkipped) continue;
       if (countOf(postgres.rows, setid).rows > 0 || !this.#emptied.has(setid)) {
         this.#violate('I1', `the list of ${kamailio.name} lost set ${setid} by ${cause}`);

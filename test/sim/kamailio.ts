@@ -75,6 +75,7 @@ export class Kamailio {
       this.list = this.#load();
       this.isRunning = true;
       this.#gateMs = Number.NEGATIVE_INFINITY;
+      this.reloadedAtMs = Number.NEGATIVE_INFINITY;
       this.#freeAtMs = scheduler.nowMs;
       trace(() => `${this.name} started with ${this.list.length} destinations`);
       this.deps.onList(this, before, 'start');

@@ -155,7 +155,10 @@ async function settle(world: World, boundMs: number, invariant: string): Promise
 /** With no further change nothing more is written and nothing reloaded, once resyncs have looked at everything. */
 async function stayQuiet(world: World): Promise<void> {
   const { scheduler, invariants, setup } = world;
-  await scheduler.runUntil(scheduler.nowMs + 2 * setup.resyncMs + LOOK_MS);
+  // The row of a node that is gone for good while an operator wants it out may go or stay.
+  const isOpen = world.nodes.some(({ fate }) => fate !== 'stays') && world.hasIntents;
+  const openMs = isOpen ? convergenceBoundMs(setup) : 0;
+  await scheduler.runUntil(scheduler.nowMs + openMs + 2 * setup.resyncMs + LOOK_MS);
   const before = invariants.writes;
   await scheduler.runUntil(scheduler.nowMs + setup.resyncMs + LOOK_MS);
   const more = invariants.writes - before;

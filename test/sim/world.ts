@@ -108,6 +108,10 @@ export class World {
     return this.nodes.flatMap(({ kamailio }) => kamailio ?? []);
   }
 
+  get hasIntents(): boolean {
+    return [...this.zookeeper.tree.keys()].some((path) => path.startsWith(`${DC_ROOT}/intents/`));
+  }
+
   get hosts(): readonly Host[] {
     return [...this.reconcilers, ...this.nodes.map(({ host }) => host)];
   }
