@@ -68,7 +68,7 @@ const lostForGood = withNode((world, _, node) => {
 });
 
 const orphaned = withNode((world, _, node) => {
-  if (!mayGoForGood(world, node)) return null;
+  if (!mayGoForGood(world, node) || !world.sip.answers(node.destination)) return null;
   node.fate = 'orphan';
   node.host.mayLive = false;
   world.kill(node.host, 'is lost, its server lives');
