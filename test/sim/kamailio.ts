@@ -1,6 +1,6 @@
 import type { KamailioRpc, ReloadAnswer } from '../../src/agent/ports.js';
 import type { LiveDestination } from '../../src/topology/live-destination.js';
-import { lettersOf } from '../../src/topology/live-plan.js';
+import { lettersOf } from '../../src/topology/live-letters.js';
 import { BinrpcFaultError, DeadlineError, ServerUnavailableError } from '../../src/util/errors.js';
 import type { Actor } from './actor.js';
 import type { Postgres } from './postgres.js';
