@@ -20,6 +20,11 @@ export interface StatsSource {
   stats(): Omit<ViewStats, 'views'>;
 }
 
+/** A view that its registry knows of, from its opening to its closing. */
+export interface OpenView extends StatsSource {
+  close(): void;
+}
+
 /** Adds up what several views tell. Pure. */
 export function totalOf(sources: Iterable<StatsSource>): ViewStats {
   const all = [...sources].map((source) => source.stats());

@@ -18,7 +18,7 @@ import type { ZkConnect } from './connection.js';
 import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
 import { totalOf } from './open-views.js';
-import type { StatsSource, ViewStats } from './open-views.js';
+import type { OpenView, ViewStats } from './open-views.js';
 import type { DcPaths } from './paths.js';
 import { checkNodeId, dcPaths } from './paths.js';
 import { persistently, removeZnode, writeZnode } from './persistent-writes.js';
@@ -85,7 +85,7 @@ export interface Registry {
   ): Promise<void>;
   /** Makes the persistent znodes; harmless when they are there. */
   initialise(): Promise<void>;
-  /** Ends the session: what was published is gone at once. Never throws, at most 1.5 s. */
+  /** Closes its views and ends the session: what was published is gone at once. Never throws, at most 1.5 s. */
   close(): Promise<void>;
 }
 
@@ -94,7 +94,7 @@ export function openRegistry(options: RegistryOptions): Registry {
   const { cluster, dc, log } = options;
   const paths = dcPaths(cluster, dc);
   const session = ZkSession.open(options);
-  const openViews = new Set<StatsSource>();
+  const openViews = new Set<OpenView>();
   return {
     viewStats: () => totalOf(openViews),
     get state() {
@@ -141,7 +141,10 @@ export function openRegistry(options: RegistryOptions): Registry {
         await session.ensurePath(path);
       }
     },
-    close: () => session.close(),
+    close: () => {
+      for (const view of [...openViews]) view.close();
+      return session.close();
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../util/clock.js';
 import { DeadlineError, RegistryNotSentError } from '../util/errors.js';
 import { wait } from '../util/wait.js';
 import { Coalescer } from './coalescer.js';
-import type { StatsSource, ViewStats } from './open-views.js';
+import type { OpenView, ViewStats } from './open-views.js';
 import { AUDIT_EVERY_MS, TreeAudit } from './tree-audit.js';
 import type { ZkSession } from './session.js';
 import type { ZnodeStat } from './stat.js';
@@ -37,7 +37,7 @@ export interface TreeViewOptions {
   /** Mean time between two comparisons with the server; default 5 min. */
   readonly auditMs?: number;
   /** The view adds itself while it is open. */
-  readonly openViews?: Set<StatsSource>;
+  readonly openViews?: Set<OpenView>;
   /**
    * Relative paths of znodes that are made once and stay. When one is gone or was made again, the tree was
    * wiped: the view is stale until all of it was read anew, however alive the connection is.
@@ -51,7 +51,7 @@ export interface TreeViewOptions {
  * Losing ZooKeeper never shrinks the view: the last known picture stays and is marked stale. After a
  * reconnect everything is read anew and replaces the old picture in one step.
  */
-export class TreeView implements StatsSource {
+export class TreeView implements OpenView {
   readonly #session: ZkSession;
   readonly #rootPath: string;
   readonly #clock: Clock;
@@ -63,7 +63,7 @@ export class TreeView implements StatsSource {
   /** Their czxid when last seen; null once gone. */
   readonly #seenLandmarks = new Map<string, bigint | null>();
   readonly #audit: TreeAudit;
-  readonly #openViews: Set<StatsSource> | undefined;
+  readonly #openViews: Set<OpenView> | undefined;
   #wipes = 0;
   #breaks = 0;
   #snapshot: TreeSnapshot;
