@@ -10,6 +10,7 @@ import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
 import { deriveRows } from '../topology/desired-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import { rowKey } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
 import type { NodeRecord } from '../topology/node.js';
 import { DEFAULT_WIRING } from '../topology/wiring.js';
@@ -200,7 +201,9 @@ function deriveDesired(
   nowMs: number,
 ): readonly DispatcherRow[] {
   const { desired } = deriveRows(deriveInputOf(topology, table, DEFAULT_WIRING, nowMs));
-  return [...desired.values()].map(({ row }) => row);
+  // How weights stand is the leader's matter: it knows who starts slowly and what waits for a reload.
+  const stands = new Map(table.map((row) => [rowKey(row), row.attrs] as const));
+  return [...desired].map(([key, { row }]) => ({ ...row, attrs: stands.get(key) ?? row.attrs }));
 }
 
 async function readLive(node: NodeRecord): Promise<LiveList> {

@@ -2,12 +2,14 @@ import type { Asking } from './admission.js';
 import { judgeAdmission } from './admission.js';
 import type { AddressConflict, DeriveInput, DesiredRow } from './desired-rows.js';
 import type { DispatcherRow } from './dispatcher-row.js';
-import { isOurs, isSelectable } from './dispatcher-row.js';
+import { FLAGS_DISABLED, isOurs, isSelectable } from './dispatcher-row.js';
 import type { NodeRecord } from './node.js';
 import type { Verdict } from './node-verdict.js';
 import { judgeAsked, judgeLive } from './node-verdict.js';
 import type { Place } from './places.js';
 import { placesOf } from './places.js';
+import type { WeightScale } from './weights.js';
+import { isRamping, weightAttrs } from './weights.js';
 
 /** What a derivation has found so far; see Derived in desired-rows.ts. */
 export interface Working {
@@ -20,6 +22,10 @@ export interface Working {
   readonly foreign: Map<string, DesiredRow>;
   readonly silent: Set<string>;
   readonly asking: Map<string, Asking>;
+  /** By setid, of the sets that carry weights. */
+  readonly scales: ReadonlyMap<number, WeightScale>;
+  /** Wall clock in ms. */
+  rampEndsMs: number | null;
 }
 
 /** Enters the rows of one live node. */
@@ -32,7 +38,7 @@ export function claimRows(work: Working, nodeId: string, record: NodeRecord): vo
     if (own === undefined && current !== undefined && isRisky(work, nodeId, verdict, current)) {
       continue;
     }
-    const row = rowFor(verdict, own, record, place);
+    const row = rowFor(work, verdict, own, record, place);
     if (row !== null) enterClaim(work, place.key, current, { row, nodeId, why: verdict.why });
   }
 }
@@ -66,6 +72,7 @@ function isRisky(work: Working, nodeId: string, verdict: Verdict, current: Dispa
 }
 
 function rowFor(
+  work: Working,
   verdict: Verdict,
   own: DispatcherRow | undefined,
   record: NodeRecord,
@@ -78,7 +85,7 @@ function rowFor(
       return own ?? null;
     case 'set':
       if (own === undefined && !verdict.mayInsert) return null;
-      return setRow(own, verdict.flags, attrsOf(record), place);
+      return setRow(own, verdict.flags, attrsFor(work, verdict, own, record, place), place);
   }
 }
 
@@ -133,7 +140,20 @@ function isYounger(work: Working, a: DesiredRow, b: DesiredRow): boolean {
   return s === t ? a.nodeId > b.nodeId : s > t;
 }
 
-/** Nothing for the usual weight, so that the order of hashes and the column stay as simple as they can be. */
-function attrsOf(record: NodeRecord): string {
-  return record.weight === 100 ? '' : `weight=${record.weight};rweight=${record.weight}`;
+/** A disabled row keeps the weight that it had: it gets no call, and a change would cost a reload. */
+function attrsFor(
+  work: Working,
+  verdict: Verdict,
+  own: DispatcherRow | undefined,
+  record: NodeRecord,
+  place: Place,
+): string {
+  const scale = place.isWeighted ? work.scales.get(place.setid) : undefined;
+  if (scale === undefined) return '';
+  if (verdict.flags === FLAGS_DISABLED && own !== undefined) return own.attrs;
+  if (isRamping(record, scale)) {
+    const endsMs = record.since + scale.slowStartMs;
+    work.rampEndsMs = Math.min(work.rampEndsMs ?? endsMs, endsMs);
+  }
+  return weightAttrs(record, scale);
 }
