@@ -31,9 +31,12 @@ export interface Working {
 /** Enters the rows of one live node. */
 export function claimRows(work: Working, nodeId: string, record: NodeRecord): void {
   const places = placesOf(work.input.wiring, nodeId, record);
-  const verdict = verdictOf(work, nodeId, record, places);
+  const [first] = places;
+  if (first === undefined) return;
+  const firstRow = work.table.get(first.key);
+  const verdict = verdictOf(work, nodeId, record, places, firstRow);
   for (const place of places) {
-    const current = work.table.get(place.key);
+    const current = place === first ? firstRow : work.table.get(place.key);
     const own = current?.description === place.description ? current : undefined;
     if (own === undefined && current !== undefined && isRisky(work, nodeId, verdict, current)) {
       continue;
@@ -49,19 +52,20 @@ function verdictOf(
   nodeId: string,
   record: NodeRecord,
   places: readonly Place[],
+  firstRow: DispatcherRow | undefined,
 ): Verdict {
   const verdict = judgeLive(work.input, nodeId, record);
   const { admission } = work.input;
   const [first] = places;
   if (verdict.why !== 'up' || admission === undefined || first === undefined) return verdict;
-  if (places.some((place) => isActive(work, place))) return verdict;
+  if (isActive(firstRow, first)) return verdict;
+  if (places.some((place) => isActive(work.table.get(place.key), place))) return verdict;
   const judged = judgeAdmission(admission, nodeId, record);
   work.asking.set(nodeId, { destination: first.destination, admission: judged });
   return judgeAsked(judged);
 }
 
-function isActive(work: Working, { key, description }: Place): boolean {
-  const row = work.table.get(key);
+function isActive(row: DispatcherRow | undefined, { description }: Place): boolean {
   return row?.description === description && isSelectable(row.flags);
 }
 

@@ -130,11 +130,8 @@ function scalesOf({ nodes, wiring, nowMs, limits }: DeriveInput): ReadonlyMap<nu
   const scales = new Map<number, WeightScale>();
   for (const setid of weighted) {
     const roles = new Set(wiring.filter((rule) => rule.setid === setid).map((r) => r.target));
-    const members: NodeRecord[] = [];
-    for (const { record } of nodes.values()) {
-      if (record.state === 'up' && roles.has(record.role)) members.push(record);
-    }
-    scales.set(setid, { largest: largestCapacity(members), nowMs, slowStartMs });
+    const largest = largestCapacity(nodes.values(), roles);
+    scales.set(setid, { largest, nowMs, slowStartMs });
   }
   return scales;
 }

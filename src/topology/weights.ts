@@ -1,4 +1,4 @@
-import type { LoadClass, NodeRecord } from './node.js';
+import type { LoadClass, NodeRecord, Role } from './node.js';
 import type { RowChange } from './diff-rows.js';
 
 /** Share of its usual calls that a node of this class gets. A full one keeps a little: load alone takes nobody out. */
@@ -27,10 +27,30 @@ export function weightOf(record: NodeRecord, scale: WeightScale): number {
 
 /** The attrs of the row of a node in a set that is selected by weight; `load` and `ramp` tell why it is below its usual. Pure. */
 export function weightAttrs(record: NodeRecord, scale: WeightScale): string {
+  const known = isRamping(record, scale)
+    ? TEXTS[record.loadClass].ramping
+    : TEXTS[record.loadClass].usual;
   const weight = weightOf(record, scale);
-  const load = record.loadClass === 'normal' ? '' : `;load=${record.loadClass}`;
-  const ramp = isRamping(record, scale) ? ';ramp=1' : '';
-  return `weight=${weight};rweight=${weight}${load}${ramp}`;
+  return known[weight] ?? '';
+}
+
+/** Made once: ten thousand rows are compared in each pass. By load class and weight. */
+const TEXTS = { normal: textsOf('normal'), busy: textsOf('busy'), full: textsOf('full') };
+
+function textsOf(load: LoadClass): {
+  readonly usual: readonly string[];
+  readonly ramping: readonly string[];
+} {
+  const weights = Array.from({ length: 101 }, (_, weight) => weight);
+  return {
+    usual: weights.map((weight) => textOf(weight, load, false)),
+    ramping: weights.map((weight) => textOf(weight, load, true)),
+  };
+}
+
+function textOf(weight: number, load: LoadClass, isSlow: boolean): string {
+  const reason = `${load === 'normal' ? '' : `;load=${load}`}${isSlow ? ';ramp=1' : ''}`;
+  return `weight=${weight};rweight=${weight}${reason}`;
 }
 
 /** True in the slow start. A time far in the future is somebody's wrong clock and counts for nothing. Pure. */
@@ -39,12 +59,16 @@ export function isRamping(record: NodeRecord, { nowMs, slowStartMs }: WeightScal
   return ageMs < slowStartMs && ageMs > -slowStartMs;
 }
 
-/** The largest capacity of the nodes given, 0 when there is none or one is unknown. Pure. */
-export function largestCapacity(records: Iterable<NodeRecord>): number {
+/** The largest capacity of the nodes given that are up and have one of the roles, 0 when one is unknown. Pure. */
+export function largestCapacity(
+  nodes: Iterable<{ readonly record: NodeRecord }>,
+  roles: ReadonlySet<Role>,
+): number {
   let largest = 0;
-  for (const { maxSessions } of records) {
-    if (maxSessions <= 0) return 0;
-    if (maxSessions > largest) largest = maxSessions;
+  for (const { record } of nodes) {
+    if (record.state !== 'up' || !roles.has(record.role)) continue;
+    if (record.maxSessions <= 0) return 0;
+    if (record.maxSessions > largest) largest = record.maxSessions;
   }
   return largest;
 }

@@ -40,8 +40,20 @@ test('a slow start ends in time, and a wrong clock makes none', () => {
 
 test('capacity counts only when that of all is known', () => {
   const of = (...sizes: readonly number[]) =>
-    largestCapacity(sizes.map((maxSessions) => record('a', { maxSessions })));
+    largestCapacity(
+      sizes.map((maxSessions) => ({ record: record('a', { maxSessions }) })),
+      new Set(['media'] as const),
+    );
   assert.deepEqual([of(), of(10, 30, 20), of(10, 0, 20)], [0, 30, 0]);
+  const gone = [
+    { record: record('a', { state: 'down' }) },
+    { record: record('b', { maxSessions: 7 }) },
+  ];
+  assert.equal(
+    largestCapacity(gone, new Set(['media'] as const)),
+    7,
+    'only nodes that are up count',
+  );
 });
 
 function plan(part: Partial<DeriveInput>): PassPlan {
