@@ -10,7 +10,6 @@ import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
 import { deriveRows } from '../topology/desired-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
-import { rowKey } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
 import type { NodeRecord } from '../topology/node.js';
 import { DEFAULT_WIRING } from '../topology/wiring.js';
@@ -201,9 +200,7 @@ function deriveDesired(
   nowMs: number,
 ): readonly DispatcherRow[] {
   const { desired } = deriveRows(deriveInputOf(topology, table, DEFAULT_WIRING, nowMs));
-  // How weights stand is the leader's matter: it knows who starts slowly and what waits for a reload.
-  const stands = new Map(table.map((row) => [rowKey(row), row.attrs] as const));
-  return [...desired].map(([key, { row }]) => ({ ...row, attrs: stands.get(key) ?? row.attrs }));
+  return [...desired.values()].map(({ row }) => row);
 }
 
 async function readLive(node: NodeRecord): Promise<LiveList> {

@@ -9,7 +9,7 @@ import { judgeAsked, judgeLive } from './node-verdict.js';
 import type { Place } from './places.js';
 import { placesOf } from './places.js';
 import type { WeightScale } from './weights.js';
-import { isRamping, weightAttrs } from './weights.js';
+import { isLikeWeight, isRamping, weightAttrs } from './weights.js';
 
 /** What a derivation has found so far; see Derived in desired-rows.ts. */
 export interface Working {
@@ -159,5 +159,9 @@ function attrsFor(
     const endsMs = record.since + scale.slowStartMs;
     work.rampEndsMs = Math.min(work.rampEndsMs ?? endsMs, endsMs);
   }
-  return weightAttrs(record, scale);
+  const wanted = weightAttrs(record, scale);
+  const knowsSlowStart = work.input.limits.slowStartMs !== undefined;
+  return own === undefined || knowsSlowStart || !isLikeWeight(own.attrs, wanted)
+    ? wanted
+    : own.attrs;
 }

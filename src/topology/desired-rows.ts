@@ -37,7 +37,7 @@ export interface DeriveLimits {
   readonly downKeptMs: number;
   /** So does that of a vanished node which has not answered the witness for so long. */
   readonly limboMs: number;
-  /** A node that became up gets fewer calls for so long; 0 or absent = no slow start. */
+  /** A node that became up gets fewer calls for so long; 0 = no slow start. Absent: not known, rows keep a weight that is right but for that and for other nodes' capacity. */
   readonly slowStartMs?: number;
 }
 

@@ -25,32 +25,54 @@ export function weightOf(record: NodeRecord, scale: WeightScale): number {
   return Math.min(100, Math.max(1, Math.round(weight / STEP) * STEP));
 }
 
-/** The attrs of the row of a node in a set that is selected by weight; `load` and `ramp` tell why it is below its usual. Pure. */
+/**
+ * The attrs of the row of a node in a set that is selected by weight. `own` (the weight that its operator gave
+ * it), `load` and `ramp` tell why it is below the usual. Pure.
+ */
 export function weightAttrs(record: NodeRecord, scale: WeightScale): string {
-  const known = isRamping(record, scale)
-    ? TEXTS[record.loadClass].ramping
-    : TEXTS[record.loadClass].usual;
+  const isSlow = isRamping(record, scale);
   const weight = weightOf(record, scale);
-  return known[weight] ?? '';
+  if (record.weight !== 100) return textOf(weight, record, isSlow);
+  const texts = USUAL[record.loadClass];
+  return (isSlow ? texts.slow : texts.usual)[weight] ?? '';
 }
 
-/** Made once: ten thousand rows are compared in each pass. By load class and weight. */
-const TEXTS = { normal: textsOf('normal'), busy: textsOf('busy'), full: textsOf('full') };
+/** Made once, by load class and weight: ten thousand rows are compared in each pass. */
+const USUAL = { normal: textsOf('normal'), busy: textsOf('busy'), full: textsOf('full') };
 
-function textsOf(load: LoadClass): {
+interface Texts {
   readonly usual: readonly string[];
-  readonly ramping: readonly string[];
-} {
-  const weights = Array.from({ length: 101 }, (_, weight) => weight);
-  return {
-    usual: weights.map((weight) => textOf(weight, load, false)),
-    ramping: weights.map((weight) => textOf(weight, load, true)),
-  };
+  readonly slow: readonly string[];
 }
 
-function textOf(weight: number, load: LoadClass, isSlow: boolean): string {
-  const reason = `${load === 'normal' ? '' : `;load=${load}`}${isSlow ? ';ramp=1' : ''}`;
-  return `weight=${weight};rweight=${weight}${reason}`;
+function textsOf(loadClass: LoadClass): Texts {
+  const of = (isSlow: boolean): string[] =>
+    Array.from({ length: 101 }, (_, n) => textOf(n, { loadClass, weight: 100 }, isSlow));
+  return { usual: of(false), slow: of(true) };
+}
+
+function textOf(
+  weight: number,
+  { loadClass, weight: own }: Pick<NodeRecord, 'loadClass' | 'weight'>,
+  isSlow: boolean,
+): string {
+  const words = [
+    `weight=${weight};rweight=${weight}`,
+    ...(own === 100 ? [] : [`own=${own}`]),
+    ...(loadClass === 'normal' ? [] : [`load=${loadClass}`]),
+    ...(isSlow ? ['ramp=1'] : []),
+  ];
+  return words.join(';');
+}
+
+/** True when one is as good as the other to somebody who does not know how slowly nodes start. Pure. */
+export function isLikeWeight(attrs: string, other: string): boolean {
+  if (attrs === other) return true;
+  return withoutRamp(reasonOf(attrs)) === withoutRamp(reasonOf(other));
+}
+
+function withoutRamp(reason: string): string {
+  return reason.replace(/;?ramp=1$/, '');
 }
 
 /** True in the slow start. A time far in the future is somebody's wrong clock and counts for nothing. Pure. */

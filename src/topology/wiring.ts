@@ -4,7 +4,8 @@ import type { Role } from './node.js';
  * How a Kamailio uses a set: `hash` = by hash of the call, `weight` = in turn, each node as often as its
  * weight says, `trust` = only to tell whether a request comes from one of its nodes.
  */
-export type Selection = 'hash' | 'weight' | 'trust';
+export const SELECTIONS = ['hash', 'weight', 'trust'] as const;
+export type Selection = (typeof SELECTIONS)[number];
 
 /** The Kamailios of `consumer` hold the nodes of `target` as destination set `setid`. */
 export interface WiringRule {
@@ -37,6 +38,12 @@ export function setsConsumedBy(wiring: Wiring, role: Role): number[] {
 /** The sets in which a node of this role is listed, ascending, without doubles. */
 export function setsListing(wiring: Wiring, role: Role): number[] {
   return unique(wiring.filter((rule) => rule.target === role).map((rule) => rule.setid));
+}
+
+/** How the configurations as shipped select among nodes of `target`; by hash where they do not. */
+export function shippedSelection(consumer: Role, target: Role): Selection {
+  const rule = DEFAULT_WIRING.find((r) => r.consumer === consumer && r.target === target);
+  return rule?.selection ?? 'hash';
 }
 
 /** True for a set whose rows carry weights. */

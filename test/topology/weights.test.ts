@@ -110,6 +110,20 @@ test('a change of the load class is written at once, and a full node is never ta
   );
 });
 
+test('a weight that an operator changed is written at once', () => {
+  const previous = [rowOf('a', 8, { attrs: full })];
+  const [change] = plan({ nodes: liveNodes(old('a', { weight: 50 })), previous }).changes;
+  assert.equal(change?.row.attrs, 'weight=50;rweight=50;own=50');
+});
+
+test('who does not know of slow starts leaves weights that are right but for that', () => {
+  const attrs = 'weight=30;rweight=30;ramp=1';
+  const part = { nodes: liveNodes(old('a')), limits: DEFAULT_DERIVE_LIMITS };
+  assert.deepEqual(attrsAfter({ ...part, previous: [rowOf('a', 8, { attrs })] }), []);
+  const busy = { ...part, nodes: liveNodes(old('a', { loadClass: 'busy' })) };
+  assert.equal(attrsAfter({ ...busy, previous: [rowOf('a', 8, { attrs })] }).length, 1);
+});
+
 test('a capacity that drifted waits until the set is reloaded anyway', () => {
   const previous = [rowOf('a', 8, { attrs: full })];
   const small = old('a', { maxSessions: 100 });
