@@ -31,6 +31,10 @@ export const RECONCILER_VARIABLES = {
     expected: 'whole milliseconds from 0 to 10000',
     meaning: 'after a pass, time in which further changes are merged; the first change never waits',
   }),
+  slowStartMs: withDefault('CARNA_SLOW_START_MS', '15000', wholeNumber(0, 3_600_000), {
+    expected: 'whole milliseconds from 0 to 3600000',
+    meaning: 'for so long a node that became up gets three tenths of its calls; 0 = no slow start',
+  }),
   resyncMs: withDefault('CARNA_RESYNC_MS', '30000', wholeNumber(100, 3_600_000), {
     expected: 'whole milliseconds from 100 to 3600000',
     meaning: 'pause between looks that nothing rang for',

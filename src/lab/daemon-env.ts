@@ -50,6 +50,8 @@ export function reconcilerEnv(context: LabContext, reconciler: LabReconciler): N
     CARNA_ZK_SESSION_TIMEOUT_MS: String(RECONCILER_ZK_SESSION_MS),
     CARNA_DATABASE_URL_FILE: files.reconcilerUrl,
     CARNA_RECONCILER_ID: reconciler.name,
+    // A row that changes by itself some time after a return would blur what a drill looks at.
+    CARNA_SLOW_START_MS: '0',
     CARNA_HTTP_HOST: reconciler.http.host,
     CARNA_HTTP_PORT: String(reconciler.http.port),
   };

@@ -26,8 +26,8 @@ export interface AskPoolDeps {
   readonly ping: WitnessPing;
   readonly limits: PoolLimits;
   readonly clock: Clock;
-  /** Called after each ping, with whether a judgement changed. */
-  readonly onAsked: (isNews: boolean) => void;
+  /** Called after each ping, with the judgement if it changed. */
+  readonly onAsked: (news: Evidence | null) => void;
 }
 
 interface Asked extends AskTarget {
@@ -43,11 +43,13 @@ interface Asked extends AskTarget {
   isWatched: boolean;
 }
 
-/** Second and later questions, whatever the number of nodes: what the process can send without a noticeable load. */
-const MAX_AGAIN_PER_S = 500;
+/** Questions in all, beyond as many as may be under way: an eighth of a processor, which the passes need more. */
+const MAX_PER_S = 500;
+/** Second and later questions, whatever the number of nodes, so that there is room for first ones. */
+const MAX_AGAIN_PER_S = 250;
 /** Questions in a row that could not be asked before a judgement is taken back. */
 const UNASKED_FALL = 2;
-/** Due nodes are collected at most so often. */
+/** Due nodes are collected at most so often, and a queue is looked at again after this time. */
 const SWEEP_MS = 20;
 
 /** Asks the nodes that it is told to watch, a bounded number at once, whoever was never asked first. */
@@ -62,9 +64,14 @@ export class AskPool {
   #sweepAtMs = Number.POSITIVE_INFINITY;
   readonly #underWay = new Set<Promise<void>>();
   #isOpen = false;
+  /** Pings that may begin now; more come with time. */
+  #allowed: number;
+  #allowedAtMs: number;
 
   constructor(deps: AskPoolDeps) {
     this.#deps = deps;
+    this.#allowed = deps.limits.concurrency;
+    this.#allowedAtMs = deps.clock.monoMs();
   }
 
   /** From now on these are asked and nobody else; what is known of others is forgotten. True when somebody is new. */
@@ -119,9 +126,11 @@ export class AskPool {
   /** Asks who is due, as far as the bound allows; a ping that ends makes room by itself until `close`. */
   ask(): void {
     this.#isOpen = true;
-    while (this.#underWay.size < this.#deps.limits.concurrency) {
+    this.#allowMore();
+    while (this.#underWay.size < this.#deps.limits.concurrency && this.#allowed >= 1) {
       const next = this.#next();
       if (next === undefined) return;
+      this.#allowed -= 1;
       const ping = this.#askOne(next).finally(() => {
         this.#underWay.delete(ping);
         if (this.#isOpen) this.ask();
@@ -132,8 +141,9 @@ export class AskPool {
 
   /** Milliseconds until somebody is due again; null when nobody will be, or when a ping that ends sees to it. */
   dueInMs(): number | null {
-    const isFull = this.#underWay.size >= this.#deps.limits.concurrency;
-    if (isFull || !Number.isFinite(this.#sweepAtMs)) return null;
+    if (this.#underWay.size >= this.#deps.limits.concurrency) return null;
+    if (this.#fresh.length > 0 || this.#due.length > 0) return SWEEP_MS;
+    if (!Number.isFinite(this.#sweepAtMs)) return null;
     return Math.max(1, this.#sweepAtMs - this.#deps.clock.monoMs());
   }
 
@@ -147,6 +157,13 @@ export class AskPool {
     this.#due = [];
     this.#resting = [];
     this.#sweepAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  #allowMore(): void {
+    const nowMs = this.#deps.clock.monoMs();
+    const more = ((nowMs - this.#allowedAtMs) * MAX_PER_S) / 1_000;
+    this.#allowed = Math.min(this.#deps.limits.concurrency, this.#allowed + more);
+    this.#allowedAtMs = nowMs;
   }
 
   #next(): Asked | undefined {
@@ -181,7 +198,7 @@ export class AskPool {
       const before = asked.evidence;
       note(asked, answer, askedAtMs, limits.fall);
       if (limits.asksOn || asked.evidence !== 'answers') this.#rest(asked);
-      onAsked(asked.evidence !== before);
+      onAsked(asked.evidence === before ? null : asked.evidence);
     }
   }
 

@@ -7,6 +7,7 @@ import type { PassPlan } from '../topology/plan-pass.js';
 import { planPass } from '../topology/plan-pass.js';
 import type { Findings } from '../topology/witnessed.js';
 import { findingChanges, findingsOf, findWitnessed, witnessReport } from '../topology/witnessed.js';
+import { destinationsOf } from './destinations.js';
 import { logFindings } from './findings-log.js';
 import type { Freshness } from './freshness.js';
 import { GenerationTeller } from './generation-teller.js';
@@ -52,6 +53,8 @@ export class LeaderTerm {
   #unanswered: { readonly base: number; readonly taken: PassPlan['taken'] } | null = null;
   /** In monotonic ms. */
   #spent: Spent = new Map();
+  /** Wall clock in ms at which the first slow start is over. */
+  #rampEndsMs: number | null = null;
   /** Null: those of the leader before us were not read yet. */
   #found: Findings | null = null;
 
@@ -87,6 +90,7 @@ export class LeaderTerm {
     this.#countUnanswered(picture.head.generation);
     const plan = this.#plan(picture);
     this.#newcomers.want(plan.asking, this.#deps.view.nodes());
+    this.#rampEndsMs = plan.rampEndsMs;
     const hasCommitted = plan.changes.length > 0 || plan.audit.length > 0;
     if (hasCommitted) {
       if (!this.#term.mayWrite()) return this.#idle();
@@ -118,7 +122,11 @@ export class LeaderTerm {
 
   /** When something is due of itself: milliseconds from now. */
   dueInMs(): readonly number[] {
-    return [this.#newcomers.endsInMs(), this.#teller.dueInMs()].filter((ms) => ms !== null);
+    const rampMs = this.#rampEndsMs === null ? null : this.#rampEndsMs - this.#deps.clock.wallMs();
+    const rampInMs = rampMs === null ? null : Math.max(1, rampMs + 1);
+    return [this.#newcomers.endsInMs(), this.#teller.dueInMs(), rampInMs].filter(
+      (ms) => ms !== null,
+    );
   }
 
   #mayJudge(): boolean {
@@ -208,7 +216,7 @@ export class LeaderTerm {
 
   #noteWitnessed(plan: PassPlan): void {
     const { witness } = this.#state;
-    const vanished = this.#destinationsOf(plan.silent);
+    const vanished = destinationsOf(plan.silent, this.#rows());
     witness.watch(vanished);
     const before = this.#found ?? NONE;
     this.#found = findWitnessed({
@@ -222,18 +230,6 @@ export class LeaderTerm {
     if (this.#found === before) return;
     this.#teller.noteReport(witnessReport(this.#found));
     logFindings(this.#deps.log, findingChanges(before, this.#found));
-  }
-
-  /** Where the rows of these nodes point; a node with several rows is asked at one of them. */
-  #destinationsOf(nodeIds: readonly string[]): ReadonlyMap<string, string> {
-    const found = new Map<string, string>();
-    if (nodeIds.length === 0) return found;
-    const byDescription = new Map(nodeIds.map((nodeId) => [describeRow(nodeId), nodeId]));
-    for (const row of this.#rows()) {
-      const nodeId = byDescription.get(row.description);
-      if (nodeId !== undefined && !found.has(nodeId)) found.set(nodeId, row.destination);
-    }
-    return found;
   }
 
   #rows(): Iterable<DispatcherRow> {

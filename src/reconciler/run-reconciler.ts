@@ -50,17 +50,17 @@ class State {
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
     this.freshness = new Freshness(deps.clock, deps.timing.settleMs);
-    const onChange = (): void => this.ring();
+    const onChange = (): void => deps.bell.ring();
     this.witness = new Witness({ ...deps.witness, clock: deps.clock, onChange });
   }
 
-  /** There is something to look at. */
+  /** The view changed. */
   ring(): void {
     this.#isRung = true;
     this.#deps.bell.ring();
   }
 
-  /** True when something rang since the last call. */
+  /** True when the view changed since the last call. */
   takeRing(): boolean {
     const isRung = this.#isRung;
     this.#isRung = false;

@@ -26,6 +26,8 @@ export const DEFAULT_WITNESS_TIMING: WitnessTiming = {
 
 /** One unanswered ping is enough not to admit a newcomer yet; its row says inactive, and it is asked on. */
 const NEWCOMER_FALL = 1;
+/** A newcomer's silence changes nothing at once; what is found within this time is judged in one pass. */
+const LATE_NEWS_MS = 250;
 /** Nobody to ask: a look once a minute, for nothing but safety. */
 const IDLE_MS = 60_000;
 
@@ -51,20 +53,29 @@ export class Witness {
   readonly #bell: Bell;
   readonly #vanished: AskPool;
   readonly #newcomers: AskPool;
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+  /** Monotonic ms at which silent newcomers are told; null = none is to be told. */
+  #lateAtMs: number | null = null;
 
   constructor(deps: WitnessDeps) {
     const { ping, clock, timing, bell } = deps;
     this.#bell = bell;
-    const onAsked = (isNews: boolean): void => {
-      bell.ring();
-      if (isNews) deps.onChange();
-    };
+    this.#clock = clock;
+    this.#onChange = deps.onChange;
     const { everyMs, fall, concurrency } = timing;
-    const common = { ping, clock, onAsked };
-    const vanished = { everyMs, fall, concurrency, asksOn: true };
-    this.#vanished = new AskPool({ ...common, limits: vanished });
-    const newcomers = { everyMs, fall: NEWCOMER_FALL, concurrency: timing.newcomers };
-    this.#newcomers = new AskPool({ ...common, limits: { ...newcomers, asksOn: false } });
+    this.#vanished = new AskPool({
+      ping,
+      clock,
+      limits: { everyMs, fall, concurrency, asksOn: true },
+      onAsked: (news) => this.#note(news, false),
+    });
+    this.#newcomers = new AskPool({
+      ping,
+      clock,
+      limits: { everyMs, fall: NEWCOMER_FALL, concurrency: timing.newcomers, asksOn: false },
+      onAsked: (news) => this.#note(news, news !== 'answers'),
+    });
   }
 
   /** From now on these vanished nodes are asked (nodeId → destination) and no others; what is known of others is forgotten. */
@@ -107,8 +118,25 @@ export class Witness {
     while (!signal.aborted) {
       for (const pool of pools) pool.ask();
       const dueMs = pools.map((pool) => pool.dueInMs() ?? IDLE_MS);
-      await this.#bell.wait(Math.min(...dueMs), signal);
+      await this.#bell.wait(Math.min(...dueMs, this.#tellLate()), signal);
     }
     await Promise.all(pools.map((pool) => pool.close()));
+  }
+
+  #note(news: Evidence | null, isLate: boolean): void {
+    this.#bell.ring();
+    if (news === null) return;
+    if (isLate) this.#lateAtMs ??= this.#clock.monoMs() + LATE_NEWS_MS;
+    else this.#onChange();
+  }
+
+  /** Gives the milliseconds until there is something to tell. */
+  #tellLate(): number {
+    if (this.#lateAtMs === null) return IDLE_MS;
+    const leftMs = this.#lateAtMs - this.#clock.monoMs();
+    if (leftMs > 0) return leftMs;
+    this.#lateAtMs = null;
+    this.#onChange();
+    return IDLE_MS;
   }
 }

@@ -43,9 +43,9 @@ export function judgeAdmission(
   return isOver ? 'unanswered' : 'waiting';
 }
 
-/** The witness speaks UDP and TCP; of a node behind TLS the agent's word alone counts. */
+/** The witness speaks UDP: of a node behind TCP or TLS the agent's word alone counts. */
 function canBeAsked(record: NodeRecord): boolean {
-  return record.sip[0]?.transport !== 'tls';
+  return record.sip[0]?.transport === 'udp';
 }
 
 /** Tells one wish to be admitted from another of the same node: an answer to an earlier life counts for nothing. */

@@ -2,12 +2,14 @@ import type { Asking } from './admission.js';
 import { judgeAdmission } from './admission.js';
 import type { AddressConflict, DeriveInput, DesiredRow } from './desired-rows.js';
 import type { DispatcherRow } from './dispatcher-row.js';
-import { isOurs, isSelectable } from './dispatcher-row.js';
+import { FLAGS_DISABLED, isOurs, isSelectable } from './dispatcher-row.js';
 import type { NodeRecord } from './node.js';
 import type { Verdict } from './node-verdict.js';
 import { judgeAsked, judgeLive } from './node-verdict.js';
 import type { Place } from './places.js';
 import { placesOf } from './places.js';
+import type { WeightScale } from './weights.js';
+import { isLikeWeight, isRamping, weightAttrs } from './weights.js';
 
 /** What a derivation has found so far; see Derived in desired-rows.ts. */
 export interface Working {
@@ -20,19 +22,26 @@ export interface Working {
   readonly foreign: Map<string, DesiredRow>;
   readonly silent: Set<string>;
   readonly asking: Map<string, Asking>;
+  /** By setid, of the sets that carry weights. */
+  readonly scales: ReadonlyMap<number, WeightScale>;
+  /** Wall clock in ms. */
+  rampEndsMs: number | null;
 }
 
 /** Enters the rows of one live node. */
 export function claimRows(work: Working, nodeId: string, record: NodeRecord): void {
   const places = placesOf(work.input.wiring, nodeId, record);
-  const verdict = verdictOf(work, nodeId, record, places);
+  const [first] = places;
+  if (first === undefined) return;
+  const firstRow = work.table.get(first.key);
+  const verdict = verdictOf(work, nodeId, record, places, firstRow);
   for (const place of places) {
-    const current = work.table.get(place.key);
+    const current = place === first ? firstRow : work.table.get(place.key);
     const own = current?.description === place.description ? current : undefined;
     if (own === undefined && current !== undefined && isRisky(work, nodeId, verdict, current)) {
       continue;
     }
-    const row = rowFor(verdict, own, record, place);
+    const row = rowFor(work, verdict, own, record, place);
     if (row !== null) enterClaim(work, place.key, current, { row, nodeId, why: verdict.why });
   }
 }
@@ -43,19 +52,20 @@ function verdictOf(
   nodeId: string,
   record: NodeRecord,
   places: readonly Place[],
+  firstRow: DispatcherRow | undefined,
 ): Verdict {
   const verdict = judgeLive(work.input, nodeId, record);
   const { admission } = work.input;
   const [first] = places;
   if (verdict.why !== 'up' || admission === undefined || first === undefined) return verdict;
-  if (places.some((place) => isActive(work, place))) return verdict;
+  if (isActive(firstRow, first)) return verdict;
+  if (places.some((place) => isActive(work.table.get(place.key), place))) return verdict;
   const judged = judgeAdmission(admission, nodeId, record);
   work.asking.set(nodeId, { destination: first.destination, admission: judged });
   return judgeAsked(judged);
 }
 
-function isActive(work: Working, { key, description }: Place): boolean {
-  const row = work.table.get(key);
+function isActive(row: DispatcherRow | undefined, { description }: Place): boolean {
   return row?.description === description && isSelectable(row.flags);
 }
 
@@ -66,6 +76,7 @@ function isRisky(work: Working, nodeId: string, verdict: Verdict, current: Dispa
 }
 
 function rowFor(
+  work: Working,
   verdict: Verdict,
   own: DispatcherRow | undefined,
   record: NodeRecord,
@@ -78,7 +89,7 @@ function rowFor(
       return own ?? null;
     case 'set':
       if (own === undefined && !verdict.mayInsert) return null;
-      return setRow(own, verdict.flags, attrsOf(record), place);
+      return setRow(own, verdict.flags, attrsFor(work, verdict, own, record, place), place);
   }
 }
 
@@ -133,7 +144,24 @@ function isYounger(work: Working, a: DesiredRow, b: DesiredRow): boolean {
   return s === t ? a.nodeId > b.nodeId : s > t;
 }
 
-/** Nothing for the usual weight, so that the order of hashes and the column stay as simple as they can be. */
-function attrsOf(record: NodeRecord): string {
-  return record.weight === 100 ? '' : `weight=${record.weight};rweight=${record.weight}`;
+/** A disabled row keeps the weight that it had: it gets no call, and a change would cost a reload. */
+function attrsFor(
+  work: Working,
+  verdict: Verdict,
+  own: DispatcherRow | undefined,
+  record: NodeRecord,
+  place: Place,
+): string {
+  const scale = place.isWeighted ? work.scales.get(place.setid) : undefined;
+  if (scale === undefined) return '';
+  if (verdict.flags === FLAGS_DISABLED && own !== undefined) return own.attrs;
+  if (isRamping(record, scale)) {
+    const endsMs = record.since + scale.slowStartMs;
+    work.rampEndsMs = Math.min(work.rampEndsMs ?? endsMs, endsMs);
+  }
+  const wanted = weightAttrs(record, scale);
+  const knowsSlowStart = work.input.limits.slowStartMs !== undefined;
+  return own === undefined || knowsSlowStart || !isLikeWeight(own.attrs, wanted)
+    ? wanted
+    : own.attrs;
 }

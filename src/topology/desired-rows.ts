@@ -5,6 +5,8 @@ import type { DispatcherRow } from './dispatcher-row.js';
 import { describeRow, isOurs, rowKey } from './dispatcher-row.js';
 import type { IntentRecord, NodeRecord } from './node.js';
 import { judgeGone, judgeLeftover } from './node-verdict.js';
+import type { WeightScale } from './weights.js';
+import { largestCapacity } from './weights.js';
 import type { Wiring } from './wiring.js';
 
 /** A node as the registry shows it; the czxid of its znode (when known) tells which of two is younger. */
@@ -35,6 +37,8 @@ export interface DeriveLimits {
   readonly downKeptMs: number;
   /** So does that of a vanished node which has not answered the witness for so long. */
   readonly limboMs: number;
+  /** A node that became up gets fewer calls for so long; 0 = no slow start. Absent: not known, rows keep a weight that is right but for that and for other nodes' capacity. */
+  readonly slowStartMs?: number;
 }
 
 export const DEFAULT_DERIVE_LIMITS: DeriveLimits = { downKeptMs: 10 * 60_000, limboMs: 40_000 };
@@ -87,6 +91,8 @@ export interface Derived {
   readonly silent: ReadonlySet<string>;
   /** Nodes that say up and that no row lists as active: the witness is to ask them; by nodeId. */
   readonly asking: ReadonlyMap<string, Asking>;
+  /** Wall clock in ms at which the first slow start is over; null = there is none. */
+  readonly rampEndsMs: number | null;
 }
 
 /**
@@ -106,11 +112,28 @@ export function deriveRows(input: DeriveInput): Derived {
     foreign: new Map(),
     silent: new Set(),
     asking: new Map(),
+    scales: scalesOf(input),
+    rampEndsMs: null,
   };
   for (const [nodeId, { record }] of input.nodes) claimRows(work, nodeId, record);
   judgeUnclaimed(work);
-  const { desired, dropped, conflicts, foreign, silent, asking } = work;
-  return { desired, dropped, conflicts, foreign, silent, asking };
+  const { desired, dropped, conflicts, foreign, silent, asking, rampEndsMs } = work;
+  return { desired, dropped, conflicts, foreign, silent, asking, rampEndsMs };
+}
+
+/** What the weights of each set that carries some are relative to: its nodes that are up. */
+function scalesOf({ nodes, wiring, nowMs, limits }: DeriveInput): ReadonlyMap<number, WeightScale> {
+  const slowStartMs = limits.slowStartMs ?? 0;
+  const weighted = new Set(
+    wiring.filter((rule) => rule.selection === 'weight').map((r) => r.setid),
+  );
+  const scales = new Map<number, WeightScale>();
+  for (const setid of weighted) {
+    const roles = new Set(wiring.filter((rule) => rule.setid === setid).map((r) => r.target));
+    const largest = largestCapacity(nodes.values(), roles);
+    scales.set(setid, { largest, nowMs, slowStartMs });
+  }
+  return scales;
 }
 
 /** The rows by rowKey; of two with one key the first counts. */

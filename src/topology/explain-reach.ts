@@ -2,6 +2,7 @@ import type { DispatcherRow } from './dispatcher-row.js';
 import { describeRow, isSelectable, rowKey } from './dispatcher-row.js';
 import type { ExplainFacts } from './explain-facts.js';
 import { recordOf } from './explain-facts.js';
+import { isWeighted } from './wiring.js';
 import type { Place } from './places.js';
 import { placesOf } from './places.js';
 import { byNodeId } from './view.js';
@@ -28,7 +29,11 @@ export interface Reach {
 export function placesIn(facts: ExplainFacts): readonly Place[] {
   const record = recordOf(facts);
   if (record !== null) return placesOf(facts.wiring, facts.nodeId, record);
-  return rowsLeft(facts).map((row) => ({ ...row, key: rowKey(row) }));
+  return rowsLeft(facts).map((row) => ({
+    ...row,
+    key: rowKey(row),
+    isWeighted: isWeighted(facts.wiring, row.setid),
+  }));
 }
 
 /** The rows in the table that bear the node's name. Pure. */

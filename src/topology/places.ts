@@ -3,11 +3,13 @@ import { describeRow, rowKey } from './dispatcher-row.js';
 import type { NodeRecord } from './node.js';
 import { destinationUri } from './node.js';
 import type { Wiring } from './wiring.js';
-import { setsListing } from './wiring.js';
+import { isWeighted, setsListing } from './wiring.js';
 
 /** Where a node's row stands, or would. */
 export interface Place extends Pick<DispatcherRow, 'setid' | 'destination' | 'description'> {
   readonly key: string;
+  /** Whether a row there carries a weight. */
+  readonly isWeighted: boolean;
 }
 
 interface Places {
@@ -29,7 +31,8 @@ export function placesOf(wiring: Wiring, nodeId: string, record: NodeRecord): re
     destination === null
       ? []
       : setsListing(wiring, record.role).map((setid) => {
-          return { setid, destination, description, key: rowKey({ setid, destination }) };
+          const key = rowKey({ setid, destination });
+          return { setid, destination, description, key, isWeighted: isWeighted(wiring, setid) };
         });
   knownPlaces.set(record, { wiring, places });
   return places;

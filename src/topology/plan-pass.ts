@@ -14,6 +14,7 @@ import type { OverrideRecord } from './node.js';
 import type { RefusedRow } from './row-validation.js';
 import { faultOfRow } from './row-validation.js';
 import { setHash } from './set-hash.js';
+import { deferDrift } from './weights.js';
 
 export interface PassInput extends DeriveInput {
   /** Since when each set is held, from the pass before. */
@@ -46,6 +47,8 @@ export interface PassPlan {
   readonly silent: readonly string[];
   /** Nodes that the witness is to ask before they are listed as active, by nodeId. */
   readonly asking: ReadonlyMap<string, Asking>;
+  /** Wall clock in ms at which the first slow start is over; null = there is none. */
+  readonly rampEndsMs: number | null;
 }
 
 /** Derives, validates, compares and guards: from what is known to a plan as data. Pure. */
@@ -53,7 +56,7 @@ export function planPass(input: PassInput): PassPlan {
   const actual = tableByKey(input.previous);
   const derived = deriveRows({ ...input, previous: actual });
   const refused = doubledRows(input.previous, actual);
-  const changes = diffDerived(derived, actual, refused);
+  const changes = deferDrift(diffDerived(derived, actual, refused));
   const reasons = new Map<string, RowWhy>();
   const owners = new Map<string, DesiredRow>();
   for (const change of changes) {
@@ -88,6 +91,7 @@ export function planPass(input: PassInput): PassPlan {
     foreign: sorted(derived.foreign),
     silent: [...derived.silent].sort(),
     asking: derived.asking,
+    rampEndsMs: derived.rampEndsMs,
   };
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { InvalidInputError } from '../util/errors.js';
 import { ROLES } from './node.js';
 import { SCHEMA } from './record-codec.js';
-import { REMOTE_SET_OFFSET } from './wiring.js';
+import { REMOTE_SET_OFFSET, SELECTIONS, shippedSelection } from './wiring.js';
 import type { Wiring, WiringRule } from './wiring.js';
 
 /** A platform has a handful of rules; a document beyond this is no wiring. */
@@ -19,6 +19,7 @@ const rule = z.strictObject({
   ),
   target: z.enum(ROLES, { error: (issue) => roleFault(issue.input, 'a role') }),
   setid: z.int().min(1).max(MAX_SETID),
+  selection: z.enum(SELECTIONS).optional(),
 });
 
 const document = z.strictObject({
@@ -27,7 +28,8 @@ const document = z.strictObject({
 });
 
 /**
- * Reads a wiring document: `{"schema": 1, "rules": [{"consumer", "target", "setid"}]}`.
+ * Reads a wiring document: `{"schema": 1, "rules": [{"consumer", "target", "setid", "selection"}]}`. A rule
+ * without `selection` has the one of the configurations as shipped.
  *
  * Throws InvalidInputError naming every fault with its place: what is no JSON, unknown fields and roles,
  * rules that stand twice, one set for two roles, sets that the other data centre's would meet. Pure.
@@ -38,7 +40,9 @@ export function decodeWiring(what: string, text: string): Wiring {
   }
   const result = document.safeParse(toJson(what, text));
   if (!result.success) throw faulty(what, result.error.issues.map(issueText));
-  const { rules } = result.data;
+  const rules = result.data.rules.map(({ selection, ...one }): WiringRule => {
+    return { ...one, selection: selection ?? shippedSelection(one.consumer, one.target) };
+  });
   const faults = rules.flatMap((one, i) => ruleFaults(one, i, rules));
   if (faults.length > 0) throw faulty(what, faults);
   return rules;
@@ -46,9 +50,9 @@ export function decodeWiring(what: string, text: string): Wiring {
 
 /** The document of a wiring, one rule a line, as decodeWiring reads it. Pure. */
 export function encodeWiring(wiring: Wiring): string[] {
-  const lines = wiring.map(({ consumer, target, setid }, i) => {
+  const lines = wiring.map(({ consumer, target, setid, selection }, i) => {
     const comma = i === wiring.length - 1 ? '' : ',';
-    return `    ${JSON.stringify({ consumer, target, setid })}${comma}`;
+    return `    ${JSON.stringify({ consumer, target, setid, selection })}${comma}`;
   });
   return ['{', `  "schema": ${SCHEMA},`, '  "rules": [', ...lines, '  ]', '}'];
 }

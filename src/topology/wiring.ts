@@ -1,10 +1,18 @@
 import type { Role } from './node.js';
 
+/**
+ * How a Kamailio uses a set: `hash` = by hash of the call, `weight` = in turn, each node as often as its
+ * weight says, `trust` = only to tell whether a request comes from one of its nodes.
+ */
+export const SELECTIONS = ['hash', 'weight', 'trust'] as const;
+export type Selection = (typeof SELECTIONS)[number];
+
 /** The Kamailios of `consumer` hold the nodes of `target` as destination set `setid`. */
 export interface WiringRule {
   readonly consumer: Role;
   readonly target: Role;
   readonly setid: number;
+  readonly selection: Selection;
 }
 
 export type Wiring = readonly WiringRule[];
@@ -14,12 +22,12 @@ export const REMOTE_SET_OFFSET = 100;
 
 /** The platform as shipped (DESIGN section 5). */
 export const DEFAULT_WIRING: Wiring = [
-  { consumer: 'load-balancer', target: 'dispatcher', setid: 10 },
-  { consumer: 'dispatcher', target: 'registrar', setid: 20 },
-  { consumer: 'dispatcher', target: 'media', setid: 30 },
-  { consumer: 'dispatcher', target: 'outbound', setid: 40 },
-  { consumer: 'registrar', target: 'load-balancer', setid: 50 },
-  { consumer: 'outbound', target: 'load-balancer', setid: 50 },
+  { consumer: 'load-balancer', target: 'dispatcher', setid: 10, selection: 'hash' },
+  { consumer: 'dispatcher', target: 'registrar', setid: 20, selection: 'hash' },
+  { consumer: 'dispatcher', target: 'media', setid: 30, selection: 'weight' },
+  { consumer: 'dispatcher', target: 'outbound', setid: 40, selection: 'weight' },
+  { consumer: 'registrar', target: 'load-balancer', setid: 50, selection: 'trust' },
+  { consumer: 'outbound', target: 'load-balancer', setid: 50, selection: 'trust' },
 ];
 
 /** The sets that a Kamailio of this role loads, ascending, without doubles. */
@@ -30,6 +38,17 @@ export function setsConsumedBy(wiring: Wiring, role: Role): number[] {
 /** The sets in which a node of this role is listed, ascending, without doubles. */
 export function setsListing(wiring: Wiring, role: Role): number[] {
   return unique(wiring.filter((rule) => rule.target === role).map((rule) => rule.setid));
+}
+
+/** How the configurations as shipped select among nodes of `target`; by hash where they do not. */
+export function shippedSelection(consumer: Role, target: Role): Selection {
+  const rule = DEFAULT_WIRING.find((r) => r.consumer === consumer && r.target === target);
+  return rule?.selection ?? 'hash';
+}
+
+/** True for a set whose rows carry weights. */
+export function isWeighted(wiring: Wiring, setid: number): boolean {
+  return wiring.some((rule) => rule.setid === setid && rule.selection === 'weight');
 }
 
 /** The roles whose Kamailios load a set. */

@@ -64,10 +64,11 @@ No reconciler leads: nothing will be written until one does.
 prod · dc1 · generation 1,842 · data 0.3 s old
 
 + insert  set 30  sip:10.0.3.6:5060  flags 8 active
+          attrs weight=100;rweight=100
           media-6: its agent says up
 ~ update  set 30  sip:10.0.3.2:5060  flags 8 active → 4 disabled
           media-2: its agent says down: exited (signal 11)
-~ update  set 30  sip:10.0.3.3:5060  attrs "" → weight=50;rweight=50
+~ update  set 30  sip:10.0.3.3:5060  attrs "" → weight=50;rweight=50;own=50
           media-3: its agent says up
 ~ update  set 30  sip:10.0.3.4:5060  flags 8 active → 4 disabled
           media-4: ann asked for a drain: kernel update

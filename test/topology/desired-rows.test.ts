@@ -140,7 +140,7 @@ test('after a restart of the reconciler a disabled row without znode is a goodby
 
 test('a weight other than 100 stands in the attrs', () => {
   const { desired } = deriveRows(derivation({ nodes: liveNodes(record('a', { weight: 50 })) }));
-  assert.equal(desired.get('30 sip:a.test:5060')?.row.attrs, 'weight=50;rweight=50');
+  assert.equal(desired.get('30 sip:a.test:5060')?.row.attrs, 'weight=50;rweight=50;own=50');
 });
 
 const sameAddress = { sip: up.sip };

@@ -113,7 +113,7 @@ const CASES: readonly Case[] = [
     fault: 'row-due',
     at: 'row',
     answer: /^m1 gets no new calls: its row is due and no reconciler leads\.$/,
-    text: /set 30 sip:m1\.test:5060: no row, should be active \(flags 8\)/,
+    text: /set 30 sip:m1\.test:5060: no row, should be active \(flags 8, weight=100;rweight=100\)/,
     meaning: /No reconciler leads: nothing will be written until one does/,
     next: /^start a reconciler/,
   },
@@ -223,7 +223,10 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'it is full',
-    world: { nodes: state({ loadClass: 'full' }) },
+    world: {
+      nodes: state({ loadClass: 'full' }),
+      rows: [rowOf('m1', 8, { attrs: 'weight=10;rweight=10;load=full' })],
+    },
     fault: 'full',
     at: 'calls',
     answer: /although it is full/,

@@ -131,7 +131,9 @@ export const OUT = [list('d1', 'DX'), list('d2', 'DX')];
 export const state = (part: Partial<NodeRecord>): NodesInput => nodes({ ...M1, ...part }, D1, D2);
 export const SILENT = nodes(D1, D2);
 export const TWIN = record('m2', { sip: M1.sip });
-export const ELSEWHERE: Wiring = [{ consumer: 'dispatcher', target: 'registrar', setid: 20 }];
+export const ELSEWHERE: Wiring = [
+  { consumer: 'dispatcher', target: 'registrar', setid: 20, selection: 'hash' },
+];
 export const FOREIGN = rowOf('m1', 8, { description: 'by hand' });
 
 /** One test per broken link: where the chain ends, and what it says there. */

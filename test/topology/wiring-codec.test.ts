@@ -10,7 +10,10 @@ const documentOf = (...rules: readonly unknown[]): string => JSON.stringify({ sc
 test('what is printed is read back as the shipped wiring', () => {
   const text = encodeWiring(DEFAULT_WIRING).join('\n');
   assert.deepEqual(decodeWiring('wiring.json', text), DEFAULT_WIRING);
-  assert.match(text, /\n {4}\{"consumer":"dispatcher","target":"media","setid":30\},\n/);
+  assert.match(
+    text,
+    /\n {4}\{"consumer":"dispatcher","target":"media","setid":30,"selection":"weight"\},\n/,
+  );
 });
 
 for (const [name, text, faults] of [
@@ -69,7 +72,16 @@ for (const [name, text, faults] of [
 
 test('one set may have several consumers', () => {
   const rules = [RULE, { ...RULE, consumer: 'load-balancer' }];
-  assert.deepEqual(decodeWiring('w', documentOf(...rules)), rules);
+  assert.deepEqual(decodeWiring('w', documentOf(...rules)), [
+    { ...RULE, selection: 'weight' },
+    { ...RULE, consumer: 'load-balancer', selection: 'hash' },
+  ]);
+});
+
+test('how a set is selected from may be said, of three ways', () => {
+  const [rule] = decodeWiring('w', documentOf({ ...RULE, selection: 'hash' }));
+  assert.equal(rule?.selection, 'hash');
+  assert.throws(() => decodeWiring('w', documentOf({ ...RULE, selection: 'lot' })), /selection/);
 });
 
 test('a document with hundreds of faults names twenty', () => {

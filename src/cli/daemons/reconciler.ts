@@ -80,7 +80,7 @@ function reconcilerDeps(
     dc: config.dc,
     holder: config.reconcilerId,
     wiring: DEFAULT_WIRING,
-    limits: DEFAULT_DERIVE_LIMITS,
+    limits: { ...DEFAULT_DERIVE_LIMITS, slowStartMs: config.slowStartMs },
     budget: DEFAULT_BUDGET_LIMITS,
     timing: {
       quietMs: config.quietMs,

@@ -33,7 +33,7 @@ export function benchPlan(count: number): readonly BenchRow[] {
       evidence: new Map(),
       isSettled: true,
       nowMs: 0,
-      limits: DEFAULT_DERIVE_LIMITS,
+      limits: { ...DEFAULT_DERIVE_LIMITS, slowStartMs: 0 },
       heldSince: new Map(),
       spent: new Map(),
       overrides: new Map(),

@@ -103,7 +103,7 @@ function startAgent(dir: string, args: readonly string[], host: string, port: nu
       marathon: null,
       agent: { version: '0', http: null },
     },
-    wiring: [{ consumer: 'dispatcher', target: 'media', setid: 30 }],
+    wiring: [{ consumer: 'dispatcher', target: 'media', setid: 30, selection: 'weight' }],
     runtime: processRuntime(
       { command: 'kamailio', args, env: process.env, cwd: dir, stateDir: dir },
       log,

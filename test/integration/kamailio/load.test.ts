@@ -36,7 +36,7 @@ afterEach(async () => {
   media = [];
 });
 
-async function start(name: string): Promise<Platform> {
+async function start(name: string, weights: readonly number[] = []): Promise<Platform> {
   for (const index of [10, 11, 12]) media.push(await startMediaUas(`${NET}.${index}`));
   platform = await startPlatform({
     database,
@@ -44,6 +44,7 @@ async function start(name: string): Promise<Platform> {
     loadBalancer: LOAD_BALANCER,
     dispatchers: DISPATCHERS,
     media: media.map((uas) => uas.host),
+    mediaAttrs: weights.map((weight) => `weight=${weight};rweight=${weight}`),
   });
   return platform;
 }
@@ -93,6 +94,38 @@ test('200 calls at 50 a second over two dispatchers and three media nodes all co
     'progress while it runs',
   );
   assert.deepEqual(seen.at(-1), { sent: 200, current: 0, completed: 200, failed: 0 });
+});
+
+async function shares(calls: number): Promise<readonly number[]> {
+  const report = await startCalls(load({ amount: { calls }, callMs: { min: 20, max: 50 } })).result;
+  assert.deepEqual([report.sent, report.failed], [calls, []]);
+  return media.map((uas) => report.nodes.find((n) => n.node === `${uas.host}:5060`)?.answered ?? 0);
+}
+
+test('media nodes of one weight get even shares', async () => {
+  await start('even', [100, 100, 100]);
+  // Each dispatcher goes in turn by itself.
+  for (const answered of await shares(300)) assert.ok(Math.abs(answered - 100) <= 2, `${answered}`);
+});
+
+test('a media node gets calls by its weight, and a light one still some', async () => {
+  await start('weighted', [100, 50, 10]);
+  const [heavy = 0, half = 0, light = 0] = await shares(320);
+  // By lot: 200, 100 and 20 on average; four standard deviations either way.
+  assert.ok(heavy >= 164 && heavy <= 236, `${heavy}`);
+  assert.ok(half >= 66 && half <= 134, `${half}`);
+  assert.ok(light >= 3 && light <= 38, `${light}`);
+});
+
+test('a weighted choice skips who is dead and goes on to the next', async () => {
+  const { dispatchers } = await start('weighteddead', [100, 30, 30]);
+  const [victim] = media;
+  assert.ok(victim);
+  await victim.kill();
+  const [gone, ...left] = await shares(60);
+  assert.equal(gone, 0);
+  assert.equal(left[0] !== undefined && left[1] !== undefined && left[0] + left[1], 60);
+  assert.equal(dispatchers.length, 2);
 });
 
 test('kill -9 of a media node under load loses its own calls only and costs others one fr_timer', async () => {

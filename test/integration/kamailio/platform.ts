@@ -64,6 +64,8 @@ export interface PlatformOptions {
   readonly loadBalancer: string;
   readonly dispatchers: readonly string[];
   readonly media: readonly string[];
+  /** Attrs of the rows of `media`, in their order; empty when absent. */
+  readonly mediaAttrs?: readonly string[];
   /** Addresses in set 10 that nobody serves. */
   readonly deadDispatchers?: readonly string[];
   /** Seconds; a large one keeps Kamailio from finding dead nodes before the calls do. */
@@ -80,10 +82,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     [10, dispatchers],
     [30, options.media],
   ] as const) {
-    for (const host of hosts) {
+    for (const [index, host] of hosts.entries()) {
+      const attrs = setid === 30 ? (options.mediaAttrs?.[index] ?? '') : '';
       await database.sql(
-        'insert into dispatcher (setid, destination, flags, description) ' +
-          `values (${setid}, 'sip:${host}:5060', 8, 'carna:${name}')`,
+        'insert into dispatcher (setid, destination, flags, attrs, description) ' +
+          `values (${setid}, 'sip:${host}:5060', 8, '${attrs}', 'carna:${name}')`,
       );
     }
   }

@@ -43,6 +43,7 @@ interface SceneOptions extends Partial<
   readonly media?: number;
   /** Media addresses in the table that nobody serves. */
   readonly deadMedia?: number;
+  readonly mediaAttrs?: readonly string[];
   readonly unreachableMedia?: readonly string[];
 }
 
@@ -66,6 +67,7 @@ async function scene(options: SceneOptions = {}): Promise<Scene> {
       ...addresses(15, options.deadMedia ?? 0),
       ...(options.unreachableMedia ?? []),
     ],
+    mediaAttrs: options.mediaAttrs ?? [],
     env: options.env ?? {},
     ...(options.deadDispatchers === undefined ? {} : { deadDispatchers: options.deadDispatchers }),
     pingInterval: options.pingInterval ?? NO_PINGS_S,
@@ -261,16 +263,23 @@ test('an address that floods is cut off, unless the limit is switched off', asyn
   }
 });
 
-test('silent media nodes are tried at most three at a time, marked, and the caller is told to retry', async () => {
-  const s = await scene({ media: 0, deadMedia: 4 });
-  s.call('INVITE', { callId: 'silence' });
-  const given = await s.caller.until(/^SIP\/2.0 [3-6]\d\d /);
-  assert.match(given.text, /^SIP\/2.0 503 [^]*\r\nRetry-After: \d+\r\n/);
-  const [dispatcher] = s.platform.dispatchers;
-  const list = (await dispatcher?.rpc('dispatcher.list')) ?? '';
-  assert.equal(list.match(/FLAGS: IP/g)?.length, 3, list);
-  assert.equal(list.match(/FLAGS: AP/g)?.length, 1, list);
-});
+const silentMedia = {
+  'without weights': [],
+  'of a small weight': Array.from({ length: 4 }, () => 'weight=1;rweight=1'),
+};
+
+for (const [kind, mediaAttrs] of Object.entries(silentMedia)) {
+  test(`silent media nodes ${kind} are tried at most three at a time, marked, and the caller is told to retry`, async () => {
+    const s = await scene({ media: 0, deadMedia: 4, mediaAttrs });
+    s.call('INVITE', { callId: 'silence' });
+    const given = await s.caller.until(/^SIP\/2.0 [3-6]\d\d /);
+    assert.match(given.text, /^SIP\/2.0 503 [^]*\r\nRetry-After: \d+\r\n/);
+    const [dispatcher] = s.platform.dispatchers;
+    const list = (await dispatcher?.rpc('dispatcher.list')) ?? '';
+    assert.equal(list.match(/FLAGS: IP/g)?.length, 3, list);
+    assert.equal(list.match(/FLAGS: AP/g)?.length, 1, list);
+  });
+}
 
 test('a node disabled while a call waits for it stays disabled', async () => {
   const s = await scene({ media: 0, deadMedia: 1 });
