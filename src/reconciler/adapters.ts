@@ -2,6 +2,7 @@ import type { Registry } from '../registry/registry.js';
 import type { DcView } from '../registry/views.js';
 import { knownTraces, recordLive } from '../store/change-log.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../store/dispatcher-table.js';
+import { readLosses } from '../store/losses.js';
 import type { Store } from '../store/pool.js';
 import type { Evidence } from '../topology/desired-rows.js';
 import { pingOptions } from '../protocols/sip/options-ping.js';
@@ -43,6 +44,7 @@ export function reconcilerTable(store: Store): ReconcilerTable {
     takeEpoch: (options) => takeEpoch(store, options),
     readTable: () => readTable(store),
     readHead: (maxTraces) => readHead(store, maxTraces),
+    readLosses: (windowMs) => readLosses(store, windowMs),
     knownTraces: (ids) => knownTraces(store, ids),
     commitPlan: (options) => commitPlan(store, options),
     recordLive: (proof) => recordLive(store, proof),

@@ -2,7 +2,7 @@ import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { describeRow } from '../topology/dispatcher-row.js';
 import type { HeldSet } from '../topology/guard.js';
 import type { Spent } from '../topology/guard-budget.js';
-import { noteSpent, shiftSpent } from '../topology/guard-budget.js';
+import { noteSpent, shiftSpent, spentOf } from '../topology/guard-budget.js';
 import type { PassPlan } from '../topology/plan-pass.js';
 import { planPass } from '../topology/plan-pass.js';
 import type { Findings } from '../topology/witnessed.js';
@@ -49,8 +49,6 @@ export class LeaderTerm {
   /** Called at once: the pass may still fail to publish. */
   readonly #onCommitted: (generation: number, rowsChanged: number) => void;
   #heldSince: ReadonlyMap<number, number> = new Map();
-  /** A commit that was sent and has no answer: the losses that it may have made. */
-  #unanswered: { readonly base: number; readonly taken: PassPlan['taken'] } | null = null;
   /** In monotonic ms. */
   #spent: Spent = new Map();
   /** Wall clock in ms at which the first slow start is over. */
@@ -87,7 +85,6 @@ export class LeaderTerm {
     await this.#readDue();
     const picture = this.#table.current;
     if (picture === null || !this.#mayJudge()) return this.#idle();
-    this.#countUnanswered(picture.head.generation);
     const plan = this.#plan(picture);
     this.#newcomers.want(plan.asking, this.#deps.view.nodes());
     this.#rampEndsMs = plan.rampEndsMs;
@@ -145,7 +142,12 @@ export class LeaderTerm {
     const wasRead = await this.#table.readDue();
     const picture = this.#table.current;
     if (picture === null) return;
-    if (wasRead) await this.#teller.check(picture.head);
+    if (wasRead) {
+      const { table, budget, clock } = this.#deps;
+      // The table tells of losses that an earlier leader made, or that we made without an answer.
+      this.#spent = spentOf(await table.readLosses(budget.windowMs), clock.monoMs());
+      await this.#teller.check(picture.head);
+    }
     await this.#table.readKnown(() => this.#tracesToTell(picture));
     if (this.#found !== null) return;
     this.#found = findingsOf(await this.#teller.readReport());
@@ -190,23 +192,11 @@ export class LeaderTerm {
   }
 
   async #commit(picture: Picture, plan: PassPlan, seenAtMs: number): Promise<void> {
-    this.#unanswered = { base: picture.head.generation, taken: plan.taken };
     const { generation } = await this.#table.commit(picture, plan, seenAtMs);
-    this.#unanswered = null;
     this.#onCommitted(generation, plan.changes.length);
     this.#teller.markDue();
     const { clock, budget } = this.#deps;
     this.#spent = noteSpent(this.#spent, plan.taken, clock.monoMs(), budget);
-  }
-
-  /** A commit whose answer was lost took its losses if the table moved on: in our term nobody else moves it. */
-  #countUnanswered(generation: number): void {
-    const unanswered = this.#unanswered;
-    if (unanswered === null) return;
-    this.#unanswered = null;
-    if (generation <= unanswered.base) return;
-    const { clock, budget } = this.#deps;
-    this.#spent = noteSpent(this.#spent, unanswered.taken, clock.monoMs(), budget);
   }
 
   #noteHeld(held: readonly HeldSet[]): void {

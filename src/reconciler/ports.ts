@@ -8,7 +8,7 @@ import type {
 import type { EpochOptions } from '../store/dispatcher-table.js';
 import type { LiveProof } from '../store/change-log.js';
 import type { DeriveLimits, LiveNode } from '../topology/desired-rows.js';
-import type { BudgetLimits } from '../topology/guard-budget.js';
+import type { BudgetLimits, Loss } from '../topology/guard-budget.js';
 import type {
   AppliedRecord,
   GenerationRecord,
@@ -40,6 +40,8 @@ export interface ReconcilerTable {
   takeEpoch(options: EpochOptions): Promise<number>;
   readTable(): Promise<TableSnapshot>;
   readHead(maxTraces: number): Promise<TableHead>;
+  /** Unexplained losses of the last `windowMs`, also those of earlier leaders. */
+  readLosses(windowMs: number): Promise<readonly Loss[]>;
   knownTraces(ids: readonly string[]): Promise<ReadonlySet<string>>;
   commitPlan(options: CommitOptions): Promise<Committed>;
   recordLive(proof: LiveProof): Promise<number>;

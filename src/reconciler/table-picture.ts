@@ -89,6 +89,7 @@ export class TablePicture {
       base: head.generation,
       changes: plan.changes,
       mayEmpty: plan.mayEmpty,
+      losses: plan.taken,
       audit: plan.audit,
       setHashes: sets,
       seenAtMs,

@@ -32,6 +32,8 @@ export interface CommitOptions {
   /** Sets that may end without any row. */
   readonly mayEmpty: readonly number[];
   readonly audit: readonly NodeChange[];
+  /** How many of the changes take a row out of use without anybody's word, by setid. */
+  readonly losses: ReadonlyMap<number, number>;
   /** setid (decimal) -> hash of its rows after the changes. */
   readonly setHashes: Readonly<Record<string, string>>;
   /** Wall clock in ms when the reconciler saw the change. */
@@ -103,6 +105,7 @@ export async function commitPlan(store: Store, options: CommitOptions): Promise<
     base: options.base,
     changes: options.changes.map(({ kind, row }) => ({ kind, ...row })),
     mayEmpty: options.mayEmpty,
+    losses: Object.fromEntries(options.losses),
     setHashes: options.setHashes,
     seenAtMs: options.seenAtMs,
     audit: options.audit.map((change) => ({ ...change, setids: setidsOf(change) })),

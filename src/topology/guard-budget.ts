@@ -22,6 +22,24 @@ export const DEFAULT_BUDGET_LIMITS: BudgetLimits = {
 /** Time in ms, of the clock of whoever judges, of each unexplained loss of a set within the window, oldest first; by setid. */
 export type Spent = ReadonlyMap<number, readonly number[]>;
 
+/** Unexplained losses of a set that were made at one time. */
+export interface Loss {
+  readonly setid: number;
+  readonly count: number;
+  readonly ageMs: number;
+}
+
+/** What was lost within the window, on a clock that shows `nowMs`. Pure. */
+export function spentOf(losses: readonly Loss[], nowMs: number): Spent {
+  const spent = new Map<number, number[]>();
+  for (const { setid, count, ageMs } of [...losses].sort((a, b) => b.ageMs - a.ageMs)) {
+    const times = spent.get(setid) ?? [];
+    times.push(...Array.from({ length: count }, () => nowMs - ageMs));
+    spent.set(setid, times);
+  }
+  return spent;
+}
+
 /** What is known of the whole data centre when a plan is judged. */
 export interface Circumstances {
   /** Nodes that stand in the table or in the registry. */

@@ -76,7 +76,7 @@ const FENCE: readonly Mutant[] = [
   {
     name: 'fence-epoch',
     off: 'PostgreSQL takes the writes of a deposed leader',
-    file: 'store/migrations/0001_carna.sql',
+    file: 'store/migrations/0003_losses.sql',
     find: 'IF v_epoch IS DISTINCT FROM p_epoch THEN',
     replace: 'IF false THEN',
     tests: STORE_TESTS,
@@ -92,7 +92,7 @@ const FENCE: readonly Mutant[] = [
   {
     name: 'fence-generation',
     off: 'a plan made from another table is committed',
-    file: 'store/migrations/0001_carna.sql',
+    file: 'store/migrations/0003_losses.sql',
     find: "IF generation <> (p_plan ->> 'base')::bigint THEN",
     replace: 'IF false THEN',
     tests: STORE_TESTS,
@@ -100,7 +100,7 @@ const FENCE: readonly Mutant[] = [
   {
     name: 'fence-never-empty',
     off: 'PostgreSQL lets a set become empty against the plan',
-    file: 'store/migrations/0001_carna.sql',
+    file: 'store/migrations/0003_losses.sql',
     find: 'IF v_emptied IS NOT NULL THEN',
     replace: 'IF false THEN',
     tests: STORE_TESTS,

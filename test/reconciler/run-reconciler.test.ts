@@ -396,7 +396,8 @@ test('a vanished node that does not answer the witness is inactive, and gone aft
   await lead(world, [...settle, vanish(world, 'b'), nothing, ask, nothing]);
   assert.deepEqual(flags(world), ['a 9', 'b 8']);
   assert.ok(world.logged.includes('a vanished node does not answer SIP'));
-  await lead(world, [...settle, ask, ask, ...Array.from({ length: 45 }, () => ask)]);
+  // The limbo ends after 40 s; the deletion is a loss of its own, and the budget of two rows one a minute.
+  await lead(world, [...settle, ask, ask, ...Array.from({ length: 65 }, () => ask)]);
   assert.deepEqual(flags(world), ['b 8']);
 });
 
@@ -516,4 +517,24 @@ test("an operator's override lets the held changes through once, and only while 
   await lead(world, [...settle, ...pause, say(NOW_MS + 1e9), ask, ask]);
   assert.deepEqual(new Set(world.table.map(({ flags: f }) => f)), new Set([9]));
   assert.equal(world.overrides.size, 0, 'it is used up');
+});
+
+test('a leader counts against the budget what the leader before it took out of use', async () => {
+  const world = new World();
+  world.table = eight().map(({ nodeId }) => rowOf(nodeId));
+  world.show(...eight());
+  const gone = new Set(
+    eight()
+      .slice(0, 4)
+      .map(({ nodeId }) => rowOf(nodeId).destination),
+  );
+  world.answers = (destination) => (gone.has(destination) ? 'silent' : 'answers');
+  const ask: Step = () => world.askAgain();
+  const pause = Array.from({ length: 10 }, () => ask);
+  const away = (): void => world.show(...eight().slice(4));
+  await lead(world, [...settle, away, ...pause]);
+  const disabled = (): number => world.table.filter(({ flags }) => flags === 9).length;
+  assert.equal(disabled(), 2, 'a quarter of eight');
+  await lead(world, [...settle, ...pause]);
+  assert.equal(disabled(), 2, 'no more within the minute, whoever leads');
 });

@@ -2,6 +2,7 @@ import type { Bell, ReconcilerDeps, Term } from '../../src/reconciler/ports.js';
 import type { CommitOptions } from '../../src/store/dispatcher-table.js';
 import type { LiveProof } from '../../src/store/change-log.js';
 import { DEFAULT_WITNESS_TIMING } from '../../src/reconciler/witness.js';
+import type { Loss } from '../../src/topology/guard-budget.js';
 import { DEFAULT_BUDGET_LIMITS } from '../../src/topology/guard-budget.js';
 import { DEFAULT_DERIVE_LIMITS } from '../../src/topology/desired-rows.js';
 import type { Evidence, LiveNode } from '../../src/topology/desired-rows.js';
@@ -50,6 +51,8 @@ export class World {
   /** Thrown by the next calls of that name, one each. */
   readonly failures = new Map<string, CarnaError[]>();
   readonly commits: CommitOptions[] = [];
+  /** What commits took out of use without anybody's word. */
+  readonly lost: { readonly setid: number; readonly count: number; readonly atMs: number }[] = [];
   readonly proofs: LiveProof[] = [];
   readonly znodes: GenerationRecord[] = [];
   readonly logged: string[] = [];
@@ -179,6 +182,7 @@ export class World {
           setHashes: {},
           traces: [...this.audit],
         })),
+      readLosses: async (windowMs) => this.#losses(windowMs),
       knownTraces: async (ids) =>
         new Set(ids.filter((id) => this.audit.some((entry) => entry.id === id))),
       commitPlan: async (plan) => this.#call('commitPlan', () => this.#commit(plan)),
@@ -186,10 +190,17 @@ export class World {
     };
   }
 
+  #losses(windowMs: number): readonly Loss[] {
+    return this.lost
+      .map(({ setid, count, atMs }) => ({ setid, count, ageMs: this.nowMs - atMs }))
+      .filter(({ ageMs }) => ageMs < windowMs);
+  }
+
   #commit(plan: CommitOptions): { generation: number; committedAtMs: number } {
     if (plan.epoch !== this.epoch) throw new DeposedError(plan.epoch, this.epoch);
     if (plan.base !== this.tableGeneration) throw new StoreConflictError('moved');
     this.commits.push(plan);
+    for (const [setid, count] of plan.losses) this.lost.push({ setid, count, atMs: this.nowMs });
     if (plan.changes.length > 0) this.tableGeneration += 1;
     const rows = new Map(this.table.map((row) => [rowKey(row), row] as const));
     this.table = [...applyChanges(rows, plan.changes).values()];

@@ -33,8 +33,6 @@ export class Invariants {
   readonly #losses = new Map<number, Loss[]>();
   /** Sets whose last row went by a commit, which was judged then. */
   readonly #emptied = new Set<number>();
-  /** Losses count within one term: the next leader does not know of them. */
-  #lossEpoch = 0;
   #generation = { epoch: 0, generation: 0, wipes: 0 };
 
   constructor(world: World) {
@@ -68,8 +66,6 @@ export class Invariants {
     this.writes += 1;
     for (const change of plan.changes) this.#checkChange(change, host);
     const setids = new Set(plan.changes.map((change) => change.row.setid));
-    if (this.#lossEpoch !== plan.epoch) this.#losses.clear();
-    this.#lossEpoch = plan.epoch;
     for (const setid of setids) {
       this.#checkSet(setid, before, after, plan.changes);
       if (countOf(after, setid).rows === 0) this.#emptied.add(setid);

@@ -2,6 +2,7 @@ import type { CommitOptions, Committed, TableHead } from '../../src/store/dispat
 import type { LiveProof } from '../../src/store/change-log.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import { isOurs, rowKey } from '../../src/topology/dispatcher-row.js';
+import type { Loss } from '../../src/topology/guard-budget.js';
 import {
   DeposedError,
   HeldByGuardError,
@@ -56,6 +57,8 @@ export class Postgres {
   /** What is added to the table's tables by hand counts as a change of the present generation. */
   readonly #audit: AuditEntry[] = [];
   readonly #live = new Set<string>();
+  readonly #losses: { readonly setid: number; readonly count: number; readonly atMs: number }[] =
+    [];
   readonly #deps: PostgresDeps;
   #committedAtMs = 0;
   #setHashes: Readonly<Record<string, string>> = {};
@@ -138,6 +141,13 @@ export class Postgres {
     return { generation, committedAtMs: this.#committedAtMs, setHashes: this.#setHashes, traces };
   }
 
+  readLosses(windowMs: number): readonly Loss[] {
+    const nowMs = this.#wallMs();
+    return this.#losses
+      .map(({ setid, count, atMs }) => ({ setid, count, ageMs: nowMs - atMs }))
+      .filter(({ ageMs }) => ageMs < windowMs);
+  }
+
   knownTraces(ids: readonly string[]): ReadonlySet<string> {
     const known = new Set(this.#audit.map(({ id }) => id));
     return new Set(ids.filter((id) => known.has(id)));
@@ -168,6 +178,8 @@ export class Postgres {
       this.history.set(this.generation, after);
       this.#setHashes = plan.setHashes;
       this.#committedAtMs = this.#wallMs();
+      const atMs = this.#committedAtMs;
+      for (const [setid, count] of plan.losses) this.#losses.push({ setid, count, atMs });
     }
     this.#note(plan);
     this.#deps.trace(() => `pg commit ${describe(plan, this.generation, host)}`);

@@ -4,6 +4,7 @@ import type { ReconcilerDeps } from '../../../src/reconciler/ports.js';
 import { openReconciler } from '../../../src/reconciler/run-reconciler.js';
 import { knownTraces, readChanges, recordLive } from '../../../src/store/change-log.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../../../src/store/dispatcher-table.js';
+import { readLosses } from '../../../src/store/losses.js';
 import type { Store } from '../../../src/store/pool.js';
 import { StoreUnavailableError } from '../../../src/util/errors.js';
 import { systemClock } from '../../../src/util/clock.js';
@@ -35,6 +36,7 @@ function tableOf(store: Store): ReconcilerDeps['table'] {
     takeEpoch: (options) => takeEpoch(store, options),
     readTable: () => readTable(store),
     readHead: (max) => readHead(store, max),
+    readLosses: (windowMs) => readLosses(store, windowMs),
     knownTraces: (ids) => knownTraces(store, ids),
     commitPlan: (options) => commitPlan(store, options),
     recordLive: (proof) => recordLive(store, proof),

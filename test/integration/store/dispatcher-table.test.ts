@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { CommitOptions } from '../../../src/store/dispatcher-table.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../../../src/store/dispatcher-table.js';
+import { readLosses } from '../../../src/store/losses.js';
 import { knownTraces, readChanges, recordLive } from '../../../src/store/change-log.js';
 import { readRefusals } from '../../../src/store/refused-writes.js';
 import type { NodeChange } from '../../../src/topology/node-changes.js';
@@ -32,6 +33,7 @@ function plan(base: number, part: Partial<CommitOptions>): CommitOptions {
     changes: [],
     mayEmpty: [],
     audit: [],
+    losses: new Map(),
     setHashes: {},
     seenAtMs: 1_000.5,
     ...part,
@@ -339,4 +341,26 @@ test('the last thousand versions are kept', async () => {
     text: 'SELECT min(generation) AS low, count(*) AS n FROM carna.generation',
   });
   assert.deepEqual(kept, { low: '202', n: '1000' });
+});
+
+test('losses that nobody explained are kept with their version, for whoever leads next', async () => {
+  await commitPlan(db.store, plan(0, { changes: [insertOf(ourRow(1)), insertOf(ourRow(2))] }));
+  assert.deepEqual(await readLosses(db.store, 60_000), []);
+  const out = { kind: 'update', before: ourRow(1), row: ourRow(1, 9) } as const;
+  await commitPlan(db.store, plan(1, { changes: [out], losses: new Map([[30, 1]]) }));
+  epoch = await takeEpoch(db.store, { dc: 'dc1', holder: 'rec-2', czxid: 8n });
+  const [loss, ...more] = await readLosses(db.store, 60_000);
+  assert.deepEqual([loss?.setid, loss?.count, more], [30, 1, []]);
+  assert.ok(loss !== undefined && loss.ageMs >= 0 && loss.ageMs < 60_000);
+  assert.deepEqual(await readLosses(db.store, 0), []);
+});
+
+test('a plan that is refused leaves no losses behind', async () => {
+  await commitPlan(db.store, plan(0, { changes: [insertOf(ourRow(1))] }));
+  const out = { kind: 'update', before: ourRow(1), row: ourRow(1, 9) } as const;
+  await assert.rejects(
+    commitPlan(db.store, plan(7, { changes: [out], losses: new Map([[30, 1]]) })),
+    StoreConflictError,
+  );
+  assert.deepEqual(await readLosses(db.store, 60_000), []);
 });
