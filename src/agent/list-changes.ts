@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveDestination } from '../topology/live-destination.js';
-import { asLoaded, liveKey } from '../topology/live-letters.js';
+import { asLoaded, liveKey, uriOf } from '../topology/live-letters.js';
 import type { LivePlan, StateChange } from '../topology/live-plan.js';
+import { faultOfRow } from '../topology/row-validation.js';
 import { BinrpcFaultError, CarnaError } from '../util/errors.js';
 import type { AgentMetrics } from './metrics.js';
 import type { KamailioRpc } from './ports.js';
@@ -54,7 +55,7 @@ export class ListChanges {
 
   /** The list as it should be by all that was done to it; as Kamailio loads these rows when nothing was. */
   believe(rows: readonly DispatcherRow[]): readonly LiveDestination[] {
-    this.#believed ??= asLoaded(rows);
+    this.#believed ??= asLoaded(rows.filter(isLoadable));
     return this.#believed;
   }
 
@@ -99,11 +100,16 @@ export class ListChanges {
       return;
     }
     this.#pace.noteTried(plan.reasons);
-    this.#believed = asLoaded(rows);
+    this.#believed = asLoaded(rows.filter(isLoadable));
     if (answer.kind === 'ok') this.#mayHold = new Set();
     // Whatever the answer: if rows were taken over, so was their dead ones' fresh start.
     await this.setStates(plan.carryOver);
   }
+}
+
+/** Kamailio leaves out a row that it cannot understand. */
+function isLoadable(row: DispatcherRow): boolean {
+  return faultOfRow({ ...row, destination: uriOf(liveKey(row)) }) === null;
 }
 
 function withStates(

@@ -6,9 +6,6 @@ import { noteSpent, shiftSpent, spentOf } from '../topology/guard-budget.js';
 import type { PassPlan } from '../topology/plan-pass.js';
 import { planPass } from '../topology/plan-pass.js';
 import type { Findings } from '../topology/witnessed.js';
-import { findingChanges, findingsOf, findWitnessed, witnessReport } from '../topology/witnessed.js';
-import { destinationsOf } from './destinations.js';
-import { logFindings } from './findings-log.js';
 import type { Freshness } from './freshness.js';
 import { GenerationTeller } from './generation-teller.js';
 import { Newcomers } from './newcomers.js';
@@ -16,6 +13,7 @@ import type { NodeMemory } from './node-memory.js';
 import type { ReconcilerDeps, Term } from './ports.js';
 import type { Picture } from './table-picture.js';
 import { TablePicture } from './table-picture.js';
+import { TermFindings } from './term-findings.js';
 import type { Witness } from './witness.js';
 
 /** What a pass did. */
@@ -46,6 +44,7 @@ export class LeaderTerm {
   readonly #table: TablePicture;
   readonly #teller: GenerationTeller;
   readonly #newcomers: Newcomers;
+  readonly #findings: TermFindings;
   /** Called at once: the pass may still fail to publish. */
   readonly #onCommitted: (generation: number, rowsChanged: number) => void;
   #heldSince: ReadonlyMap<number, number> = new Map();
@@ -53,8 +52,6 @@ export class LeaderTerm {
   #spent: Spent = new Map();
   /** Wall clock in ms at which the first slow start is over. */
   #rampEndsMs: number | null = null;
-  /** Null: those of the leader before us were not read yet. */
-  #found: Findings | null = null;
 
   constructor(
     deps: ReconcilerDeps,
@@ -70,6 +67,7 @@ export class LeaderTerm {
     this.#table = new TablePicture(deps, epoch);
     this.#teller = new GenerationTeller(deps, epoch);
     this.#newcomers = new Newcomers(state.witness, deps.clock);
+    this.#findings = new TermFindings(deps, state.witness, this.#teller);
   }
 
   /** After a failure nothing is taken for granted: table, head and znode are looked at again. */
@@ -82,26 +80,28 @@ export class LeaderTerm {
   async pass(): Promise<PassResult> {
     if (!this.#mayJudge()) return this.#idle();
     const seenAtMs = this.#deps.clock.wallMs();
-    await this.#readDue();
-    const picture = this.#table.current;
-    if (picture === null || !this.#mayJudge()) return this.#idle();
-    const plan = this.#plan(picture);
+    const judged = await this.#judge();
+    if (judged === null) return this.#idle();
+    const { picture, plan } = judged;
     this.#newcomers.want(plan.asking, this.#deps.view.nodes());
     this.#rampEndsMs = plan.rampEndsMs;
     const hasCommitted = plan.changes.length > 0 || plan.audit.length > 0;
     if (hasCommitted) {
-      if (!this.#term.mayWrite()) return this.#idle();
       await this.#commit(picture, plan, seenAtMs);
     }
     this.#noteHeld(plan.held);
     for (const setid of plan.released) await this.#deps.overrides.remove(setid);
     this.#forgetGone();
-    this.#noteWitnessed(plan);
+    this.#findings.note(
+      plan,
+      this.#rows(),
+      this.#newcomers.input(this.#deps.view.nodes()).evidence,
+    );
     // A pass that only began to ask is over at once: the answer comes within milliseconds.
     const wroteZnode = (hasCommitted || !this.isWaiting()) && (await this.#publish());
     const { generation } = (this.#table.current ?? picture).head;
     const rowsChanged = plan.changes.length;
-    const found = this.#found ?? NONE;
+    const found = this.#findings.current;
     return { plan, generation, rowsChanged, wroteZnode, hasCommitted, found };
   }
 
@@ -135,13 +135,28 @@ export class LeaderTerm {
   #idle(): PassResult {
     const generation = this.#table.current?.head.generation ?? 0;
     const nothing = { rowsChanged: 0, wroteZnode: false, hasCommitted: false };
-    return { plan: null, generation, ...nothing, found: this.#found ?? NONE };
+    return { plan: null, generation, ...nothing, found: this.#findings.current };
   }
 
-  async #readDue(): Promise<void> {
+  /**
+   * The plan, and the picture of the table that it is of. What nobody explained is taken out of use only by
+   * what the table holds now: somebody may have changed it by hand since it was read.
+   */
+  async #judge(): Promise<{ readonly picture: Picture; readonly plan: PassPlan } | null> {
+    for (let wasRead = await this.#readDue(); ; wasRead = await this.#readDue()) {
+      const picture = this.#table.current;
+      if (picture === null || !this.#mayJudge()) return null;
+      const plan = this.#plan(picture);
+      if (plan.taken.size === 0 || wasRead) return { picture, plan };
+      this.#table.outdate();
+    }
+  }
+
+  /** True when the whole table was read. */
+  async #readDue(): Promise<boolean> {
     const wasRead = await this.#table.readDue();
     const picture = this.#table.current;
-    if (picture === null) return;
+    if (picture === null) return wasRead;
     if (wasRead) {
       const { table, budget, clock } = this.#deps;
       // The table tells of losses that an earlier leader made, or that we made without an answer.
@@ -149,9 +164,8 @@ export class LeaderTerm {
       await this.#teller.check(picture.head);
     }
     await this.#table.readKnown(() => this.#tracesToTell(picture));
-    if (this.#found !== null) return;
-    this.#found = findingsOf(await this.#teller.readReport());
-    this.#teller.noteReport(witnessReport(this.#found));
+    await this.#findings.begin();
+    return wasRead;
   }
 
   /** Also those of nodes whose admission is still open: they are told later. */
@@ -204,24 +218,6 @@ export class LeaderTerm {
     this.#teller.noteHeld(held);
   }
 
-  #noteWitnessed(plan: PassPlan): void {
-    const { witness } = this.#state;
-    const vanished = destinationsOf(plan.silent, this.#rows());
-    witness.watch(vanished);
-    const before = this.#found ?? NONE;
-    this.#found = findWitnessed({
-      vanished,
-      evidence: witness.evidence(),
-      asking: plan.asking,
-      admissions: this.#newcomers.input(this.#deps.view.nodes()).evidence,
-      before,
-      nowMs: this.#deps.clock.wallMs(),
-    });
-    if (this.#found === before) return;
-    this.#teller.noteReport(witnessReport(this.#found));
-    logFindings(this.#deps.log, findingChanges(before, this.#found));
-  }
-
   #rows(): Iterable<DispatcherRow> {
     return this.#table.current?.rows.values() ?? [];
   }
@@ -244,8 +240,6 @@ export class LeaderTerm {
     this.#table.trimKnown(KNOWN_PER_NODE * nodes + KNOWN_SPARE);
   }
 }
-
-const NONE: Findings = new Map();
 
 /** Known traces are dropped and read again beyond this many per node, plus some. */
 const KNOWN_PER_NODE = 4;

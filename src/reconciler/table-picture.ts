@@ -43,6 +43,11 @@ export class TablePicture {
     return this.#known ?? NOTHING;
   }
 
+  /** The table is read again the next time, known traces are not. */
+  outdate(): void {
+    this.#picture = null;
+  }
+
   distrust(): void {
     this.#picture = null;
     this.#known = null;

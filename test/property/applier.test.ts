@@ -215,7 +215,8 @@ class Scene {
       case 'ping':
         for (const key of kamailio.ping(uri(event.name), event.isAnswered)) {
           if (event.isAnswered) this.silent.delete(key);
-          else if (this.#isCurrent) this.silent.add(key); // A word that still has to come in is newer.
+          // A word that still has to come in is newer; of a double the state reaches one entry only.
+          else if (this.#isCurrent && !this.#isDoubled(key)) this.silent.add(key);
         }
         break;
       case 'fault':
@@ -231,7 +232,8 @@ class Scene {
       case 'restart':
         kamailio.start();
         this.silent.clear();
-        if (event.isNoticed) this.restartNoticed();
+        // Where the list cannot be read, the process's exit or the uptime tells, and the story goes on from there.
+        if (event.isNoticed || kamailio.isListTooLong) this.restartNoticed();
         break;
       case 'wall clock':
         this.#wallOffsetMs += event.byMs;
@@ -242,6 +244,10 @@ class Scene {
     }
     // What cannot be seen cannot be carried over.
     if (kamailio.isListTooLong) this.silent.clear();
+  }
+
+  #isDoubled(key: string): boolean {
+    return this.kamailio.live.filter((dest) => liveKey(dest) === key).length > 1;
   }
 
   restartNoticed(): void {

@@ -538,3 +538,16 @@ test('a leader counts against the budget what the leader before it took out of u
   await lead(world, [...settle, ...pause]);
   assert.equal(disabled(), 2, 'no more within the minute, whoever leads');
 });
+
+test('a row that somebody disabled by hand a moment ago does not keep a set alive', async () => {
+  const world = new World();
+  world.table = [rowOf('a'), rowOf('b')];
+  world.show(record('a'), record('b'));
+  world.answers = () => 'silent';
+  const ask: Step = () => world.askAgain();
+  const byHand = (): void => {
+    world.table = [rowOf('a'), rowOf('b', 1)];
+  };
+  await lead(world, [...settle, byHand, () => world.show(record('b')), ask, ask, ask], 500);
+  assert.equal(flags(world)[0], 'a 8', 'the last one that can take calls is held');
+});

@@ -1,0 +1,64 @@
+import type { Evidence } from '../topology/desired-rows.js';
+import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import type { PassPlan } from '../topology/plan-pass.js';
+import type { Findings } from '../topology/witnessed.js';
+import { findingChanges, findingsOf, findWitnessed, witnessReport } from '../topology/witnessed.js';
+import { destinationsOf } from './destinations.js';
+import { logFindings } from './findings-log.js';
+import type { GenerationTeller } from './generation-teller.js';
+import type { ReconcilerDeps } from './ports.js';
+import type { Witness } from './witness.js';
+
+/** What the witness found during one term, begun with what the leader before us had found. */
+export class TermFindings {
+  readonly #deps: Pick<ReconcilerDeps, 'clock' | 'log'>;
+  readonly #witness: Witness;
+  readonly #teller: GenerationTeller;
+  /** Null: those of the leader before us were not read yet. */
+  #found: Findings | null = null;
+
+  constructor(
+    deps: Pick<ReconcilerDeps, 'clock' | 'log'>,
+    witness: Witness,
+    teller: GenerationTeller,
+  ) {
+    this.#deps = deps;
+    this.#witness = witness;
+    this.#teller = teller;
+  }
+
+  get current(): Findings {
+    return this.#found ?? NONE;
+  }
+
+  /** Reads those of the leader before us, once. Rejects with a CarnaError. */
+  async begin(): Promise<void> {
+    if (this.#found !== null) return;
+    this.#found = findingsOf(await this.#teller.readReport());
+    this.#teller.noteReport(witnessReport(this.#found));
+  }
+
+  /** After a pass: has the vanished asked, and tells and logs what is found of them and of newcomers. */
+  note(
+    plan: Pick<PassPlan, 'silent' | 'asking'>,
+    rows: Iterable<DispatcherRow>,
+    admissions: ReadonlyMap<string, Evidence>,
+  ): void {
+    const vanished = destinationsOf(plan.silent, rows);
+    this.#witness.watch(vanished);
+    const before = this.current;
+    this.#found = findWitnessed({
+      vanished,
+      evidence: this.#witness.evidence(),
+      asking: plan.asking,
+      admissions,
+      before,
+      nowMs: this.#deps.clock.wallMs(),
+    });
+    if (this.#found === before) return;
+    this.#teller.noteReport(witnessReport(this.#found));
+    logFindings(this.#deps.log, findingChanges(before, this.#found));
+  }
+}
+
+const NONE: Findings = new Map();
