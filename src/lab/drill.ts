@@ -3,6 +3,7 @@ import { LabError } from '../util/errors.js';
 import { passPackets } from './dropped-packets.js';
 import type { CallRun } from './calls/calls.js';
 import { startCalls } from './calls/calls.js';
+import { playWithAftermath } from './drills/aftermath.js';
 import { agentFrozen } from './drills/agent-frozen.js';
 import { agentKilled } from './drills/agent-killed.js';
 import { reconcilersRestarted } from './drills/reconcilers-restarted.js';
@@ -15,7 +16,7 @@ import { drainCut } from './drills/drain-cut.js';
 import { drainDeadline } from './drills/drain-deadline.js';
 import { frozenWorkers } from './drills/frozen-workers.js';
 import { halfOpen, halfOpenPostgres } from './drills/half-open.js';
-import { infrastructureAway } from './drills/infrastructure.js';
+import { postgresAway } from './drills/infrastructure.js';
 import { kamailioFrozen } from './drills/kamailio-frozen.js';
 import { kamailioKilled } from './drills/kamailio-killed.js';
 import { kamailioKilledMidReload } from './drills/kamailio-killed-mid-reload.js';
@@ -51,8 +52,7 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'agent-killed': agentKilled,
   'node-lost': nodeLost,
   'mass-silence': massSilence,
-  'zookeeper-away': infrastructureAway('zookeeper'),
-  'postgres-away': infrastructureAway('postgres'),
+  'postgres-away': postgresAway,
   'zookeeper-killed': zookeeperKilled,
   'zookeeper-emptied': zookeeperEmptied,
   'zookeeper-frozen': zookeeperFrozen,
@@ -105,14 +105,15 @@ export async function runDrill(
   platform: Platform,
   options: DrillOptions,
 ): Promise<DrillOutcome> {
-  const { callMs, leadMs, act } = DRILLS[name];
+  const drill = DRILLS[name];
+  const { callMs, leadMs } = drill;
   await passPackets(lab.plan); // A drill that was killed may have left its rules.
   await platform.untilSettled(allNodes(lab), BACK_TIMEOUT_MS, options.signal);
   const calls = callThrough(name, lab, callMs, options);
   let judge: Judge;
   try {
     await pause(leadMs, options.signal);
-    judge = await act({ ...options, lab, platform });
+    judge = await playWithAftermath(drill, { ...options, lab, platform });
     await pause(AFTER_MS, options.signal);
   } catch (err) {
     options.say('letting the present calls end');

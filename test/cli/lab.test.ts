@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DRILL_NAMES, DRILL_SUMMARIES } from '../../src/lab/drills/names.js';
+import { DRILL_GROUPS, DRILL_NAMES, DRILL_SUMMARIES } from '../../src/lab/drills/names.js';
 import { drillExitCode } from '../../src/cli/lab/drill.js';
 import { brokenDrill, drillReport, drillResult, undoneDrill } from '../../src/lab/drills/report.js';
 import { carna } from './support.js';
@@ -13,10 +13,15 @@ test('lab drill without a name lists the drills and says how to run one', async 
   assert.equal(code, 0);
   const lines = out.split('\n');
   for (const name of DRILL_NAMES) {
-    const line = lines.find((found) => found.startsWith(`${name} `));
+    const line = lines.find((found) => found.startsWith(`  ${name} `));
     assert.ok(line?.endsWith(DRILL_SUMMARIES[name]), name);
   }
   assert.match(out, /carna lab drill --all\n$/);
+  const headings = lines.filter((line) => /^[A-Z]/.test(line)).slice(0, -1);
+  assert.deepEqual(
+    headings,
+    DRILL_GROUPS.map(({ heading }) => heading),
+  );
 });
 
 test('help and completion know every drill', async () => {
@@ -36,6 +41,14 @@ test('a drill that does not exist, or a name beside --all, is wrong use', async 
   const both = await carna('lab drill drain --all', undefined, NO_LAB);
   assert.equal(both.code, 2);
   assert.match(both.err, /the name of a drill or --all, found both/);
+});
+
+test('--quick without --all, or beside a name, is wrong use', async () => {
+  for (const command of ['lab drill --quick', 'lab drill drain --quick']) {
+    const { code, err } = await carna(command, undefined, NO_LAB);
+    assert.equal(code, 2);
+    assert.match(err, /carna lab drill --all --quick/);
+  }
 });
 
 test('a drill without a lab says how to start one', async () => {

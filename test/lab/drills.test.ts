@@ -3,10 +3,8 @@ import { test } from 'node:test';
 import type { Call } from '../../src/lab/calls/call-log.js';
 import { reportCalls } from '../../src/lab/calls/report.js';
 import { seenHealth } from '../../src/lab/drills/agent-health.js';
-import { parseFigures, sumOf } from '../../src/lab/drills/daemon-figures.js';
 import { acknowledgedAt } from '../../src/lab/drills/drain-round.js';
 import { DRILL_NAMES } from '../../src/lab/drills/names.js';
-import { differences, emptied } from '../../src/lab/drills/list-watch.js';
 import { brokenDrill, drillReport, drillResult, undoneDrill } from '../../src/lab/drills/report.js';
 import { rowsUnchanged } from '../../src/lab/drills/rows.js';
 import { callsOnAt, callsWhileClosed, onlyStoodOnIt } from '../../src/lab/drills/routings.js';
@@ -189,46 +187,4 @@ test('a drill that was not done for lack of something is named, and the whole ha
   assert.deepEqual([report.hasPassed, report.undone], [false, ['ensemble-quorum-lost']]);
   const [, undone] = report.drills;
   assert.deepEqual([undone?.verdict, undone?.needs], ['needs', '--zookeepers 3']);
-});
-
-test('a list that changed and a set that became empty are told', () => {
-  const before = new Map([
-    ['30 sip:a', 'AP'],
-    ['30 sip:b', 'AP'],
-    ['10 sip:c', 'AP'],
-  ]);
-  assert.deepEqual(differences(before, new Map(before)), []);
-  const now = new Map([
-    ['30 sip:a', 'DX'],
-    ['30 sip:d', 'AP'],
-  ]);
-  assert.deepEqual(differences(before, now), [
-    '30 sip:a AP → DX',
-    '30 sip:b AP → absent',
-    '10 sip:c AP → absent',
-    '30 sip:d absent → AP',
-  ]);
-  assert.deepEqual(differences(before, new Map([...before, ['30 sip:a', 'IP']]), 'sip:a'), []);
-  assert.deepEqual(differences(before, new Map([...before].slice(1)), 'sip:a'), [
-    '30 sip:a AP → absent',
-  ]);
-  assert.deepEqual([emptied(before, new Map(before)), emptied(before, now)], [[], ['10']]);
-  assert.deepEqual(emptied(before, new Map()), ['30', '10']);
-});
-
-test('figures of a daemon are read from its metrics, one series or the sum of a name', () => {
-  const figures = parseFigures(
-    [
-      '# TYPE carna_agent_reloads_total counter',
-      'carna_agent_reloads_total{answer="ok"} 3',
-      'carna_agent_reloads_total{answer="partial"} 1',
-      'carna_agent_reloads_total_other 7',
-      'carna_registry_connected 0',
-      'carna_agent_drift NaN',
-      'no series',
-    ].join('\n'),
-  );
-  assert.equal(sumOf(figures, 'carna_agent_reloads_total'), 4);
-  assert.equal(figures.get('carna_registry_connected'), 0);
-  assert.deepEqual([figures.has('carna_agent_drift'), sumOf(figures, 'absent')], [false, 0]);
 });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tableFaults, wholeTable } from '../../src/lab/drills/aftermath.js';
-import { sumOf } from '../../src/lab/drills/daemon-health.js';
-import { servedSets } from '../../src/lab/drills/never-empty.js';
+import { differences, servedSets } from '../../src/lab/drills/list-watch.js';
+import { tableFaults, wholeTable } from '../../src/lab/drills/whole-table.js';
 import { DEFAULT_SIZE, planLab } from '../../src/lab/plan.js';
 import type { LiveDestination } from '../../src/topology/live-destination.js';
 
@@ -33,9 +32,9 @@ test('a row that takes no calls, is missing, or belongs to nobody is a fault', (
   checkTable({ ...GOOD, [stranger]: '771 8' }, [`${stranger}: belongs to no node`]);
 });
 
-const live = (setid: number, letters: string): LiveDestination => ({
+const live = (setid: number, letters: string, host = String(setid)): LiveDestination => ({
   setid,
-  destination: `sip:${setid}`,
+  destination: `sip:${host}`,
   letters,
   priority: 0,
   attrs: '',
@@ -47,14 +46,27 @@ test('a set is served while one of its destinations takes calls', () => {
   assert.deepEqual(servedSets([]), []);
 });
 
-test('a metric is summed over its labels and not mixed up with longer names', () => {
-  const text = [
-    '# HELP x_total what it is',
-    'x_total{answer="ok"} 3',
-    'x_total{answer="refused"} 2',
-    'x_total_more 100',
-  ].join('\n');
-  assert.equal(sumOf(text, 'x_total'), 5);
-  assert.equal(sumOf('x_total 7', 'x_total'), 7);
-  assert.equal(sumOf('', 'x_total'), 0);
+const BEFORE = [live(30, 'AP', 'a'), live(30, 'AP', 'b'), live(10, 'AP', 'c')];
+const [A, B, C] = BEFORE;
+
+test('a list that changed is told, wherever', () => {
+  assert.deepEqual(differences(BEFORE, [...BEFORE], 'nothing'), []);
+  const now = [live(30, 'DX', 'a'), live(30, 'AP', 'd')];
+  assert.deepEqual(differences(BEFORE, now, 'nothing'), [
+    '30 sip:a AP → DX',
+    '30 sip:b AP → absent',
+    '10 sip:c AP → absent',
+    '30 sip:d absent → AP',
+  ]);
+  assert.deepEqual(differences(BEFORE, now, 'anything'), []);
+});
+
+test('letters that may change are those of one destination that stays', () => {
+  assert.ok(A !== undefined && B !== undefined && C !== undefined);
+  const mayChange = { letters: 'sip:a' };
+  assert.deepEqual(differences(BEFORE, [live(30, 'IP', 'a'), B, C], mayChange), []);
+  assert.deepEqual(differences(BEFORE, [A, live(30, 'IP', 'b'), C], mayChange), [
+    '30 sip:b AP → IP',
+  ]);
+  assert.deepEqual(differences(BEFORE, [B, C], mayChange), ['30 sip:a AP → absent']);
 });

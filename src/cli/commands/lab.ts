@@ -2,12 +2,13 @@ import { Argument, InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { BENCH_PARTS } from '../../lab/bench/parts.js';
 import type { DrillName } from '../../lab/drills/names.js';
-import { DRILL_NAMES, DRILL_SUMMARIES } from '../../lab/drills/names.js';
+import { DRILL_NAMES } from '../../lab/drills/names.js';
 import { ENSEMBLE_SIZES } from '../../lab/plan.js';
 import type { Context } from '../context.js';
 import type { BenchCliOptions } from '../lab/bench.js';
 import type { CallCliOptions } from '../lab/call.js';
 import type { DrillCliOptions } from '../lab/drill.js';
+import { drillList } from '../lab/drill-list.js';
 import type { UpCliOptions } from '../lab/up.js';
 
 /** A whole number of at least one, for counts on the command line. */
@@ -202,22 +203,20 @@ function registerStories(lab: Command, context: Context): void {
 }
 
 function registerDrill(lab: Command, context: Context): void {
-  const longest = Math.max(...DRILL_NAMES.map((name) => name.length));
-  const list = DRILL_NAMES.map((name) => `  ${name.padEnd(longest)}  ${DRILL_SUMMARIES[name]}`);
   lab
     .command('drill')
     .description('a fault under live calls, with a verdict; without a name: the list of drills')
     .addArgument(new Argument('[name]', 'which drill').choices(DRILL_NAMES))
     .option('--all', 'all of them, one after the other; passes when each did')
-    .option('--for <s>', 'how long a part stays away, in seconds', positive, 60)
-    .option('--rounds <n>', 'how often each node is drained', positive, 2)
+    .option('--quick', 'with --all: the quick ones, with short outages')
+    .option('--for <s>', 'how long a part stays away, in seconds (60; --quick: 2)', positive)
+    .option('--rounds <n>', 'how often each node is drained (2; --quick: 1)', positive)
     .option('--rate <n>', 'calls a second meanwhile', positive, 20)
     .option('--json', 'one JSON object at the end; DrillReport in src/lab/drills/report.ts')
     .addHelpText(
       'after',
       `
-Drills:
-${list.join('\n')}
+${drillList().join('\n')}
 
 Drills about lost packets need root and iptables, those about an ensemble --zookeepers 3. --all names in its
 report what it could not do.
@@ -225,7 +224,8 @@ Exit code 1 when something did not hold, 3 when only something was lacking. Ctrl
 the present calls end.
 Examples:
   carna lab drill drain
-  carna lab drill zookeeper-away --for 10
+  carna lab drill zookeeper-killed --for 10
+  carna lab drill --all --quick
   carna lab drill --all --for 10 --json`,
     )
     .action(async (name: DrillName | undefined, options: DrillCliOptions) => {

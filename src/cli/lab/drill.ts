@@ -1,6 +1,6 @@
 import { drillNeeds, runDrill } from '../../lab/drill.js';
 import type { DrillName } from '../../lab/drills/names.js';
-import { DRILL_NAMES, DRILL_SUMMARIES } from '../../lab/drills/names.js';
+import { DRILL_NAMES, DRILL_SUMMARIES, QUICK_DRILLS } from '../../lab/drills/names.js';
 import type { DrillReport, DrillResult } from '../../lab/drills/report.js';
 import { brokenDrill, drillReport, drillResult, undoneDrill } from '../../lab/drills/report.js';
 import type { DrillOptions } from '../../lab/drills/stage.js';
@@ -13,18 +13,23 @@ import { EXIT } from '../exit-codes.js';
 import { untilInterrupted } from '../process-like.js';
 import { renderTable } from '../render/layout.js';
 import { formatDuration, plural } from '../render/units.js';
+import { drillList } from './drill-list.js';
 import { labLogger } from './logger.js';
 
 export interface DrillCliOptions {
   readonly all?: true;
-  /** Seconds. */
-  readonly for: number;
-  readonly rounds: number;
+  readonly quick?: true;
+  /** Seconds; without it FOR_S, or with `quick` QUICK_FOR_S. */
+  readonly for?: number;
+  /** Without it ROUNDS, or with `quick` QUICK_ROUNDS. */
+  readonly rounds?: number;
   readonly rate: number;
   readonly json?: true;
 }
 
 const FRESH_TIMEOUT_MS = 10_000;
+const [FOR_S, QUICK_FOR_S] = [60, 2];
+const [ROUNDS, QUICK_ROUNDS] = [2, 1];
 
 /** `carna lab drill [NAME]`: exit code 1 when something did not hold. */
 export async function drillCommand(
@@ -35,11 +40,15 @@ export async function drillCommand(
   if (name !== undefined && options.all === true) {
     throw new UsageError(`expected the name of a drill or --all, found both: ${name}`);
   }
+  if (options.quick === true && options.all !== true) {
+    throw new UsageError('--quick says which of --all: expected carna lab drill --all --quick');
+  }
   if (name === undefined && options.all !== true) {
     context.print(...listText());
     return;
   }
-  const names = name === undefined ? DRILL_NAMES : [name];
+  const all = options.quick === true ? QUICK_DRILLS : DRILL_NAMES;
+  const names = name === undefined ? all : [name];
   const results = await untilInterrupted(context.proc, (signal) =>
     runAll(context, names, options, signal),
   );
@@ -62,12 +71,8 @@ export function drillExitCode({ hasPassed, drills }: DrillReport, isComplete: bo
 }
 
 function listText(): string[] {
-  const longest = Math.max(...DRILL_NAMES.map((name) => name.length));
-  return [
-    ...DRILL_NAMES.map((name) => `${name.padEnd(longest)}  ${DRILL_SUMMARIES[name]}`),
-    '',
-    'Run one: carna lab drill drain; all: carna lab drill --all',
-  ];
+  const run = 'Run one: carna lab drill drain; the quick ones: carna lab drill --all --quick';
+  return [...drillList(), '', `${run}; all: carna lab drill --all`];
 }
 
 /** One after the other; a failed one does not keep the next from being tried, Ctrl-C does. */
@@ -78,10 +83,11 @@ async function runAll(
   signal: AbortSignal,
 ): Promise<readonly DrillResult[]> {
   const results: DrillResult[] = [];
-  for (const name of names) {
+  for (const [n, name] of names.entries()) {
     if (signal.aborted) break;
     if (options.json !== true) {
-      context.print(context.paint.bold(`${name}: ${DRILL_SUMMARIES[name]}`));
+      const count = names.length === 1 ? '' : `${n + 1} of ${names.length}: `;
+      context.print(context.paint.bold(`${count}${name}: ${DRILL_SUMMARIES[name]}`));
     }
     const result = await runOne(context, name, options, signal, names.length > 1);
     results.push(result);
@@ -124,9 +130,10 @@ function drillOptions(
   options: DrillCliOptions,
   signal: AbortSignal,
 ): DrillOptions {
+  const isQuick = options.quick === true;
   return {
-    awayMs: options.for * 1_000,
-    rounds: options.rounds,
+    awayMs: (options.for ?? (isQuick ? QUICK_FOR_S : FOR_S)) * 1_000,
+    rounds: options.rounds ?? (isQuick ? QUICK_ROUNDS : ROUNDS),
     callsPerSecond: options.rate,
     env: context.proc.env,
     signal,

@@ -3,8 +3,8 @@ import { wait } from '../../util/wait.js';
 import type { LiveDestination } from '../../topology/live-destination.js';
 import type { ChurnState } from './churn-nodes.js';
 import { ChurnNodes } from './churn-nodes.js';
+import { requireFigures, sumOf } from '../figures.js';
 import { OptionsResponder } from '../options-responder.js';
-import { readMetric } from './read-metric.js';
 import type { BenchRow } from './report.js';
 import type { BenchContext } from './run-bench.js';
 import { summarise } from './stats.js';
@@ -137,7 +137,9 @@ async function untilAllSeen(context: BenchContext, nodes: ChurnNodes): Promise<v
 
 async function reloads(context: BenchContext): Promise<readonly number[]> {
   return Promise.all(
-    context.platform.dispatchers.map((node) => readMetric(node.http, 'carna_agent_reloads_total')),
+    context.platform.dispatchers.map(async ({ http }) =>
+      sumOf(await requireFigures(http), 'carna_agent_reloads_total'),
+    ),
   );
 }
 

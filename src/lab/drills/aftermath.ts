@@ -1,46 +1,36 @@
-import { destinationUri } from '../../topology/node.js';
-import { DEFAULT_WIRING, setsListing } from '../../topology/wiring.js';
 import { CarnaError } from '../../util/errors.js';
+import { readFigures } from '../figures.js';
 import { isAlive } from '../parts/daemon.js';
-import type { LabPlan } from '../plan.js';
 import { requireLab } from '../state.js';
-import { readLeading, readMetric } from './daemon-health.js';
-import { NeverEmptyWatch } from './never-empty.js';
-import type { RowVersions } from './rows.js';
-import { sameRows } from './rows.js';
-import type { Drill, DrillStage, Finding } from './stage.js';
-import { BACK_TIMEOUT_MS, pause, seconds, untilFound, wallMs } from './stage.js';
+import { kamailiosOf, ListWatch } from './list-watch.js';
+import { secondPass } from './second-pass.js';
+import type { Drill, DrillStage, Finding, Judge } from './stage.js';
+import { BACK_TIMEOUT_MS, seconds, untilFound, wallMs } from './stage.js';
+import { tableFaults, wholeTable } from './whole-table.js';
 
 const POLL_MS = 100;
-/** A commit, a reload and its gap fit in several times. */
-const QUIET_MS = 3_000;
-const PASS_TIMEOUT_MS = 5_000;
-/** No node of a lab has this name: an intent for it makes the leader look at everything again. */
-const NOBODY = 'drill-nobody';
 
 /**
- * A drill that ends with what must hold after every fault: lists and table are what the nodes want, one
- * more pass changes nothing, no daemon is missing; and no list was ever without a destination meanwhile.
+ * Plays a drill and finds out what must hold whatever it broke: while it lasts no list of a Kamailio is
+ * without a destination for calls (nor changes at all, where nothing is asked for); afterwards every daemon
+ * lives and is connected, lists and table are what the nodes want, and one more pass changes nothing.
  */
-export function withAftermath(drill: Drill): Drill {
-  return {
-    ...drill,
-    act: async (stage) => {
-      const watch = new NeverEmptyWatch(stage.lab);
-      try {
-        const judge = await drill.act(stage);
-        const after = await aftermath(stage);
-        await watch.stop();
-        return (report) => [...judge(report), watch.finding(), ...after];
-      } finally {
-        await watch.stop();
-      }
-    },
-  };
+export async function playWithAftermath(drill: Drill, stage: DrillStage): Promise<Judge> {
+  const { mayChange = 'anything', unwatched = () => [] } = drill.lists ?? {};
+  const watch = await ListWatch.begin(stage.lab, { mayChange, unwatched: unwatched(stage.lab) });
+  try {
+    const judge = await drill.act(stage);
+    const after = await aftermath(stage);
+    await watch.stop();
+    return (report) => [...judge(report), ...watch.findings(), ...after];
+  } finally {
+    await watch.stop();
+  }
 }
 
 async function aftermath(stage: DrillStage): Promise<readonly Finding[]> {
   return [
+    await connectedAgain(stage),
     await tableFinding(stage),
     await listsFinding(stage),
     await secondPass(stage),
@@ -48,28 +38,18 @@ async function aftermath(stage: DrillStage): Promise<readonly Finding[]> {
   ];
 }
 
-/** "setid destination" of every row that a whole lab has, each with flags 8. Pure. */
-export function wholeTable(plan: LabPlan): ReadonlySet<string> {
-  return new Set(
-    plan.nodes.flatMap((node) => {
-      const destination = destinationUri({ transport: 'udp', ...node.sip });
-      return setsListing(DEFAULT_WIRING, node.role).map((setid) => `${setid} ${destination}`);
-    }),
-  );
+/** Every agent and reconciler says that it has a session: nobody still holds an old picture. */
+async function connectedAgain({ lab, signal }: DrillStage): Promise<Finding> {
+  const daemons = [...lab.plan.reconcilers, ...lab.plan.nodes];
+  const find = async (): Promise<readonly string[]> => {
+    const asked = daemons.map(async ({ name, http }) =>
+      (await readFigures(http))?.get('carna_registry_connected') === 1 ? [] : [name],
+    );
+    return (await Promise.all(asked)).flat();
+  };
+  const good = `all ${daemons.length}`;
+  return untilNone('every daemon is connected to ZooKeeper', good, find, signal);
 }
-
-/** Where a table is not that of a whole lab. Pure. */
-export function tableFaults(wanted: ReadonlySet<string>, rows: RowVersions): readonly string[] {
-  const flagsOf = (key: string): string => rows.get(key)?.split(' ').at(-1) ?? 'none';
-  const wrong = [...wanted].filter((key) => flagsOf(key) !== ACTIVE);
-  const extra = [...rows.keys()].filter((key) => !wanted.has(key));
-  return [
-    ...wrong.map((key) => `${key}: flags ${flagsOf(key)}`),
-    ...extra.map((key) => `${key}: belongs to no node`),
-  ];
-}
-
-const ACTIVE = '8';
 
 async function tableFinding({ lab, platform, signal }: DrillStage): Promise<Finding> {
   const wanted = wholeTable(lab.plan);
@@ -79,19 +59,15 @@ async function tableFinding({ lab, platform, signal }: DrillStage): Promise<Find
 }
 
 async function listsFinding({ lab, platform, signal }: DrillStage): Promise<Finding> {
-  const kamailios = lab.plan.nodes.filter((node) => node.kind === 'kamailio');
+  const kamailios = kamailiosOf(lab);
   const find = async (): Promise<readonly string[]> => {
-    try {
-      const faults = await Promise.all(kamailios.map((node) => platform.listFaults(node)));
-      return faults.flatMap((found, n) => found.map((one) => `${kamailios[n]?.name}: ${one}`));
-    } catch (err) {
-      if (err instanceof CarnaError) return [err.message];
-      throw err;
-    }
+    const faults = await Promise.all(kamailios.map((node) => platform.listFaults(node)));
+    return faults.flatMap((found, n) => found.map((one) => `${kamailios[n]?.name}: ${one}`));
   };
   return untilNone('every live list is the table', `${kamailios.length} lists`, find, signal);
 }
 
+/** Until `find` finds no fault; a server that does not answer is a fault too. */
 async function untilNone(
   what: string,
   good: string,
@@ -101,63 +77,17 @@ async function untilNone(
   const startMs = wallMs();
   let faults: readonly string[] = [];
   const isWhole = async (): Promise<true | null> => {
-    faults = await find();
+    faults = await find().catch((err: unknown) => {
+      if (err instanceof CarnaError) return [err.message];
+      throw err;
+    });
     return faults.length === 0 ? true : null;
   };
   const isGood = (await untilFound(isWhole, BACK_TIMEOUT_MS, POLL_MS, signal)) !== null;
-  const seen = isGood ? `${good}, after ${seconds(wallMs() - startMs)}` : faults.join('; ');
+  const seen = isGood
+    ? `${good}, after ${seconds(wallMs() - startMs)}`
+    : `NOT: ${faults.join('; ')}`;
   return { what, isGood, seen };
-}
-
-interface Written {
-  readonly passes: number;
-  readonly rowsChanged: number;
-  readonly reloads: number;
-  readonly rows: RowVersions;
-}
-
-/** With no further change one more pass writes no row and no Kamailio reloads. */
-async function secondPass(stage: DrillStage): Promise<Finding> {
-  const { platform, signal } = stage;
-  const what = 'one more pass writes nothing and reloads nothing';
-  const before = await untilFound(() => written(stage), BACK_TIMEOUT_MS, POLL_MS, signal);
-  if (before === null) return { what, isGood: false, seen: 'no leader answers' };
-  await ringLeader(stage);
-  const passed = async (): Promise<true | null> =>
-    ((await written(stage))?.passes ?? 0) > before.passes ? true : null;
-  await untilFound(passed, PASS_TIMEOUT_MS, POLL_MS, signal);
-  await platform.registry.removeIntent(NOBODY);
-  await pause(QUIET_MS, signal);
-  const after = await written(stage);
-  if (after === null) return { what, isGood: false, seen: 'the leader answers no more' };
-  const [passes, changed, reloads] = [
-    after.passes - before.passes,
-    after.rowsChanged - before.rowsChanged,
-    after.reloads - before.reloads,
-  ];
-  const isSame = sameRows(before.rows, after.rows);
-  return {
-    what,
-    isGood: passes > 0 && changed === 0 && reloads === 0 && isSame,
-    seen: `${passes} passes, ${changed} rows written, ${reloads} reloads${isSame ? '' : ', the table CHANGED'}`,
-  };
-}
-
-async function ringLeader({ platform }: DrillStage): Promise<void> {
-  const want = { schema: 1, nodeId: NOBODY, want: 'drain', by: 'drill', why: 'a drill' } as const;
-  await platform.registry.writeIntent({ ...want, since: wallMs(), deadline: null, now: false });
-}
-
-async function written({ lab, platform }: DrillStage): Promise<Written | null> {
-  const kamailios = lab.plan.nodes.filter((node) => node.kind === 'kamailio');
-  const reloads = await Promise.all(
-    kamailios.map(({ http }) => readMetric(http, 'carna_agent_reloads_total')),
-  );
-  const leading = await readLeading(lab, platform);
-  if (leading === null || reloads.includes(null)) return null;
-  const { passes, rowsChanged } = leading.counters;
-  const sum = reloads.reduce<number>((all, one) => all + (one ?? 0), 0);
-  return { passes, rowsChanged, reloads: sum, rows: await platform.rowVersions() };
 }
 
 /** Whatever the drill killed it has started again and written down; anything else that is gone has crashed. */

@@ -1,7 +1,6 @@
 import { LabError } from '../../util/errors.js';
 import { freezePart, thawPart } from '../faults.js';
 import type { LabNode } from '../plan.js';
-import { withAftermath } from './aftermath.js';
 import { rowsUnchanged } from './rows.js';
 import { serversOf, serversUnchanged } from './servers.js';
 import { untilSilent } from './silence.js';
@@ -13,7 +12,7 @@ import { untilUnsupervised } from './unsupervised.js';
 const SILENT_MS = 5_000;
 
 /** SIGSTOP of agents beyond the end of their sessions: their servers answer, so their rows stay. */
-export const agentFrozen: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const agentFrozen: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, platform, say } = stage;

@@ -1,4 +1,5 @@
-const TIMEOUT_MS = 1_000;
+import { askDaemon } from '../ask-daemon.js';
+import type { LabAddress } from '../plan.js';
 
 /** What drills use of an agent's `/healthz`; null = it does not say. */
 export interface SeenHealth {
@@ -11,17 +12,9 @@ export interface SeenHealth {
 }
 
 /** Asks an agent of the lab; null when it does not answer. */
-export async function readHealth(http: {
-  readonly host: string;
-  readonly port: number;
-}): Promise<SeenHealth | null> {
-  try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const answer = await fetch(`http://${http.host}:${http.port}/healthz`, { signal });
-    return seenHealth(await answer.json());
-  } catch {
-    return null; // Away, or not up yet: what the registry says counts then.
-  }
+export async function readHealth(http: LabAddress): Promise<SeenHealth | null> {
+  const text = await askDaemon(http, '/healthz');
+  return text === null ? null : seenHealth(JSON.parse(text));
 }
 
 /** Picks the fields out of a body; what has another shape is null. Pure. */

@@ -1,8 +1,7 @@
+import { readFigures, sumOf } from '../figures.js';
 import type { LabNode } from '../plan.js';
-import { withAftermath } from './aftermath.js';
-import { readMetric } from './daemon-health.js';
-import { rowsUnchanged } from './rows.js';
-import type { RowVersions } from './rows.js';
+import { kamailiosOf } from './list-watch.js';
+import { flagsOf, rowsUnchanged } from './rows.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import {
   BACK_TIMEOUT_MS,
@@ -26,10 +25,10 @@ const MAX_GENERATIONS = COUNT / 4;
 /** Between their coming and their going, for the last reload and the first pings. */
 const BETWEEN_MS = 3_000;
 const POLL_MS = 50;
-const ACTIVE = '8';
+const ACTIVE = 8;
 
 /** 200 nodes that no call is for appear at once beside the real ones, and leave at once: the platform takes it in its stride. */
-export const burst: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const burst: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { platform, signal, say } = stage;
@@ -81,7 +80,9 @@ async function measured(
   const wanted = verb === 'come' ? keys.length : 0;
   const isThere = async (): Promise<true | null> => {
     const rows = await platform.rowVersions();
-    const found = keys.filter((key) => (verb === 'go' ? rows.has(key) : isActive(rows, key)));
+    const found = keys.filter((key) =>
+      verb === 'go' ? rows.has(key) : flagsOf(rows, key) === ACTIVE,
+    );
     return found.length === wanted ? true : null;
   };
   const isDone = await untilFound(isThere, BACK_TIMEOUT_MS, POLL_MS, signal);
@@ -98,10 +99,6 @@ async function measured(
   };
 }
 
-function isActive(rows: RowVersions, key: string): boolean {
-  return rows.get(key)?.split(' ').at(-1) === ACTIVE;
-}
-
 /** How often each Kamailio reloads its list, against one a second. */
 class ReloadCount {
   readonly #kamailios: readonly LabNode[];
@@ -115,7 +112,7 @@ class ReloadCount {
   }
 
   static async begin({ lab }: DrillStage): Promise<ReloadCount> {
-    const kamailios = lab.plan.nodes.filter((node) => node.kind === 'kamailio');
+    const kamailios = kamailiosOf(lab);
     return new ReloadCount(kamailios, await readAll(kamailios));
   }
 
@@ -134,6 +131,6 @@ class ReloadCount {
 }
 
 async function readAll(kamailios: readonly LabNode[]): Promise<readonly number[]> {
-  const found = kamailios.map(({ http }) => readMetric(http, 'carna_agent_reloads_total'));
-  return (await Promise.all(found)).map((count) => count ?? Number.NaN);
+  const found = await Promise.all(kamailios.map(({ http }) => readFigures(http)));
+  return found.map((one) => (one === null ? Number.NaN : sumOf(one, 'carna_agent_reloads_total')));
 }

@@ -4,9 +4,8 @@ import type { ProcessIdentity } from '../parts/daemon.js';
 import { isAlive, signalDaemon } from '../parts/daemon.js';
 import type { LabNode } from '../plan.js';
 import { requireLab } from '../state.js';
-import { withAftermath } from './aftermath.js';
 import { killAll, startAll, tracesOf, untilTakenOver } from './all-agents.js';
-import { readLeading } from './daemon-health.js';
+import { readLeading } from './reconciler-health.js';
 import { askDrain, takeBack } from './drain-round.js';
 import { serversOf, serversUnchanged } from './servers.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
@@ -22,6 +21,7 @@ import {
   wholeAgain,
 } from './stage.js';
 import { untilFlags } from './wanted-changes.js';
+import { NOBODY } from './word.js';
 
 const AHEAD_MS = 3_600_000;
 /** With the clock wrong: several probes, several pings of the zkSession. */
@@ -33,7 +33,7 @@ const [ACTIVE, DISABLED] = [8, 4];
  * The wall clock of the leading reconciler and of one agent, and of nobody else, jumps an hour ahead and
  * back again: they keep their sessions, change nothing of their own accord, and make what is wanted.
  */
-export const clockJump: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const clockJump: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, platform, say } = stage;
@@ -99,36 +99,23 @@ function processesOf(stage: DrillStage, names: readonly string[]): readonly Proc
 }
 
 /** The leader's own word for the time of its last pass shows that its clock really is as wanted. */
-async function clockFinding(
-  { lab, platform, signal }: DrillStage,
-  shiftMs: number,
-  what: string,
-): Promise<Finding> {
+async function clockFinding(stage: DrillStage, shiftMs: number, what: string): Promise<Finding> {
+  const { platform, signal } = stage;
+  const { registry } = platform;
   await pause(WRONG_MS, signal);
   const find = async (): Promise<number | null> => {
-    await platform.registry.removeIntent(RINGING);
-    await platform.registry.writeIntent({ ...RING, since: wallMs() });
-    const atMs = (await readLeading(lab, platform))?.lastPassAtMs ?? null;
+    await registry.removeIntent(NOBODY);
+    await askDrain(stage, { name: NOBODY }, null);
+    const atMs = (await readLeading(stage))?.lastPassAtMs ?? null;
     const offMs = atMs === null ? Number.NaN : atMs - wallMs();
     return Math.abs(offMs - shiftMs) < CLOSE_MS ? offMs : null;
   };
   const offMs = await untilFound(find, BACK_TIMEOUT_MS, POLL_MS, signal);
-  await platform.registry.removeIntent(RINGING);
+  await registry.removeIntent(NOBODY);
   const seen = offMs === null ? 'it is NOT' : `its last pass is dated ${seconds(offMs)} from now`;
   return { what: `the leader's clock is ${what}`, isGood: offMs !== null, seen };
 }
 
-/** The leader looks at everything when an intent comes, also for a node that nobody has. */
-const RINGING = 'drill-nobody';
-const RING = {
-  schema: 1,
-  nodeId: RINGING,
-  want: 'drain',
-  by: 'drill',
-  why: 'a drill',
-  deadline: null,
-  now: false,
-} as const;
 const CLOSE_MS = 10_000;
 
 async function changeFinding(stage: DrillStage, node: LabNode, when: string): Promise<Finding> {

@@ -3,12 +3,13 @@ import { connectionsTo } from '../connections.js';
 import { RECONCILER_ZK_SESSION_MS } from '../daemon-env.js';
 import type { Loss } from '../dropped-packets.js';
 import { whyNotDropped } from '../dropped-packets.js';
+import { readFigures } from '../figures.js';
 import type { LabReconciler } from '../plan.js';
-import { readFiguresOf } from './daemon-figures.js';
 import { askDrain, takeBack, untilAcknowledged } from './drain-round.js';
 import type { OnEnd } from './fault-drill.js';
 import { faultDrill } from './fault-drill.js';
 import { lose, passAgain } from './packet-loss.js';
+import { leaderOf } from './reconciler-health.js';
 import { rowsUnchanged } from './rows.js';
 import type { Drill, DrillStage, Finding } from './stage.js';
 import { BACK_TIMEOUT_MS, oneOf, pause, seconds, untilFound } from './stage.js';
@@ -68,16 +69,6 @@ async function newLeaderFindings(
   ];
 }
 
-async function leaderOf({
-  lab,
-  platform,
-}: DrillStage): Promise<{ readonly part: LabReconciler; readonly epoch: number }> {
-  const leader = await platform.leader();
-  const part = lab.plan.reconcilers.find(({ name }) => name === leader?.holder);
-  if (leader === null || part === undefined) throw new LabError('no reconciler leads');
-  return { part, epoch: leader.epoch };
-}
-
 async function handoverFindings(
   stage: DrillStage,
   part: LabReconciler,
@@ -126,7 +117,7 @@ function noneInTime(err: unknown): null {
 async function untilNoticed(stage: DrillStage, part: LabReconciler): Promise<Finding> {
   const startMs = performance.now();
   const isCut = async (): Promise<true | null> =>
-    (await readFiguresOf(part.http))?.get('carna_registry_connected') === 0 ? true : null;
+    (await readFigures(part.http))?.get('carna_registry_connected') === 0 ? true : null;
   const isDone = await untilFound(isCut, BACK_TIMEOUT_MS, POLL_MS, stage.signal);
   const tookMs = performance.now() - startMs;
   return {
@@ -138,7 +129,7 @@ async function untilNoticed(stage: DrillStage, part: LabReconciler): Promise<Fin
 
 /** Commits and generation znodes so far; null when it does not answer. */
 async function writesOf(part: LabReconciler): Promise<number | null> {
-  const figures = await readFiguresOf(part.http);
+  const figures = await readFigures(part.http);
   if (figures === null) return null;
   const count = (what: string): number =>
     figures.get(`carna_reconciler_count{what="${what}"}`) ?? 0;

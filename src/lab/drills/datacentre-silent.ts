@@ -2,7 +2,6 @@ import type { HeldRecord } from '../../topology/node.js';
 import { LabError } from '../../util/errors.js';
 import { killPart } from '../faults.js';
 import { readRoutings } from '../routed.js';
-import { withAftermath } from './aftermath.js';
 import { killAll, startAll } from './all-agents.js';
 import { onlyStoodOnIt } from './routings.js';
 import { rowsUnchanged } from './rows.js';
@@ -32,7 +31,7 @@ const POLL_MS = 50;
  * All agents of the data centre are lost at once, their servers live: nothing leaves. Then one server dies,
  * and even its row is held, since something wider is suspected. The hold ends when the agents are back.
  */
-export const datacentreSilent: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const datacentreSilent: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, platform, signal, say } = stage;

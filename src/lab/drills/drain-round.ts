@@ -31,7 +31,7 @@ const SAY_EVERY_MS = 3_000;
 /** Asks for a drain as `carna drain` does. Gives the wall clock in ms of the asking. */
 export async function askDrain(
   stage: DrillStage,
-  node: LabNode,
+  node: Pick<LabNode, 'name'>,
   deadlineAtMs: number | null,
 ): Promise<number> {
   const since = wallMs();

@@ -4,7 +4,7 @@ import { whyNotDropped } from '../dropped-packets.js';
 import { labDestination } from '../incident.js';
 import { askDrain, takeBack, untilAcknowledged } from './drain-round.js';
 import { faultDrill } from './fault-drill.js';
-import { ListWatch, shownNow } from './list-watch.js';
+import { ListWatch } from './list-watch.js';
 import { lose, passAgain } from './packet-loss.js';
 import type { Drill, DrillStage, Finding } from './stage.js';
 import { BACK_TIMEOUT_MS, oneOf, pause, seconds } from './stage.js';
@@ -32,8 +32,7 @@ export const halfOpenPostgres: Drill = faultDrill(
   async (stage, onEnd) => {
     const { lab, awayMs, say } = stage;
     const node = oneOf(lab, 'media');
-    const watch = new ListWatch(stage, await shownNow(stage), labDestination(node));
-    let during: readonly Finding[];
+    const watch = await ListWatch.begin(lab, { mayChange: { letters: labDestination(node) } });
     let lost: Finding;
     onEnd(() => takeBack(stage, node));
     try {
@@ -42,7 +41,7 @@ export const halfOpenPostgres: Drill = faultDrill(
       say(`${node.name}: drain asked`);
       await pause(awayMs, stage.signal);
     } finally {
-      during = await watch.stop();
+      await watch.stop();
       lost = await passAgain(stage, 'PostgreSQL');
     }
     const startMs = performance.now();
@@ -52,7 +51,7 @@ export const halfOpenPostgres: Drill = faultDrill(
       isGood: atMs !== null,
       seen: atMs === null ? 'it did NOT' : `${seconds(performance.now() - startMs)} after the cut`,
     };
-    return [lost, ...during, done];
+    return [lost, ...watch.findings(), done];
   },
   { needs: whyNotDropped, changesRows: true },
 );

@@ -5,7 +5,6 @@ import type { LabNode } from '../plan.js';
 import type { Routings } from '../routed.js';
 import { readRoutings } from '../routed.js';
 import { takesNoCalls, untilLive } from '../watch-live.js';
-import { withAftermath } from './aftermath.js';
 import type { Closed } from './routings.js';
 import { callsWhileClosed, onlyStoodOnIt } from './routings.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
@@ -26,11 +25,7 @@ const FROZEN_MS = 5_000;
 const POLL_MS = 5;
 
 /** SIGSTOP of a whole dispatcher: the load-balancer routes around it, and it is back when it goes on. */
-export const kamailioFrozen: Drill = withAftermath({
-  callMs: { min: 500, max: 2_000 },
-  leadMs: 2_000,
-  act,
-});
+export const kamailioFrozen: Drill = { callMs: { min: 500, max: 2_000 }, leadMs: 2_000, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, signal, say } = stage;

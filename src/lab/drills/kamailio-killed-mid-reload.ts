@@ -5,7 +5,6 @@ import { killPart } from '../faults.js';
 import type { Kill } from '../losses.js';
 import type { LabNode } from '../plan.js';
 import { readRoutings } from '../routed.js';
-import { withAftermath } from './aftermath.js';
 import { onlyStoodOnIt } from './routings.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import {
@@ -33,7 +32,7 @@ const BETWEEN_MS = 1_200;
  * kill -9 of a dispatcher's Kamailio between the commit of a new row and the reload that would bring it in,
  * again and again: it comes back with the list of the table, with the new row.
  */
-export const kamailioKilledMidReload: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const kamailioKilledMidReload: Drill = { ...SHORT_CALLS, act };
 
 interface Round {
   readonly hit: Kill;

@@ -5,8 +5,7 @@ import type { LabNode, LabReconciler } from '../plan.js';
 import { isAlive } from '../parts/daemon.js';
 import type { Platform } from '../platform.js';
 import { readRoutings } from '../routed.js';
-import { withAftermath } from './aftermath.js';
-import { readReconciler } from './daemon-health.js';
+import { leaderOf, readReconciler } from './reconciler-health.js';
 import { askDrain, takeBack } from './drain-round.js';
 import { onlyStoodOnIt } from './routings.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
@@ -35,13 +34,12 @@ const AFTER_MS = 2_000;
  * SIGSTOP of the leading reconciler for three session time-outs while a change is wanted: another one
  * leads and makes it; the old one, when it goes on, writes nothing, resigns and is the standby.
  */
-export const leaderFrozen: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const leaderFrozen: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, platform, signal, say } = stage;
-  const old = await platform.leader();
-  const part = lab.plan.reconcilers.find(({ name }) => name === old?.holder);
-  if (old === null || part === undefined) throw new LabError('no reconciler leads');
+  const old = await leaderOf(stage);
+  const { part } = old;
   const [node, drained] = nodesOf(lab, 'media', 2);
   if (node === undefined || drained === undefined) throw new LabError('the lab has no media nodes');
   const target = { name: part.name, agent: false };

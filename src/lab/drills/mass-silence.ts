@@ -1,7 +1,6 @@
 import { killPart } from '../faults.js';
 import type { LabState } from '../state.js';
 import { restartAgent } from '../restart.js';
-import { withAftermath } from './aftermath.js';
 import { rowsUnchanged } from './rows.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import { noCallFailed, nodesOf, pause, SHORT_CALLS, wallMs, wholeAgain } from './stage.js';
@@ -11,7 +10,7 @@ import { untilUnsupervised } from './unsupervised.js';
 const WATCHED_MS = 10_000;
 
 /** All agents of the media nodes are lost at once while their servers live: no row leaves, no call is lost. */
-export const massSilence: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const massSilence: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, platform, env, signal, say } = stage;

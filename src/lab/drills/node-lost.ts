@@ -8,21 +8,12 @@ import { readRoutings } from '../routed.js';
 import { rowsUnchanged } from './rows.js';
 import { SILENCE_TIMEOUT_MS, untilSilent } from './silence.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
-import {
-  addressOf,
-  oneOf,
-  pause,
-  seconds,
-  SHORT_CALLS,
-  untilFound,
-  wallMs,
-  wholeAgain,
-} from './stage.js';
+import { addressOf, oneOf, pause, seconds, SHORT_CALLS, wallMs, wholeAgain } from './stage.js';
+import { untilFlags } from './wanted-changes.js';
 
 /** Beyond the session of the lost agent: time for two questions of the witness, and as much again. */
 const WITNESS_MS = 4_000;
-const POLL_MS = 20;
-const INACTIVE = '9';
+const INACTIVE = 9;
 
 /**
  * An agent that is lost for good while its media server lives: its row stays, since the server answers the
@@ -64,18 +55,8 @@ async function act(stage: DrillStage): Promise<Judge> {
   ];
 }
 
-async function untilInactive(
-  { platform, signal }: DrillStage,
-  node: LabNode,
-  sinceMs: number,
-): Promise<Finding> {
-  const isInactive = async (): Promise<number | null> => {
-    const rows = [...(await platform.rowVersions())];
-    const own = rows.filter(([key]) => key.endsWith(` sip:${addressOf(node)}`));
-    const flags = own.map(([, version]) => version.split(' ').at(-1));
-    return own.length > 0 && flags.every((one) => one === INACTIVE) ? wallMs() : null;
-  };
-  const atMs = await untilFound(isInactive, SILENCE_TIMEOUT_MS, POLL_MS, signal);
+async function untilInactive(stage: DrillStage, node: LabNode, sinceMs: number): Promise<Finding> {
+  const atMs = await untilFlags(stage, node, INACTIVE, SILENCE_TIMEOUT_MS);
   const what = 'the row of a silent node that does not answer becomes inactive';
   const seen = atMs === null ? 'it did NOT' : `flags 9 after ${seconds(atMs - sinceMs)}`;
   return { what, isGood: atMs !== null, seen };

@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { LabError } from '../../util/errors.js';
 import type { ProcessIdentity } from '../parts/daemon.js';
 import { identityOf, signalDaemon } from '../parts/daemon.js';
-import { withAftermath } from './aftermath.js';
 import { askDrain, takeBack } from './drain-round.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import {
@@ -22,7 +21,7 @@ const FROZEN_MS = 12_000;
 const DISABLED = 4;
 
 /** SIGSTOP of all processes of PostgreSQL: sockets are open, nothing answers. What is wanted meanwhile is made afterwards. */
-export const postgresFrozen: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const postgresFrozen: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, signal, say } = stage;

@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import { LabError } from '../../util/errors.js';
 import type { LabState } from '../state.js';
 import { partDir } from '../state.js';
-import { withAftermath } from './aftermath.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import { noCallFailed, oneOf, SHORT_CALLS, wholeAgain } from './stage.js';
 import { untilFailureGone, untilFailureShown } from './store-failure.js';
@@ -27,7 +26,7 @@ const CHUNK = Buffer.alloc(65_536);
  * The disk under the tables of every commit is full while changes are wanted: no commit succeeds, and the
  * reconciler says why; when there is space again, all goes on. The disk is a small tmpfs, mounted as root.
  */
-export const postgresFull: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const postgresFull: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, say } = stage;

@@ -1,6 +1,5 @@
 import { LAB_LOGINS } from '../secrets.js';
 import type { LabState } from '../state.js';
-import { withAftermath } from './aftermath.js';
 import { askDrain, takeBack } from './drain-round.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import {
@@ -20,7 +19,7 @@ const { user } = LAB_LOGINS.reconciler;
 const DISABLED = 4;
 
 /** PostgreSQL refuses the reconciler's login while a change is wanted: it says so, and makes the change when it may again. */
-export const postgresRefusing: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const postgresRefusing: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, say } = stage;

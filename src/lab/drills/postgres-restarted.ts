@@ -1,6 +1,5 @@
 import { startInfrastructure, stopInfrastructure } from '../infrastructure.js';
 import type { LabState } from '../state.js';
-import { withAftermath } from './aftermath.js';
 import type { Drill, DrillStage, Judge } from './stage.js';
 import { noCallFailed, oneOf, pause, seconds, SHORT_CALLS, wallMs, wholeAgain } from './stage.js';
 import { WantedChanges } from './wanted-changes.js';
@@ -10,7 +9,7 @@ const RESTARTS = 3;
 const BETWEEN_MS = 2_000;
 
 /** Fast restarts of PostgreSQL while changes are wanted all the time: each is made in the end, none is made twice. */
-export const postgresRestarted: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const postgresRestarted: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, platform, env, signal, say } = stage;

@@ -1,6 +1,5 @@
 import { AGENT_ZK_SESSION_MS } from '../daemon-env.js';
 import { killAll, startAll, tracesOf, untilTakenOver } from './all-agents.js';
-import { withAftermath } from './aftermath.js';
 import type { RowVersions } from './rows.js';
 import { rowsUnchanged } from './rows.js';
 import type { Servers } from './servers.js';
@@ -27,7 +26,7 @@ interface Before {
 }
 
 /** Reconcilers, then every daemon after the other, then all of them at once are killed and started again: nobody sees it. */
-export const reconcilersRestarted: Drill = withAftermath({ ...SHORT_CALLS, act });
+export const reconcilersRestarted: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, platform } = stage;

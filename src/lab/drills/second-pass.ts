@@ -1,21 +1,18 @@
-import { LabError } from '../../util/errors.js';
-import type { LabReconciler } from '../plan.js';
+import { readFigures, sumOf } from '../figures.js';
+import type { LabState } from '../state.js';
+import { NOBODY, leaveWord } from './word.js';
+import { kamailiosOf } from './list-watch.js';
 import type { RowVersions } from './rows.js';
 import { sameRows } from './rows.js';
-import { readFiguresOf, sumOf } from './daemon-figures.js';
-import { kamailiosOf } from './list-watch.js';
 import type { DrillStage, Finding } from './stage.js';
-import { seconds, untilFound } from './stage.js';
+import { pause, seconds, untilFound, wallMs } from './stage.js';
 
-/** The bell and the one after it; the resync of the reconciler comes in any case. */
-const WANTED_PASSES = 2;
-const PASSES_TIMEOUT_MS = 60_000;
-const SEEN_TIMEOUT_MS = 10_000;
+/** A leader of its own accord looks at everything again within its resync. */
+const PASS_TIMEOUT_MS = 60_000;
+const QUIET_TIMEOUT_MS = 30_000;
+/** A commit, a reload and the gap between two reloads fit in. */
+const QUIET_MS = 1_500;
 const POLL_MS = 100;
-/** No node has this name: an intent for it wakes the leader and wants nothing. */
-const NOBODY = 'drill-bell';
-/** Appliers that had to do something would do it by then. */
-const APPLY_MS = 1_000;
 
 interface Done {
   readonly rows: RowVersions;
@@ -30,86 +27,94 @@ interface Done {
  */
 export async function secondPass(stage: DrillStage): Promise<Finding> {
   const what = 'a second pass writes nothing and reloads nothing';
-  const { platform, signal } = stage;
-  const before = await whatWasDone(stage);
-  const passesBefore = await passesOf(stage);
-  const startMs = performance.now();
-  try {
-    await leaveWord(stage, NOBODY);
-  } finally {
-    await platform.registry.removeIntent(NOBODY);
-  }
-  const passes = await untilFound(
-    async () => {
-      const count = (await passesOf(stage)) - passesBefore;
-      return count >= WANTED_PASSES ? count : null;
-    },
-    PASSES_TIMEOUT_MS,
-    POLL_MS,
-    signal,
-  );
+  const before = await untilQuiet(stage);
+  if (before === null) return { what, isGood: false, seen: 'there was NO quiet before it' };
+  const startMs = wallMs();
+  const passes = await twoPasses(stage);
   if (passes === null) return { what, isGood: false, seen: 'the leader made NO pass' };
-  await untilFound(() => null, APPLY_MS, APPLY_MS, signal);
-  const after = await whatWasDone(stage);
-  const isGood =
-    sameRows(before.rows, after.rows) &&
-    before.generation === after.generation &&
-    before.reloads === after.reloads &&
-    before.setStates === after.setStates;
-  return {
-    what,
-    isGood,
-    seen: `${passes} passes in ${seconds(performance.now() - startMs)}: ${change(before, after)}`,
-  };
+  const passedMs = wallMs() - startMs;
+  await pause(QUIET_MS, stage.signal);
+  const find = (): Promise<Done | null> => whatWasDone(stage);
+  const after = await untilFound(find, QUIET_TIMEOUT_MS, POLL_MS, stage.signal);
+  if (after === null) return { what, isGood: false, seen: 'some daemon does NOT answer' };
+  const seen = `${passes} passes in ${seconds(passedMs)}: ${change(before, after)}`;
+  return { what, isGood: isSame(before, after), seen };
 }
 
-/**
- * An operator's word for a node that does not exist; resolves when it is seen, for what comes and goes at
- * once may be seen by nobody. Throws LabError when it is not seen in time.
- */
-export async function leaveWord({ platform, signal }: DrillStage, nodeId: string): Promise<void> {
-  const { registry, view } = platform;
-  const word = { schema: 1, nodeId, want: 'drain', by: 'drill', why: 'a mark' } as const;
-  await registry.writeIntent({ ...word, since: Date.now(), deadline: null, now: false });
-  const isSeen = (): true | null => (view.intents().records.has(nodeId) ? true : null);
-  if ((await untilFound(isSeen, SEEN_TIMEOUT_MS, POLL_MS, signal)) === null) {
-    throw new LabError('what is written to the registry is not seen');
+/** One for a word and one for its end; gives how many there were, null when there were not so many. */
+async function twoPasses(stage: DrillStage): Promise<number | null> {
+  const first = await passesOf(stage.lab);
+  const until = (count: number): Promise<number | null> => {
+    const find = async (): Promise<number | null> => {
+      const made = (await passesOf(stage.lab)) - first;
+      return made >= count ? made : null;
+    };
+    return untilFound(find, PASS_TIMEOUT_MS, POLL_MS, stage.signal);
+  };
+  let made: number | null;
+  try {
+    await leaveWord(stage, NOBODY);
+    made = await until(1);
+  } finally {
+    await stage.platform.registry.removeIntent(NOBODY);
   }
+  return made === null ? null : until(made + 1);
+}
+
+/** Until nothing has been done for a while: what the last change entails is no further change. */
+async function untilQuiet(stage: DrillStage): Promise<Done | null> {
+  let last: Done | null = null;
+  const find = async (): Promise<Done | null> => {
+    const now = await whatWasDone(stage);
+    const isQuiet = last !== null && now !== null && isSame(last, now);
+    last = now;
+    return isQuiet ? now : null;
+  };
+  return untilFound(find, QUIET_TIMEOUT_MS, QUIET_MS, stage.signal);
+}
+
+function isSame(a: Done, b: Done): boolean {
+  return (
+    sameRows(a.rows, b.rows) &&
+    a.generation === b.generation &&
+    a.reloads === b.reloads &&
+    a.setStates === b.setStates
+  );
 }
 
 function change(before: Done, after: Done): string {
-  const rows = sameRows(before.rows, after.rows) ? 'no row changed' : 'ROWS CHANGED';
   return [
-    rows,
+    sameRows(before.rows, after.rows) ? 'no row changed' : 'ROWS CHANGED',
     `generation ${before.generation} → ${after.generation}`,
     `${after.reloads - before.reloads} reloads`,
     `${after.setStates - before.setStates} states set`,
   ].join(', ');
 }
 
-async function whatWasDone(stage: DrillStage): Promise<Done> {
-  const { platform } = stage;
+async function whatWasDone({ lab, platform }: DrillStage): Promise<Done | null> {
   const rows = await platform.rowVersions();
   const generation = platform.view.generation().record?.generation ?? 0;
-  return { rows, generation, ...(await appliedSoFar(stage)) };
+  const applied = await appliedSoFar(lab);
+  return applied === null ? null : { rows, generation, ...applied };
 }
 
-/** What all agents beside Kamailios did to them since their start. One that does not answer counts as none. */
+/** What all agents beside Kamailios did to them since their start; null when one does not answer. */
 export async function appliedSoFar(
-  stage: Pick<DrillStage, 'lab'>,
-): Promise<{ readonly reloads: number; readonly setStates: number }> {
-  const told = await Promise.all(kamailiosOf(stage).map((node) => readFiguresOf(node.http)));
-  const total = (name: string): number =>
-    told.reduce((sum, figures) => sum + (figures === null ? 0 : sumOf(figures, name)), 0);
+  lab: Pick<LabState, 'plan'>,
+): Promise<{ readonly reloads: number; readonly setStates: number } | null> {
+  const told = await Promise.all(kamailiosOf(lab).map(({ http }) => readFigures(http)));
+  const figures = told.filter((one) => one !== null);
+  if (figures.length < told.length) return null;
+  const total = (name: string): number => figures.reduce((sum, one) => sum + sumOf(one, name), 0);
   return {
     reloads: total('carna_agent_reloads_total'),
     setStates: total('carna_agent_set_states_total'),
   };
 }
 
-async function passesOf({ lab }: DrillStage): Promise<number> {
-  const read = async ({ http }: LabReconciler): Promise<number> =>
-    (await readFiguresOf(http))?.get('carna_reconciler_count{what="passes"}') ?? 0;
-  const counts = await Promise.all(lab.plan.reconcilers.map(read));
-  return counts.reduce((sum, count) => sum + count, 0);
+async function passesOf({ plan }: Pick<LabState, 'plan'>): Promise<number> {
+  const told = await Promise.all(plan.reconcilers.map(({ http }) => readFigures(http)));
+  return told.reduce((sum, one) => sum + (one?.get(PASSES) ?? 0), 0);
 }
+
+const PASSES = 'carna_reconciler_count{what="passes"}';

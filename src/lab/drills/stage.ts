@@ -6,6 +6,7 @@ import type { CallReport } from '../calls/report.js';
 import type { LabNode } from '../plan.js';
 import type { Platform } from '../platform.js';
 import type { LabState } from '../state.js';
+import type { MayChange } from './list-watch.js';
 
 export interface DrillOptions {
   /** How long a part stays away, where a drill takes one away. */
@@ -35,11 +36,19 @@ export interface Finding {
 /** Judges what only the callers know, when all calls have ended. */
 export type Judge = (report: CallReport) => readonly Finding[];
 
+export interface ListDemand {
+  readonly mayChange?: MayChange;
+  /** Names of Kamailios whose lists say nothing, since the drill keeps them from knowing anything. */
+  readonly unwatched?: (lab: LabState) => readonly string[];
+}
+
 export interface Drill {
   /** How long the calls of this drill last. */
   readonly callMs: CallOptions['callMs'];
   /** What this lab or machine lacks for the drill, in a few words ("--zookeepers 3"); null = nothing. */
   readonly needs?: (lab: LabState) => Promise<string | null>;
+  /** What is demanded of the live lists meanwhile; without it each set must have a destination for calls. */
+  readonly lists?: ListDemand;
   /** How long calls go on before the act begins, so that there are some everywhere. */
   readonly leadMs: number;
   /** Throws only when the drill itself could not be done. Undoes what it did, also when it is interrupted. */

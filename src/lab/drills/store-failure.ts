@@ -1,7 +1,6 @@
 import { BACK_TIMEOUT_MS, seconds, untilFound, wallMs } from './stage.js';
 import type { DrillStage, Finding } from './stage.js';
-import { readLeading } from './daemon-health.js';
-import { readReconciler } from './daemon-health.js';
+import { readLeading, readReconciler } from './reconciler-health.js';
 
 const POLL_MS = 50;
 
@@ -27,13 +26,13 @@ export async function untilFailureShown(
 }
 
 /** Until the leader has nothing to complain about. */
-export async function untilFailureGone({ lab, platform, signal }: DrillStage): Promise<Finding> {
+export async function untilFailureGone(stage: DrillStage): Promise<Finding> {
   const startMs = wallMs();
   const find = async (): Promise<true | null> => {
-    const leading = await readLeading(lab, platform);
+    const leading = await readLeading(stage);
     return leading !== null && leading.failure === null ? true : null;
   };
-  const isGone = await untilFound(find, BACK_TIMEOUT_MS, POLL_MS, signal);
+  const isGone = await untilFound(find, BACK_TIMEOUT_MS, POLL_MS, stage.signal);
   const seen = isGone === null ? 'it does NOT' : `after ${seconds(wallMs() - startMs)}`;
   return { what: 'its complaint ends by itself', isGood: isGone !== null, seen };
 }

@@ -8,6 +8,7 @@ import type { LabAddress } from '../plan.js';
 import { labNode } from '../plan.js';
 import { LAB_DC } from '../secrets.js';
 import { OptionsResponder } from '../options-responder.js';
+import { flagsOf } from './rows.js';
 import type { DrillStage } from './stage.js';
 import { untilFound, wallMs } from './stage.js';
 
@@ -16,7 +17,7 @@ const ROLE = 'registrar';
 const WRITTEN_TIMEOUT_MS = 20_000;
 const KNOWN_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
-const DISABLED = '4';
+const DISABLED = 4;
 
 /** Nodes that exist as records only, published over the drill's own zkSession, with somebody who answers OPTIONS for them. */
 export class SyntheticFleet {
@@ -72,7 +73,7 @@ export class SyntheticFleet {
     await Promise.all(this.#nodes.map((node) => node.publish('down')));
     const isKnown = async (): Promise<true | null> => {
       const rows = await this.#stage.platform.rowVersions();
-      const flags = this.keys.map((key) => rows.get(key)?.split(' ').at(-1) ?? DISABLED);
+      const flags = this.keys.map((key) => flagsOf(rows, key) ?? DISABLED);
       return flags.every((one) => one === DISABLED) ? true : null;
     };
     const { signal } = new AbortController(); // Also after Ctrl-C: they must not be taken for lost.

@@ -2,17 +2,17 @@ import { LabError } from '../../util/errors.js';
 import { connectionsTo } from '../connections.js';
 import { AGENT_ZK_SESSION_MS } from '../daemon-env.js';
 import { freezePart, killPart, thawPart } from '../faults.js';
-import { startInfrastructure, stopInfrastructure, zookeeperNames } from '../infrastructure.js';
-import { isAlive } from '../parts/daemon.js';
+import { stopInfrastructure, zookeeperNames } from '../infrastructure.js';
 import { wipeZookeeper, zookeeperMode } from '../parts/zookeeper.js';
 import type { LabZookeeper } from '../plan.js';
 import type { LabState } from '../state.js';
-import { partDir, readLab } from '../state.js';
+import { partDir } from '../state.js';
 import type { Fault, OnEnd } from './fault-drill.js';
 import { faultDrill } from './fault-drill.js';
-import { leaveWord } from './second-pass.js';
+import { startAgain } from './infrastructure.js';
 import type { Drill, DrillStage, Finding } from './stage.js';
 import { pause, seconds, untilFound } from './stage.js';
+import { leaveWord } from './word.js';
 
 /** Sessions end a tick or two after their time-out. */
 const BEYOND_SESSION_MS = AGENT_ZK_SESSION_MS + 2_000;
@@ -156,18 +156,6 @@ function freeze({ lab, say }: DrillStage, onEnd: OnEnd, name: string): void {
   });
   freezePart(lab, { name, agent: false });
   say(`${name} frozen`);
-}
-
-/** Starts those that do not run; harmless when all do. */
-async function startAgain({ lab, env, say }: DrillStage, names: readonly string[]): Promise<void> {
-  const { processes } = readLab(lab.runDir) ?? lab;
-  const missing = names.filter((name) => {
-    const process = processes[name];
-    return process === undefined || !isAlive(process);
-  });
-  if (missing.length === 0) return;
-  await startInfrastructure(lab, missing, env);
-  say(`${missing.join(', ')} started again`);
 }
 
 /** Who says what of itself now. */

@@ -1,19 +1,21 @@
-import type { LabAddress } from '../plan.js';
-
-const TIMEOUT_MS = 2_000;
+import { LabError } from '../util/errors.js';
+import { askDaemon } from './ask-daemon.js';
+import type { LabAddress } from './plan.js';
 
 /** A series (`name` or `name{label="value"}`) → its value. */
 export type Figures = ReadonlyMap<string, number>;
 
 /** What a daemon of the lab tells on `/metrics`; null when it does not answer. */
-export async function readFiguresOf(http: LabAddress): Promise<Figures | null> {
-  try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const answer = await fetch(`http://${http.host}:${http.port}/metrics`, { signal });
-    return parseFigures(await answer.text());
-  } catch {
-    return null; // Away, hung, or not up yet.
-  }
+export async function readFigures(http: LabAddress): Promise<Figures | null> {
+  const text = await askDaemon(http, '/metrics');
+  return text === null ? null : parseFigures(text);
+}
+
+/** The same from a daemon that has to answer. Throws LabError when it does not. */
+export async function requireFigures(http: LabAddress): Promise<Figures> {
+  const figures = await readFigures(http);
+  if (figures === null) throw new LabError(`${http.host}:${http.port}/metrics does not answer`);
+  return figures;
 }
 
 /** Prometheus' text format, as far as our own daemons write it; what is no series is left out. Pure. */
