@@ -26,13 +26,15 @@ const CHUNK = Buffer.alloc(65_536);
  * The disk under the tables of every commit is full while changes are wanted: no commit succeeds, and the
  * reconciler says why; when there is space again, all goes on. The disk is a small tmpfs, mounted as root.
  */
-export const postgresFull: Drill = { ...SHORT_CALLS, act };
+export const postgresFull: Drill = {
+  ...SHORT_CALLS,
+  needs: () =>
+    Promise.resolve(process.getuid?.() === 0 ? null : 'root, to mount a small disk'),
+  act,
+};
 
 async function act(stage: DrillStage): Promise<Judge> {
   const { lab, say } = stage;
-  if (process.getuid?.() !== 0) {
-    throw new LabError('only root can mount the small disk of the drill postgres-full');
-  }
   const dir = join(partDir(lab.runDir, 'postgres'), 'small-disk');
   const findings: Finding[] = [];
   await mountSmallDisk(lab, dir);
