@@ -3,6 +3,7 @@ import { intOf, requireMember, textOf } from '../protocols/binrpc/value.js';
 import { LabError } from '../util/errors.js';
 import type { ProcessIdentity } from './parts/daemon.js';
 import { identityOf, signalDaemon } from './parts/daemon.js';
+import { kamailiosOf } from './plan.js';
 import { findNode, serverOf } from './server-pid.js';
 import type { LabState } from './state.js';
 import { ctlSocket } from './state.js';
@@ -72,7 +73,7 @@ async function hitWorkers(
 ): Promise<WorkersHit> {
   const node = findNode(state.plan, name);
   if (node?.kind !== 'kamailio') {
-    const kamailios = state.plan.nodes.filter((found) => found.kind === 'kamailio');
+    const kamailios = kamailiosOf(state.plan);
     const names = kamailios.map((found) => found.name).join(', ');
     throw new LabError(`${name} is no Kamailio with SIP workers; those are: ${names}`);
   }

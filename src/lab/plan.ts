@@ -180,3 +180,8 @@ export function nodeAddresses(
 function series<T>(count: number, make: (n: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index + 1));
 }
+
+/** The Kamailios of a lab, each of which holds a list of its own. Pure. */
+export function kamailiosOf({ nodes }: Pick<LabPlan, 'nodes'>): readonly LabNode[] {
+  return nodes.filter((node) => node.kind === 'kamailio');
+}

@@ -1,8 +1,9 @@
 import { CarnaError } from '../../util/errors.js';
 import { readFigures } from '../figures.js';
 import { isAlive } from '../parts/daemon.js';
+import { kamailiosOf } from '../plan.js';
 import { requireLab } from '../state.js';
-import { kamailiosOf, ListWatch } from './list-watch.js';
+import { ListWatch } from './list-watch.js';
 import { secondPass } from './second-pass.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import { BACK_TIMEOUT_MS, seconds, untilFound, wallMs } from './stage.js';
@@ -59,7 +60,7 @@ async function tableFinding({ lab, platform, signal }: DrillStage): Promise<Find
 }
 
 async function listsFinding({ lab, platform, signal }: DrillStage): Promise<Finding> {
-  const kamailios = kamailiosOf(lab);
+  const kamailios = kamailiosOf(lab.plan);
   const find = async (): Promise<readonly string[]> => {
     const faults = await Promise.all(kamailios.map((node) => platform.listFaults(node)));
     return faults.flatMap((found, n) => found.map((one) => `${kamailios[n]?.name}: ${one}`));

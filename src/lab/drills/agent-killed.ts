@@ -1,5 +1,4 @@
-import { killPart } from '../faults.js';
-import { restartAgent } from '../restart.js';
+import { killAll, startAll, tracesOf, untilTakenOver } from './all-daemons.js';
 import { rowsUnchanged } from './rows.js';
 import { serversOf, serversUnchanged } from './servers.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
@@ -14,22 +13,22 @@ const AFTER_MS = 3_000;
 export const agentKilled: Drill = { ...SHORT_CALLS, act };
 
 async function act(stage: DrillStage): Promise<Judge> {
-  const { lab, platform, env, signal, say } = stage;
+  const { lab, platform, signal, say } = stage;
   const nodes = [oneOf(lab, 'media'), oneOf(lab, 'dispatcher')];
+  const names = nodes.map(({ name }) => name);
   const servers = serversOf(lab, nodes);
   const before = await platform.rowVersions();
+  const traces = tracesOf(stage, names);
   let orphans: Finding;
-  let state = lab;
   try {
-    for (const { name } of nodes) {
-      killPart(lab, { name, agent: true });
-      say(`${name}'s agent killed`);
-    }
+    await killAll(stage, names);
+    say(`agents killed: ${names.join(', ')}`);
     await pause(AWAY_MS, signal);
     orphans = serversUnchanged('their servers serve on without them', lab, servers);
   } finally {
-    for (const node of nodes) state = await restartAgent(state, node, env);
+    await startAll(stage, names);
   }
+  await untilTakenOver(stage, traces);
   say('both agents started again');
   const whole = await wholeAgain(stage);
   await pause(AFTER_MS, signal);

@@ -1,6 +1,6 @@
 import { readFigures, sumOf } from '../figures.js';
 import type { LabNode } from '../plan.js';
-import { kamailiosOf } from './list-watch.js';
+import { kamailiosOf } from '../plan.js';
 import { flagsOf, rowsUnchanged } from './rows.js';
 import type { Drill, DrillStage, Finding, Judge } from './stage.js';
 import {
@@ -112,7 +112,7 @@ class ReloadCount {
   }
 
   static async begin({ lab }: DrillStage): Promise<ReloadCount> {
-    const kamailios = kamailiosOf(lab);
+    const kamailios = kamailiosOf(lab.plan);
     return new ReloadCount(kamailios, await readAll(kamailios));
   }
 

@@ -4,7 +4,7 @@ import type { ProcessIdentity } from '../parts/daemon.js';
 import { isAlive, signalDaemon } from '../parts/daemon.js';
 import type { LabNode } from '../plan.js';
 import { requireLab } from '../state.js';
-import { killAll, startAll, tracesOf, untilTakenOver } from './all-agents.js';
+import { killAll, startAll, tracesOf, untilTakenOver } from './all-daemons.js';
 import { readLeading } from './reconciler-health.js';
 import { askDrain, takeBack } from './drain-round.js';
 import { serversOf, serversUnchanged } from './servers.js';

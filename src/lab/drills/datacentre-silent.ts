@@ -2,7 +2,7 @@ import type { HeldRecord } from '../../topology/node.js';
 import { LabError } from '../../util/errors.js';
 import { killPart } from '../faults.js';
 import { readRoutings } from '../routed.js';
-import { killAll, startAll } from './all-agents.js';
+import { killAll, startAll } from './all-daemons.js';
 import { onlyStoodOnIt } from './routings.js';
 import { rowsUnchanged } from './rows.js';
 import { untilSilent } from './silence.js';

@@ -3,7 +3,7 @@ import { readDispatcherList } from '../../protocols/binrpc/dispatcher-rpc.js';
 import type { LiveDestination } from '../../topology/live-destination.js';
 import { CarnaError } from '../../util/errors.js';
 import { wait } from '../../util/wait.js';
-import type { LabNode } from '../plan.js';
+import { kamailiosOf } from '../plan.js';
 import type { LabState } from '../state.js';
 import { ctlSocket } from '../state.js';
 import { takesCalls } from '../watch-live.js';
@@ -25,11 +25,6 @@ export interface WatchOptions {
 }
 
 type List = readonly LiveDestination[];
-
-/** The Kamailios of a lab, each of which holds a list of its own. */
-export function kamailiosOf({ plan }: Pick<LabState, 'plan'>): readonly LabNode[] {
-  return plan.nodes.filter((node) => node.kind === 'kamailio');
-}
 
 /** The sets of a list in which some destination takes calls, ascending. Pure. */
 export function servedSets(list: List): readonly number[] {
@@ -81,7 +76,7 @@ export class ListWatch {
     lab: Pick<LabState, 'plan' | 'runDir'>,
     { mayChange, unwatched = [] }: WatchOptions,
   ): Promise<ListWatch> {
-    const watched = kamailiosOf(lab)
+    const watched = kamailiosOf(lab.plan)
       .filter(({ name }) => !unwatched.includes(name))
       .map((node) => {
         const socketPath = ctlSocket(lab.runDir, node);

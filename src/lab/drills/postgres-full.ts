@@ -28,8 +28,7 @@ const CHUNK = Buffer.alloc(65_536);
  */
 export const postgresFull: Drill = {
   ...SHORT_CALLS,
-  needs: () =>
-    Promise.resolve(process.getuid?.() === 0 ? null : 'root, to mount a small disk'),
+  needs: () => Promise.resolve(process.getuid?.() === 0 ? null : 'root, to mount a small disk'),
   act,
 };
 

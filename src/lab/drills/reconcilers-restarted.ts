@@ -1,5 +1,5 @@
 import { AGENT_ZK_SESSION_MS } from '../daemon-env.js';
-import { killAll, startAll, tracesOf, untilTakenOver } from './all-agents.js';
+import { killAll, startAll, tracesOf, untilTakenOver } from './all-daemons.js';
 import type { RowVersions } from './rows.js';
 import { rowsUnchanged } from './rows.js';
 import type { Servers } from './servers.js';

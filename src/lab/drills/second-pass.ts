@@ -1,11 +1,11 @@
 import { readFigures, sumOf } from '../figures.js';
+import { kamailiosOf } from '../plan.js';
 import type { LabState } from '../state.js';
-import { NOBODY, leaveWord } from './word.js';
-import { kamailiosOf } from './list-watch.js';
 import type { RowVersions } from './rows.js';
 import { sameRows } from './rows.js';
 import type { DrillStage, Finding } from './stage.js';
 import { pause, seconds, untilFound, wallMs } from './stage.js';
+import { leaveWord, NOBODY } from './word.js';
 
 /** A leader of its own accord looks at everything again within its resync. */
 const PASS_TIMEOUT_MS = 60_000;
@@ -102,7 +102,7 @@ async function whatWasDone({ lab, platform }: DrillStage): Promise<Done | null> 
 export async function appliedSoFar(
   lab: Pick<LabState, 'plan'>,
 ): Promise<{ readonly reloads: number; readonly setStates: number } | null> {
-  const told = await Promise.all(kamailiosOf(lab).map(({ http }) => readFigures(http)));
+  const told = await Promise.all(kamailiosOf(lab.plan).map(({ http }) => readFigures(http)));
   const figures = told.filter((one) => one !== null);
   if (figures.length < told.length) return null;
   const total = (name: string): number => figures.reduce((sum, one) => sum + sumOf(one, name), 0);

@@ -3,7 +3,7 @@ import { wait } from '../../util/wait.js';
 import type { LabNode } from '../plan.js';
 import { askDrain, takeBack } from './drain-round.js';
 import type { DrillStage } from './stage.js';
-import { addressOf, untilFound } from './stage.js';
+import { addressOf, untilFound, wallMs } from './stage.js';
 
 const EVERY_MS = 400;
 
@@ -65,7 +65,7 @@ export async function untilFlags(
       const rows = [...(await platform.rowVersions())];
       const own = rows.filter(([key]) => key.endsWith(` sip:${addressOf(node)}`));
       const isSo = own.every(([, version]) => version.split(' ').at(-1) === String(flags));
-      return isSo && own.length > 0 ? performance.timeOrigin + performance.now() : null;
+      return isSo && own.length > 0 ? wallMs() : null;
     } catch (err) {
       if (err instanceof CarnaError) return null; // Not back yet.
       throw err;

@@ -9,9 +9,9 @@ import type { LabState } from '../state.js';
 import { partDir } from '../state.js';
 import type { Fault, OnEnd } from './fault-drill.js';
 import { faultDrill } from './fault-drill.js';
-import { startAgain } from './infrastructure.js';
 import type { Drill, DrillStage, Finding } from './stage.js';
 import { pause, seconds, untilFound } from './stage.js';
+import { startAgain } from './start-again.js';
 import { leaveWord } from './word.js';
 
 /** Sessions end a tick or two after their time-out. */
