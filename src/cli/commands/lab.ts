@@ -218,8 +218,8 @@ function registerDrill(lab: Command, context: Context): void {
       `
 ${drillList().join('\n')}
 
-Drills about lost packets need root and iptables, those about an ensemble --zookeepers 3. --all names in its
-report what it could not do.
+Drills about lost packets need root and iptables, postgres-full root, those about an ensemble --zookeepers 3.
+--all names in its report what it could not do.
 Exit code 1 when something did not hold, 3 when only something was lacking. Ctrl-C undoes the fault and lets
 the present calls end.
 Examples:
