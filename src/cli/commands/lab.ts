@@ -208,7 +208,7 @@ function registerDrill(lab: Command, context: Context): void {
     .description('a fault under live calls, with a verdict; without a name: the list of drills')
     .addArgument(new Argument('[name]', 'which drill').choices(DRILL_NAMES))
     .option('--all', 'all of them, one after the other; passes when each did')
-    .option('--quick', 'with --all: the quick ones, with short outages')
+    .option('--quick', 'with --all: the quick ones, with short outages; about 7 minutes')
     .option('--for <s>', 'how long a part stays away, in seconds (60; --quick: 2)', positive)
     .option('--rounds <n>', 'how often each node is drained (2; --quick: 1)', positive)
     .option('--rate <n>', 'calls a second meanwhile', positive, 20)
