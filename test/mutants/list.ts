@@ -69,6 +69,38 @@ const GUARDS: readonly Mutant[] = [
     replace: '',
     tests: ['reconciler/run-reconciler.test.js'],
   },
+  {
+    name: 'budget-of-a-term',
+    off: 'a new leader begins with a budget of its own',
+    file: 'reconciler/leader-term.js',
+    find: 'this.#spent = spentOf(',
+    replace: 'void (',
+    tests: ['reconciler/run-reconciler.test.js'],
+  },
+  {
+    name: 'old-picture',
+    off: 'losses are judged by what is remembered of the table',
+    file: 'reconciler/leader-term.js',
+    find: 'if (plan.taken.size === 0 || wasRead)',
+    replace: 'if (true)',
+    tests: ['reconciler/run-reconciler.test.js'],
+  },
+  {
+    name: 'admission',
+    off: 'a node takes calls by the word of its agent alone',
+    file: 'topology/admission.js',
+    find: 'if (!canBeAsked(record))',
+    replace: 'if (true)',
+    tests: ['topology/admission.test.js'],
+  },
+  {
+    name: 'limbo',
+    off: 'a silent node loses its row at once',
+    file: 'topology/node-verdict.js',
+    find: 'if (input.nowMs - sinceMs > input.limits.limboMs)',
+    replace: 'if (true)',
+    tests: ['topology/desired-rows.test.js'],
+  },
 ];
 
 /** The fence: what keeps a deposed leader from writing, and a wrong picture of the table from being written. */
@@ -79,6 +111,13 @@ const FENCE: readonly Mutant[] = [
     file: 'store/migrations/0003_losses.sql',
     find: 'IF v_epoch IS DISTINCT FROM p_epoch THEN',
     replace: 'IF false THEN',
+    also: [
+      {
+        file: 'store/migrations/0002_refused_write.sql',
+        find: 'IF v_epoch IS DISTINCT FROM p_epoch THEN',
+        replace: 'IF false THEN',
+      },
+    ],
     tests: STORE_TESTS,
   },
   {
@@ -109,8 +148,8 @@ const FENCE: readonly Mutant[] = [
     name: 'leader-in-doubt',
     off: 'a leader in doubt goes on writing',
     file: 'reconciler/leader-term.js',
-    find: '            if (!this.#term.mayWrite())\n                return this.#idle();\n',
-    replace: '',
+    find: 'return isFresh && this.#term.mayWrite() &&',
+    replace: 'return isFresh &&',
     tests: ['reconciler/run-reconciler.test.js'],
   },
 ];
@@ -124,6 +163,30 @@ const APPLIER: readonly Mutant[] = [
     find: 'return setids.filter((setid) => alive.has(setid) && !filled.has(setid) && !mayBeEmpty(setid));',
     replace: 'return [];',
     tests: ['topology/live-plan.test.js'],
+  },
+  {
+    name: 'applier-gap',
+    off: 'a Kamailio is reloaded as often as something changes',
+    file: 'agent/reload-pace.js',
+    find: 'return this.#lastMs + gapMs - this.#time.monoMs();',
+    replace: 'return 0;',
+    tests: ['agent/applier.test.js', 'property/applier.test.js'],
+  },
+  {
+    name: 'applier-carry-over',
+    off: 'a reload brings back to life what Kamailio found dead',
+    file: 'topology/live-plan.js',
+    find: 'if (!agree(lettersOf(row.flags), wanted))',
+    replace: 'if (false)',
+    tests: ['topology/live-plan.test.js'],
+  },
+  {
+    name: 'applier-believes',
+    off: 'a change that still waits for its reload is acknowledged',
+    file: 'agent/applier.js',
+    find: 'if (plan.needsReload && !isVain)',
+    replace: 'if (false)',
+    tests: ['agent/applier.test.js', 'property/applier.test.js'],
   },
 ];
 
@@ -229,7 +292,7 @@ const REGISTRY: readonly Mutant[] = [
     name: 'D5-handover',
     off: 'who resigns keeps its place in the line',
     file: 'registry/leader.js',
-    find: 'await leave(race, guid, candidate);',
+    find: 'await race.line.leave(guid, candidate);',
     replace: 'undefined;',
     tests: ['integration/registry/leader.test.js'],
   },

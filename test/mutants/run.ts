@@ -58,8 +58,10 @@ async function onCopy<T>(work: (copy: string) => Promise<T>): Promise<T> {
 async function kill(mutant: Mutant): Promise<Result> {
   const startMs = performance.now();
   const killer = await onCopy(async (copy) => {
-    const path = join(copy, 'src', mutant.file);
-    writeFileSync(path, mutate(readFileSync(path, 'utf8'), mutant));
+    for (const edit of [mutant, ...(mutant.also ?? [])]) {
+      const path = join(copy, 'src', edit.file);
+      writeFileSync(path, mutate(readFileSync(path, 'utf8'), edit));
+    }
     for (const file of mutant.tests) {
       const { hasPassed, output } = await runTest(copy, file);
       if (!hasPassed)
