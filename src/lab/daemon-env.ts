@@ -1,4 +1,11 @@
-import { LAB_CLUSTER, LAB_DC, LAB_LOGINS, loginUrl, secretFiles } from './secrets.js';
+import {
+  kamailioLogin,
+  LAB_CLUSTER,
+  LAB_DC,
+  LAB_SIP_DOMAIN,
+  loginUrl,
+  secretFiles,
+} from './secrets.js';
 import type { LabNode, LabPlan, LabReconciler } from './plan.js';
 import { zookeeperServers } from './plan.js';
 import type { KamailioProbing, LabSecrets } from './state.js';
@@ -91,14 +98,16 @@ export function agentEnv(
       CARNA_MAX_SESSIONS: String(MEDIA_MAX_SESSIONS),
     };
   }
+  if (node.role === 'media') return shared;
   return {
     ...shared,
+    CARNA_SIP_DOMAIN: LAB_SIP_DOMAIN,
     CARNA_CTL_SOCKET: ctlSocket(context.runDir, node),
     CARNA_DATABASE_URL_FILE: files.readerUrl,
     CARNA_KAMAILIO_DB_URL: loginUrl(
       context.plan,
-      LAB_LOGINS.kamailio.user,
-      context.secrets.kamailioPassword,
+      kamailioLogin(node.role).user,
+      context.secrets.kamailioPasswords[node.role],
       'postgres',
     ),
     CARNA_PING_INTERVAL: String(context.probing.intervalS),

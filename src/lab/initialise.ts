@@ -3,10 +3,11 @@ import { createDatabase } from '../store/create-database.js';
 import { createLogin } from '../store/group-roles.js';
 import { DEBIAN_KAMAILIO_SCHEMA_DIR, migrate } from '../store/migrate.js';
 import { openStore } from '../store/pool.js';
+import { KAMAILIO_ROLES } from '../topology/node.js';
 import type { LabContext } from './daemon-env.js';
 import { openLabRegistry } from './lab-registry.js';
 import { postgresUrl } from './parts/postgres.js';
-import { LAB_DATABASE, LAB_LOGINS } from './secrets.js';
+import { kamailioLogin, LAB_DATABASE, LAB_LOGINS } from './secrets.js';
 
 const TIMEOUT_MS = 10_000;
 
@@ -29,10 +30,14 @@ async function initialiseDatabase(context: LabContext, log: Logger): Promise<voi
     const kamailioSchemaDir =
       context.env['CARNA_KAMAILIO_SCHEMA_DIR'] ?? DEBIAN_KAMAILIO_SCHEMA_DIR;
     await migrate(store, { kamailioSchemaDir });
-    const { reconcilerPassword, readerPassword, kamailioPassword } = context.secrets;
+    const { reconcilerPassword, readerPassword, managerPassword } = context.secrets;
     await createLogin(store, { ...LAB_LOGINS.reconciler, password: reconcilerPassword });
     await createLogin(store, { ...LAB_LOGINS.reader, password: readerPassword });
-    await createLogin(store, { ...LAB_LOGINS.kamailio, password: kamailioPassword });
+    await createLogin(store, { ...LAB_LOGINS.manager, password: managerPassword });
+    for (const role of KAMAILIO_ROLES) {
+      const password = context.secrets.kamailioPasswords[role];
+      await createLogin(store, { ...kamailioLogin(role), password });
+    }
   } finally {
     await store.close();
   }

@@ -8,7 +8,6 @@ import type { FoundFreeswitch } from './freeswitch.js';
 import { freeswitchCommand, prepareFreeswitchDirs } from './freeswitch.js';
 import type { ProcessIdentity } from './parts/daemon.js';
 import { startDaemon } from './parts/daemon.js';
-import type { KamailioRole } from './parts/kamailio.js';
 import { kamailioBinary, kamailioCommand } from './parts/kamailio.js';
 import type { LabNode, LabReconciler } from './plan.js';
 import type { MediaServer } from './state.js';
@@ -58,11 +57,11 @@ function serverCommand(
   media: MediaServer,
   dir: string,
 ): ServerCommand {
-  if (node.kind === 'kamailio') {
+  if (node.role !== 'media') {
     const binary = kamailioBinary(context.env);
     const memory = { shmMb: KAMAILIO_SHM_MB, pkgMb: KAMAILIO_PKG_MB };
     return {
-      command: kamailioCommand({ role: kamailioRole(node), binary, runDir: dir, ...memory }),
+      command: kamailioCommand({ role: node.role, binary, runDir: dir, ...memory }),
       env: {},
     };
   }
@@ -92,11 +91,6 @@ function freeswitchServer(
   prepareFreeswitchDirs(command);
   // Its configuration reads the password from the environment, and the agent takes it from one place only.
   return { command: command.command, env: { ...command.env, CARNA_ESL_PASSWORD_FILE: '' } };
-}
-
-function kamailioRole(node: LabNode): KamailioRole {
-  if (node.role === 'load-balancer' || node.role === 'dispatcher') return node.role;
-  throw new LabError(`${node.name}: there is no Kamailio configuration for the role ${node.role}`);
 }
 
 /** As images/carna/entrypoint: one thread for V8's own work, which an agent has little of, saves 3 MB each. */

@@ -5,6 +5,8 @@ export interface LabSize {
   readonly loadBalancers: number;
   readonly dispatchers: number;
   readonly media: number;
+  readonly registrars: number;
+  readonly outbounds: number;
   readonly reconcilers: number;
   /** 1, 3 or 5 (ENSEMBLE_SIZES). */
   readonly zookeepers: number;
@@ -14,6 +16,8 @@ export const DEFAULT_SIZE: LabSize = {
   loadBalancers: 1,
   dispatchers: 2,
   media: 3,
+  registrars: 0,
+  outbounds: 0,
   reconcilers: 2,
   zookeepers: 1,
 };
@@ -94,6 +98,8 @@ export function planLab(size: LabSize, net: string): LabPlan {
       ...series(size.loadBalancers, (n) => labNode(net, 'load-balancer', n)),
       ...series(size.dispatchers, (n) => labNode(net, 'dispatcher', n)),
       ...series(size.media, (n) => labNode(net, 'media', n)),
+      ...series(size.registrars, (n) => labNode(net, 'registrar', n)),
+      ...series(size.outbounds, (n) => labNode(net, 'outbound', n)),
     ],
     reconcilers: series(size.reconcilers, (n) => ({
       name: `reconciler-${n}`,

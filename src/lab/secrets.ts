@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LoginOptions } from '../store/group-roles.js';
+import { kamailioGroup } from '../store/group-roles.js';
+import type { KamailioRole } from '../topology/node.js';
 import type { LabPlan } from './plan.js';
 import type { LabSecrets } from './state.js';
 
@@ -11,7 +14,13 @@ export function newSecrets(): LabSecrets {
     superuserPassword: password(),
     reconcilerPassword: password(),
     readerPassword: password(),
-    kamailioPassword: password(),
+    kamailioPasswords: {
+      'load-balancer': password(),
+      dispatcher: password(),
+      registrar: password(),
+      outbound: password(),
+    },
+    managerPassword: password(),
     eslPassword: password(),
     zookeeperAuth: `carna:${password()}`,
   };
@@ -20,13 +29,20 @@ export function newSecrets(): LabSecrets {
 export const LAB_DATABASE = 'carna';
 export const LAB_CLUSTER = 'lab';
 export const LAB_DC = 'dc1';
+/** The domain of the lab's users. */
+export const LAB_SIP_DOMAIN = 'carna.test';
 
 /** Logins that the lab makes, one for each job, with the group role that limits it. */
 export const LAB_LOGINS = {
   reconciler: { user: 'lab_reconciler', role: 'carna_writer' },
   reader: { user: 'lab_reader', role: 'carna_reader' },
-  kamailio: { user: 'lab_kamailio', role: 'carna_kamailio' },
+  manager: { user: 'lab_manager', role: 'carna_manager' },
 } as const;
+
+/** The login of a role's Kamailios. */
+export function kamailioLogin(role: KamailioRole): Pick<LoginOptions, 'user' | 'role'> {
+  return { user: `lab_${role.replaceAll('-', '_')}`, role: kamailioGroup(role) };
+}
 
 /** The URL of a login; `scheme` is `postgres` for Kamailio, which knows no other spelling. */
 export function loginUrl(
@@ -43,6 +59,7 @@ export interface SecretFiles {
   readonly zookeeperAuth: string;
   readonly reconcilerUrl: string;
   readonly readerUrl: string;
+  readonly managerUrl: string;
   readonly eslPassword: string;
 }
 
@@ -52,6 +69,7 @@ export function secretFiles(runDir: string): SecretFiles {
     zookeeperAuth: join(dir, 'zookeeper-auth'),
     reconcilerUrl: join(dir, 'reconciler-database-url'),
     readerUrl: join(dir, 'reader-database-url'),
+    managerUrl: join(dir, 'manager-database-url'),
     eslPassword: join(dir, 'esl-password'),
   };
 }
@@ -67,5 +85,6 @@ export function writeSecretFiles(runDir: string, plan: LabPlan, secrets: LabSecr
     loginUrl(plan, LAB_LOGINS.reconciler.user, secrets.reconcilerPassword),
   );
   write(files.readerUrl, loginUrl(plan, LAB_LOGINS.reader.user, secrets.readerPassword));
+  write(files.managerUrl, loginUrl(plan, LAB_LOGINS.manager.user, secrets.managerPassword));
   write(files.eslPassword, secrets.eslPassword);
 }

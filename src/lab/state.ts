@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { KamailioRole } from '../topology/node.js';
 import { LabError } from '../util/errors.js';
 import type { FoundFreeswitch } from './freeswitch.js';
 import type { ProcessIdentity } from './parts/daemon.js';
@@ -32,7 +33,7 @@ export const DEFAULT_PROBING: KamailioProbing = { intervalS: 1, marksSilent: tru
 
 /** Everything a later command must know of a lab that is up: the content of `lab.json` (mode 0600, it holds passwords). */
 export interface LabState {
-  readonly schema: 2;
+  readonly schema: 3;
   readonly runDir: string;
   /** Value of LAB_MARK in the environment of every process of this run. */
   readonly mark: string;
@@ -49,7 +50,8 @@ export interface LabSecrets {
   readonly superuserPassword: string;
   readonly reconcilerPassword: string;
   readonly readerPassword: string;
-  readonly kamailioPassword: string;
+  readonly kamailioPasswords: Readonly<Record<KamailioRole, string>>;
+  readonly managerPassword: string;
   readonly eslPassword: string;
   readonly zookeeperAuth: string;
 }
@@ -80,7 +82,7 @@ export function readLab(runDir: string): LabState | null {
   if (!existsSync(file)) return null;
   try {
     const state = JSON.parse(readFileSync(file, 'utf8')) as LabState;
-    if (state.schema === 2) return state;
+    if (state.schema === 3) return state;
   } catch (err) {
     throw new LabError(`${file} cannot be read; remove ${runDir} if no lab runs there`, {
       cause: err,

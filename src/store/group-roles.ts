@@ -1,10 +1,22 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { StoreRefusedError } from '../util/errors.js';
-import { consumingRoles, dispatcherView } from './consumer-views.js';
+import type { KamailioRole } from '../topology/node.js';
+import { dispatcherView } from './consumer-views.js';
 import type { QueryFunction, Store } from './pool.js';
 
-/** `carna_writer`: the reconciler. `carna_kamailio`: a Kamailio's list. `carna_reader`: agents and operators. */
-export const GROUP_ROLES = ['carna_writer', 'carna_kamailio', 'carna_reader'] as const;
+/**
+ * `carna_writer`: the reconciler. `carna_reader`: agents and operators. `carna_manager`: who keeps users and
+ * trunks. The others: the Kamailios of one role each.
+ */
+export const GROUP_ROLES = [
+  'carna_writer',
+  'carna_reader',
+  'carna_manager',
+  'carna_load_balancer',
+  'carna_dispatcher',
+  'carna_registrar',
+  'carna_outbound',
+] as const;
 export type GroupRole = (typeof GROUP_ROLES)[number];
 
 export interface LoginOptions {
@@ -75,16 +87,42 @@ function grantsOf(role: GroupRole): string {
         GRANT INSERT, DELETE ON carna.generation TO carna_writer;
         GRANT INSERT ON carna.change, carna.change_live TO carna_writer;
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA carna TO carna_writer`;
-    case 'carna_kamailio': {
-      const views = consumingRoles().map((consumer) => `public.${dispatcherView(consumer)}`);
-      return `GRANT SELECT ON public.version, ${views.join(', ')} TO carna_kamailio`;
-    }
     case 'carna_reader':
       return `
         GRANT USAGE ON SCHEMA carna TO carna_reader;
         GRANT SELECT ON public.dispatcher, public.version TO carna_reader;
         GRANT SELECT ON ALL TABLES IN SCHEMA carna TO carna_reader`;
+    case 'carna_manager':
+      return `
+        GRANT USAGE ON SCHEMA carna TO carna_manager;
+        GRANT SELECT ON public.version TO carna_manager;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON public.subscriber, public.dbaliases TO carna_manager;
+        GRANT USAGE ON SEQUENCE public.subscriber_id_seq, public.dbaliases_id_seq TO carna_manager`;
+    case 'carna_load_balancer':
+      return ownList('load-balancer');
+    case 'carna_dispatcher':
+      return `${ownList('dispatcher')};
+        GRANT SELECT ON public.subscriber, public.dbaliases, public.dr_gateways, public.dr_rules,
+          public.dr_gw_lists, public.dr_groups TO carna_dispatcher`;
+    case 'carna_registrar':
+      return `${ownList('registrar')};
+        GRANT SELECT ON public.subscriber TO carna_registrar;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON public.location TO carna_registrar;
+        GRANT USAGE ON SEQUENCE public.location_id_seq TO carna_registrar`;
+    case 'carna_outbound':
+      return `${ownList('outbound')};
+        GRANT SELECT ON public.subscriber, public.location TO carna_outbound`;
   }
+}
+
+/** The group role of a role's Kamailios. */
+export function kamailioGroup(role: KamailioRole): GroupRole {
+  return `carna_${role === 'load-balancer' ? 'load_balancer' : role}`;
+}
+
+/** What every Kamailio may read: its own sets, and the versions of tables. */
+function ownList(role: KamailioRole): string {
+  return `GRANT SELECT ON public.version, public.${dispatcherView(role)} TO ${kamailioGroup(role)}`;
 }
 
 /** RFC 5802 and 7677, in PostgreSQL's notation. */

@@ -8,7 +8,7 @@ import { createGroupRoles } from './group-roles.js';
 import type { QueryFunction, Store } from './pool.js';
 
 export interface MigrateOptions {
-  /** Folder with Kamailio's own `standard-create.sql` and `dispatcher-create.sql`. */
+  /** Folder with Kamailio's own `*-create.sql`. */
   readonly kamailioSchemaDir: string;
 }
 
@@ -25,6 +25,12 @@ export interface MigrateResult {
 const KAMAILIO_FILES = [
   { table: 'version', file: 'standard-create.sql' },
   { table: 'dispatcher', file: 'dispatcher-create.sql' },
+  { table: 'subscriber', file: 'auth_db-create.sql' },
+  { table: 'dbaliases', file: 'alias_db-create.sql' },
+  { table: 'location', file: 'usrloc-create.sql' },
+  { table: 'dr_gateways', file: 'drouting-create.sql' },
+  { table: 'acc', file: 'acc-create.sql' },
+  { table: 'presentity', file: 'presence-create.sql' },
 ] as const;
 /** Any number of ours: one migration at a time per database. */
 const LOCK_KEY = 0x6361_726e;

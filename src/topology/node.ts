@@ -1,6 +1,9 @@
 /** What a node does on the platform (ARCHITECTURE.md, "Words"). */
 export const ROLES = ['load-balancer', 'dispatcher', 'registrar', 'media', 'outbound'] as const;
 export type Role = (typeof ROLES)[number];
+/** The roles whose nodes are Kamailios and hold a list. */
+export const KAMAILIO_ROLES = ['load-balancer', 'dispatcher', 'registrar', 'outbound'] as const;
+export type KamailioRole = (typeof KAMAILIO_ROLES)[number];
 
 export const NODE_KINDS = ['kamailio', 'freeswitch'] as const;
 export type NodeKind = (typeof NODE_KINDS)[number];

@@ -23,10 +23,17 @@ export const REMOTE_SET_OFFSET = 100;
 /** The platform as shipped (DESIGN section 5). */
 export const DEFAULT_WIRING: Wiring = [
   { consumer: 'load-balancer', target: 'dispatcher', setid: 10, selection: 'hash' },
+  { consumer: 'load-balancer', target: 'registrar', setid: 20, selection: 'trust' },
+  { consumer: 'load-balancer', target: 'outbound', setid: 40, selection: 'trust' },
+  // The way back for a media node's own calls names another dispatcher beside the one that routed.
+  { consumer: 'dispatcher', target: 'dispatcher', setid: 10, selection: 'trust' },
   { consumer: 'dispatcher', target: 'registrar', setid: 20, selection: 'hash' },
   { consumer: 'dispatcher', target: 'media', setid: 30, selection: 'weight' },
   { consumer: 'dispatcher', target: 'outbound', setid: 40, selection: 'weight' },
+  { consumer: 'dispatcher', target: 'load-balancer', setid: 50, selection: 'hash' },
+  { consumer: 'registrar', target: 'dispatcher', setid: 10, selection: 'trust' },
   { consumer: 'registrar', target: 'load-balancer', setid: 50, selection: 'trust' },
+  { consumer: 'outbound', target: 'dispatcher', setid: 10, selection: 'trust' },
   { consumer: 'outbound', target: 'load-balancer', setid: 50, selection: 'trust' },
 ];
 

@@ -10,7 +10,15 @@ import {
 
 test('a lab has the nodes that were asked for, each on an address of its own', () => {
   const plan = planLab(
-    { loadBalancers: 2, dispatchers: 3, media: 4, reconcilers: 1, zookeepers: 1 },
+    {
+      loadBalancers: 2,
+      dispatchers: 3,
+      media: 4,
+      registrars: 0,
+      outbounds: 0,
+      reconcilers: 1,
+      zookeepers: 1,
+    },
     '127.5',
   );
   assert.deepEqual(

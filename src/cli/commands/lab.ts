@@ -3,13 +3,22 @@ import type { Command } from 'commander';
 import { BENCH_PARTS } from '../../lab/bench/parts.js';
 import type { DrillName } from '../../lab/drills/names.js';
 import { DRILL_NAMES } from '../../lab/drills/names.js';
-import { ENSEMBLE_SIZES } from '../../lab/plan.js';
+import { ENSEMBLE_SIZES, MAX_NODES_PER_ROLE } from '../../lab/plan.js';
 import type { Context } from '../context.js';
 import type { BenchCliOptions } from '../lab/bench.js';
 import type { CallCliOptions } from '../lab/call.js';
 import type { DrillCliOptions } from '../lab/drill.js';
 import { drillList } from '../lab/drill-list.js';
 import type { UpCliOptions } from '../lab/up.js';
+
+/** How many nodes of a role that a lab can do without. */
+export function count(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > MAX_NODES_PER_ROLE) {
+    throw new InvalidArgumentError(`expected a whole number from 0 to ${MAX_NODES_PER_ROLE}`);
+  }
+  return value;
+}
 
 /** A whole number of at least one, for counts on the command line. */
 export function positive(text: string): number {
@@ -70,6 +79,8 @@ function registerUp(lab: Command, context: Context): void {
     .option('--load-balancers <n>', 'how many load-balancers', positive, 1)
     .option('--dispatchers <n>', 'how many dispatchers', positive, 2)
     .option('--media <n>', 'how many media nodes', positive, 3)
+    .option('--registrars <n>', 'how many registrars', count, 0)
+    .option('--outbounds <n>', 'how many outbound nodes', count, 0)
     .option('--reconcilers <n>', 'how many reconcilers', positive, 2)
     .option(
       '--zookeepers <n>',

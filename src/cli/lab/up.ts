@@ -14,6 +14,8 @@ export interface UpCliOptions {
   readonly loadBalancers: number;
   readonly dispatchers: number;
   readonly media: number;
+  readonly registrars: number;
+  readonly outbounds: number;
   readonly reconcilers: number;
   readonly zookeepers: number;
   readonly net: string;
@@ -97,9 +99,10 @@ function fromCli(
   options: UpCliOptions,
   context: Context,
 ): Pick<UpOptions, 'size' | 'net' | 'probing' | 'media'> {
-  const { loadBalancers, dispatchers, media, reconcilers, zookeepers } = options;
+  const { loadBalancers, dispatchers, media, registrars, outbounds, reconcilers } = options;
+  const { zookeepers } = options;
   return {
-    size: { loadBalancers, dispatchers, media, reconcilers, zookeepers },
+    size: { loadBalancers, dispatchers, media, registrars, outbounds, reconcilers, zookeepers },
     net: options.net,
     probing: { ...DEFAULT_PROBING, intervalS: options.pingInterval },
     media: chooseMedia(context, options.standIn === true),

@@ -37,7 +37,15 @@ export async function benchAgents(options: BenchOptions): Promise<readonly Bench
   say(`bringing ${size.agents} media nodes up`);
   const { state } = await labUp({
     ...up,
-    size: { loadBalancers: 0, dispatchers: 1, media: 1, reconcilers: 1, zookeepers: 1 },
+    size: {
+      loadBalancers: 0,
+      dispatchers: 1,
+      media: 1,
+      registrars: 0,
+      outbounds: 0,
+      reconcilers: 1,
+      zookeepers: 1,
+    },
     media: { kind: 'stand-in' },
   });
   const lab = { state };

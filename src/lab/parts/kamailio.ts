@@ -1,10 +1,8 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import type { KamailioRole } from '../../topology/node.js';
 import { MissingPartError } from '../../util/errors.js';
 import { packageRoot } from '../../util/package-root.js';
-
-/** The roles that have a configuration in `kamailio/`. */
-export type KamailioRole = 'load-balancer' | 'dispatcher';
 
 export interface KamailioCommandOptions {
   readonly role: KamailioRole;

@@ -90,7 +90,15 @@ const linesOf = (text: string): readonly string[] => text.split('\n').filter((li
 
 function newContext(net: string, mark: string): LabContext {
   const runDir = testDir('platform');
-  const size = { loadBalancers: 1, dispatchers: 2, media: 4, reconcilers: 1, zookeepers: 1 };
+  const size = {
+    loadBalancers: 1,
+    dispatchers: 2,
+    media: 4,
+    registrars: 0,
+    outbounds: 0,
+    reconcilers: 1,
+    zookeepers: 1,
+  };
   const plan = planLab(size, net);
   const secrets = newSecrets();
   writeSecretFiles(runDir, plan, secrets);
@@ -106,7 +114,7 @@ function stateOf(context: LabContext): Parameters<typeof openPlatform>[0] {
   const { runDir, mark, plan, secrets, probing } = context;
   const media = { kind: 'stand-in' } as const;
   const startedAtMs = Date.now();
-  return { schema: 2, runDir, mark, startedAtMs, plan, media, probing, secrets, processes: {} };
+  return { schema: 3, runDir, mark, startedAtMs, plan, media, probing, secrets, processes: {} };
 }
 
 async function startStores(

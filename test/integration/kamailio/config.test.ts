@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import type { KamailioRole } from '../../../src/lab/parts/kamailio.js';
+import type { KamailioRole } from '../../../src/topology/node.js';
 import {
   kamailioBinary,
   kamailioCommand,

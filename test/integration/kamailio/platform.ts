@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
 import { isAlive, signalDaemon, startDaemon } from '../../../src/lab/parts/daemon.js';
-import type { KamailioRole } from '../../../src/lab/parts/kamailio.js';
+import type { KamailioRole } from '../../../src/topology/node.js';
 import { kamailioBinary, kamailioCommand } from '../../../src/lab/parts/kamailio.js';
 import { postgresUrl, startPostgres, stopPostgres } from '../../../src/lab/parts/postgres.js';
 import { waitUntil } from '../../../src/util/wait.js';

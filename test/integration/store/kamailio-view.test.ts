@@ -59,7 +59,7 @@ test('a live Kamailio loads its view with its own role, in an order that an UPDA
   const ctl = join(dir, 'ctl.sock');
   const config = join(dir, 'kamailio.cfg');
   const listen = `${loopbackNet()}.1:${await freePort()}`;
-  await createLogin(db.store, { user: 'kam', password: 'kam-pw', role: 'carna_kamailio' });
+  await createLogin(db.store, { user: 'kam', password: 'kam-pw', role: 'carna_dispatcher' });
   for (const n of [3, 1, 4, 2]) {
     await db.store.query({
       text: `INSERT INTO dispatcher (setid, destination, flags) VALUES (30, 'sip:127.9.9.${n}:5060', 0)`,
