@@ -1,50 +1,16 @@
-import { Argument, InvalidArgumentError, Option } from 'commander';
+import { Argument, Option } from 'commander';
 import type { Command } from 'commander';
 import { BENCH_PARTS } from '../../lab/bench/parts.js';
 import type { DrillName } from '../../lab/drills/names.js';
 import { DRILL_NAMES } from '../../lab/drills/names.js';
-import { DEFAULT_SIZE, ENSEMBLE_SIZES, MAX_NODES_PER_ROLE } from '../../lab/plan.js';
+import { DEFAULT_SIZE } from '../../lab/plan.js';
 import type { Context } from '../context.js';
 import type { BenchCliOptions } from '../lab/bench.js';
-import type { CallCliOptions } from '../lab/call.js';
 import type { DrillCliOptions } from '../lab/drill.js';
 import { drillList } from '../lab/drill-list.js';
 import type { UpCliOptions } from '../lab/up.js';
-
-/** How many nodes of a role that a lab can do without. */
-export function count(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value > MAX_NODES_PER_ROLE) {
-    throw new InvalidArgumentError(`expected a whole number from 0 to ${MAX_NODES_PER_ROLE}`);
-  }
-  return value;
-}
-
-/** A whole number of at least one, for counts on the command line. */
-export function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 1_000_000) {
-    throw new InvalidArgumentError('expected a whole number from 1 to 1000000');
-  }
-  return value;
-}
-
-/** Two numbers with a dot, the first half of loopback addresses. */
-export function loopbackPrefix(text: string): string {
-  if (!/^127\.(?:25[0-5]|2[0-4]\d|1?\d?\d)$/.test(text)) {
-    throw new InvalidArgumentError('expected 127.N with N from 0 to 255');
-  }
-  return text;
-}
-
-/** How many servers a lab's ZooKeeper may have. */
-export function ensemble(text: string): number {
-  const size = ENSEMBLE_SIZES.find((known) => String(known) === text);
-  if (size === undefined) {
-    throw new InvalidArgumentError(`expected ${ENSEMBLE_SIZES.join(', ')}`);
-  }
-  return size;
-}
+import { count, ensemble, loopbackPrefix, positive } from './lab-arguments.js';
+import { registerCall } from './lab-call.js';
 
 /** `carna lab`: the platform on one machine. Handlers are imported when they run. */
 export function registerLab(program: Command, context: Context): void {
@@ -112,23 +78,6 @@ function registerStatus(lab: Command, context: Context): void {
     .action(async (options: { readonly json?: true }) => {
       const { statusCommand } = await import('../lab/status.js');
       await statusCommand(context, options);
-    });
-}
-
-function registerCall(lab: Command, context: Context): void {
-  lab
-    .command('call')
-    .description('put real SIP calls (sipp) through load-balancer, dispatcher and media')
-    .option('--rate <n>', 'new calls a second', positive, 50)
-    .option('--calls <n>', 'how many calls', positive, 500)
-    .option('--length <ms>', 'how long each call lasts once answered', positive, 2_000)
-    .option(
-      '--json',
-      'one JSON object; CallReport in src/lab/calls/report.ts, without the single calls',
-    )
-    .action(async (options: CallCliOptions) => {
-      const { callCommand } = await import('../lab/call.js');
-      await callCommand(context, options);
     });
 }
 

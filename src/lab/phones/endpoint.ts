@@ -112,7 +112,8 @@ class UdpEndpoint implements SipEndpoint {
 
   /** A CANCEL has the branch of its INVITE. */
   #open(out: OutRequest, branch: string, to: SipAddress, timeoutMs: number): void {
-    const send = (sent: OutRequest): void => this.#send(writeRequest(sent, this.address, branch), to);
+    const send = (sent: OutRequest): void =>
+      this.#send(writeRequest(sent, this.address, branch), to);
     this.#keep(startTransaction({ out, timeoutMs, send }), out.method, branch);
   }
 
@@ -131,7 +132,9 @@ class UdpEndpoint implements SipEndpoint {
 
   #response(message: SipResponse): void {
     const method = cseqOf(message)?.method ?? '';
-    const transaction = this.#client.get(`${method} ${topVia(message)?.params.get('branch') ?? ''}`);
+    const transaction = this.#client.get(
+      `${method} ${topVia(message)?.params.get('branch') ?? ''}`,
+    );
     const isNew = transaction?.receive(message) ?? false;
     if (!isNew && method === 'INVITE' && message.status >= 200 && message.status < 300) {
       this.#handlers.onRepeatedAnswer(message);

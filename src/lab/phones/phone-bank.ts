@@ -79,4 +79,3 @@ export async function registerAll(
   };
   await Promise.all(Array.from({ length: REGISTERING }, work));
 }
-

@@ -127,7 +127,9 @@ export class PhoneCall {
         return;
       case 'NOTIFY':
         incoming.reply({ status: 200, reason: 'OK', toTag: null });
-        this.#onNotify(Number(/^SIP\/2\.0 (\d{3})/.exec(message.body.toString('latin1'))?.[1] ?? 0));
+        this.#onNotify(
+          Number(/^SIP\/2\.0 (\d{3})/.exec(message.body.toString('latin1'))?.[1] ?? 0),
+        );
         return;
       case 'OPTIONS':
       case 'INFO':

@@ -4,6 +4,7 @@ import { headerOf } from '../standin/sip-message.js';
 import type { SipAddress } from '../standin/sip-response.js';
 import { answerCalls } from './answering.js';
 import { Dialog } from './dialog.js';
+import type { Challenge } from './digest.js';
 import { digestResponse, parseChallenge } from './digest.js';
 import { newToken } from './endpoint.js';
 import type { AnswerPlan } from './answering.js';
@@ -38,6 +39,9 @@ export interface CallParts {
 const REGISTER_TIMEOUT_MS = 8_000;
 /** After a CANCEL the final answer still comes, if anybody is there. */
 const CANCEL_TIMEOUT_MS = 4_000;
+
+/** The first without credentials, then with them; a nonce may be another node's more than once. */
+const MAX_ATTEMPTS = 4;
 
 /** A SIP phone of the lab: registers with digest, calls and is called. It sends no audio. */
 export class Phone {
@@ -107,26 +111,29 @@ export class Phone {
     return { kind: 'answered', call };
   }
 
-  /** Sends, and once more with credentials when they are asked for. */
+  /** Sends, and again with credentials when they are asked for, or when another node does not know their nonce. */
   async #authenticated(
     next: () => OutRequest,
     timeoutMs: number,
     onRinging?: () => void,
   ): Promise<{ readonly request: OutRequest; readonly response: SipResponse | null }> {
-    const request = next();
-    const response = await this.#send(request, timeoutMs, onRinging);
-    if (response?.status !== 401 && response?.status !== 407) return { request, response };
-    const isProxy = response.status === 407;
+    let request = next();
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#send(request, timeoutMs, onRinging);
+      const challenge = response === null ? null : challengeIn(response);
+      const isRefused = attempt > 1 && challenge?.isStale === false;
+      if (challenge === null || isRefused || attempt === MAX_ATTEMPTS) return { request, response };
+      request = this.#signed(next(), challenge, response?.status === 407);
+    }
+  }
+
+  #signed(out: OutRequest, challenge: Challenge, isProxy: boolean): OutRequest {
     const { user, password } = this.#identity;
-    const value = headerOf(response, isProxy ? 'proxy-authenticate' : 'www-authenticate');
-    const retry = next();
-    const credentials = digestResponse(parseChallenge(value), {
-      ...{ user, password, method: retry.method, uri: retry.uri },
-      ...{ cnonce: newToken(), count: 1 },
-    });
+    const { method, uri } = out;
+    const once = { cnonce: newToken(), count: 1 };
+    const value = digestResponse(challenge, { user, password, method, uri, ...once });
     const name = isProxy ? 'Proxy-Authorization' : 'Authorization';
-    const signed = { ...retry, headers: [...(retry.headers ?? []), [name, credentials] as const] };
-    return { request: signed, response: await this.#send(signed, timeoutMs, onRinging) };
+    return { ...out, headers: [...(out.headers ?? []), [name, value]] };
   }
 
   /** Gives up with a CANCEL what rings too long. */
@@ -148,4 +155,10 @@ export class Phone {
     await late;
     return response;
   }
+}
+
+function challengeIn(response: SipResponse): Challenge | null {
+  if (response.status !== 401 && response.status !== 407) return null;
+  const name = response.status === 407 ? 'proxy-authenticate' : 'www-authenticate';
+  return parseChallenge(headerOf(response, name));
 }

@@ -35,6 +35,7 @@ export interface UserCallRun {
 }
 
 const DEFAULT_ANSWER_TIMEOUT_MS = 15_000;
+const PROGRESS_EVERY_MS = 200;
 
 /** Puts calls of users on the platform, at an even rate. Throws RangeError for an amount not in 1..MAX_CALLS. */
 export function startUserCalls(options: UserCallOptions): UserCallRun {
@@ -48,8 +49,11 @@ export function startUserCalls(options: UserCallOptions): UserCallRun {
 
 async function run(options: UserCallOptions, stop: AbortController): Promise<CallReport> {
   const all = new Map<string, Call>();
+  let toldMs = 0;
   const note = (call: Call): void => {
     all.set(call.callId, call);
+    if (performance.now() - toldMs < PROGRESS_EVERY_MS) return;
+    toldMs = performance.now();
     options.onProgress?.(progressOf(all));
   };
   const stopToo = (): void => stop.abort();
