@@ -72,7 +72,7 @@ function receivedOf(uri: string): string | null {
 /** Reads host, port and transport of a SIP URI, also in brackets; null when it is none. Pure. */
 export function parseSipAddress(text: string): SipAddress | null {
   const match =
-    /^<?(sips?):(?:[^@;>]*@)?(\[[0-9a-f:.]+\]|[^\s:;>?[\]]+)(?::(\d{1,5}))?([;>?].*)?$/i.exec(
+    /^<?(sips?):(?:[^@;>]*@)?(\[[0-9a-f:.]+\]|[^\s:;>?@[\]]+)(?::(\d{1,5}))?([;>?].*)?$/i.exec(
       text.trim(),
     );
   const [, scheme = '', host, port, rest = ''] = match ?? [];
