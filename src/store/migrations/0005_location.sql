@@ -1,11 +1,9 @@
 -- Where phones are, as registrars keep it: every registrar has all contacts in memory; the one that took a
 -- registration writes it here before it says 200. The rows serve the start of a platform that lost every memory.
 
--- Kamailio reads `expires` and `last_modified` in the time zone of its process, which would shift every
--- registration where that is not the writer's. It reads these two instead: seconds since 1970, UTC.
-ALTER TABLE public.location
-    ADD COLUMN expires_s bigint GENERATED ALWAYS AS (extract(epoch FROM expires)) STORED,
-    ADD COLUMN last_modified_s bigint GENERATED ALWAYS AS (extract(epoch FROM last_modified)) STORED;
+-- Kamailio reads `expires` in the time zone of its process, which would shift every registration where that is
+-- not UTC. It reads this instead: seconds since 1970.
+ALTER TABLE public.location ADD COLUMN expires_s bigint GENERATED ALWAYS AS (extract(epoch FROM expires)) STORED;
 
 -- Kamailio's scripts spell "no value" so.
 CREATE FUNCTION carna.contact_text(p_text text) RETURNS text
