@@ -30,11 +30,13 @@ export class Platform {
   readonly registry: Registry;
   readonly view: DcView;
   readonly store: Store;
+  readonly log: Logger;
   readonly #state: LabState;
   readonly #rpc = new Map<string, BinrpcClient>();
 
-  constructor(state: LabState, registry: Registry, store: Store) {
+  constructor(state: LabState, registry: Registry, store: Store, log: Logger) {
     this.#state = state;
+    this.log = log;
     this.registry = registry;
     this.view = registry.watchAll();
     this.store = store;
@@ -182,5 +184,5 @@ export function openPlatform(state: LabState, log: Logger): Platform {
     statementTimeoutMs: 5_000,
     log,
   });
-  return new Platform(state, registry, store);
+  return new Platform(state, registry, store, log);
 }
