@@ -28,7 +28,7 @@ export interface BusKeeperDeps extends AnnouncerDeps {
   readonly timing: BusTiming;
   readonly metrics: Pick<
     AgentMetrics,
-    'busMembers' | 'busRemovals' | 'busAnnouncements' | 'busAlarm'
+    'busMembers' | 'busPasses' | 'busRemovals' | 'busAnnouncements' | 'busAlarm'
   >;
 }
 
@@ -168,6 +168,7 @@ export class BusKeeper {
       plan.alarm ?? (unreached === null ? null : `${unreached} does not answer on the bus`),
     );
     const hasActed = plan.remove.length + plan.announce.length > 0;
+    this.#deps.metrics.busPasses.inc();
     if (hasActed && life === this.#life) this.#note(await link.list());
   }
 
