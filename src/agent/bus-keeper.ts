@@ -44,7 +44,7 @@ export class BusKeeper {
   readonly #deps: BusKeeperDeps;
   readonly #bell: Bell;
   readonly #gate: SyncGate;
-  /** Grows with each start of the server; 0 = none runs. */
+  /** Grows with each life of the server; 0 = none answers. */
   #life = 0;
   #lives = 0;
   #members: readonly ListedMember[] = [];
@@ -76,13 +76,14 @@ export class BusKeeper {
 
   /** The server was started, or taken over. */
   serverStarted(isAdopted: boolean): void {
-    this.#lives += 1;
-    this.#life = this.#lives;
+    this.#life = 0;
     this.#gate.begin(isAdopted);
   }
 
-  /** It answers for the first time in this life. */
+  /** It answers for the first time in this life: before, it could not be told anything. */
   serverAnswers(): void {
+    this.#lives += 1;
+    this.#life = this.#lives;
     this.#gate.serverAnswers();
     this.#bell.ring();
   }

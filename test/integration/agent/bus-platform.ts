@@ -19,7 +19,7 @@ import { startDatabase } from '../store/database.js';
 const SCRIPT = join(process.cwd(), 'dist/src/bin/carna.js');
 const SIP_PORT = 5060;
 const DMQ_PORT = 5061;
-export const LIMIT_MS = 60_000;
+export const LIMIT_MS = 15_000;
 
 /** A real ZooKeeper and PostgreSQL; `carna agent` processes with real Kamailios on one DMQ bus. */
 export class BusPlatform {
@@ -153,13 +153,25 @@ export class BusPeer {
     });
   }
 
-  async up(): Promise<this> {
-    await waitUntil(
-      `${this.#id} is up`,
-      LIMIT_MS,
-      async () => (await this.health())?.state === 'up',
-    );
-    return this;
+  /** Resolves when its record says up; gives the contacts that it held then. */
+  async up(): Promise<number | null> {
+    let held: number | null = null;
+    await this.#until('is up', async () => {
+      if ((await this.health())?.state !== 'up') return false;
+      held = await this.contacts();
+      return true;
+    });
+    return held;
+  }
+
+  async #until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+    try {
+      await waitUntil(`${this.#id} ${what}`, LIMIT_MS, isTrue);
+    } catch (err) {
+      const health = JSON.stringify(await this.health());
+      const facts = `it lists: ${await this.members()}; ${health}\n${this.log()}`;
+      throw new Error(`${this.#id}: not ${what}; ${facts}`, { cause: err });
+    }
   }
 
   /** Null while the agent does not answer. */
@@ -204,13 +216,7 @@ export class BusPeer {
   }
 
   async untilMembers(expected: string): Promise<void> {
-    let seen = '';
-    await waitUntil(`${this.#id} lists ${expected}`, LIMIT_MS, async () => {
-      seen = await this.members();
-      return seen === expected;
-    }).catch((err: unknown) => {
-      throw new Error(`${this.#id} lists ${seen}, not ${expected}\n${this.log()}`, { cause: err });
-    });
+    await this.#until(`lists ${expected}`, async () => (await this.members()) === expected);
   }
 
   /** Registers `count` phones here; replicated like any registration. */
@@ -234,22 +240,12 @@ export class BusPeer {
   }
 
   async untilContacts(expected: number): Promise<void> {
-    await waitUntil(
-      `${this.#id} has ${expected} contacts`,
-      LIMIT_MS,
-      async () => (await this.contacts()) === expected,
-    );
+    await this.#until(`has ${expected} contacts`, async () => (await this.contacts()) === expected);
   }
 
+  /** The last lines of its agent's log. */
   log(): string {
-    return readFileSync(this.logFile, 'utf8').split('\n').slice(-30).join('\n');
-  }
-
-  /** Lines of the agent's log with that text, as JSON. */
-  said(text: string): string[] {
-    return readFileSync(this.logFile, 'utf8')
-      .split('\n')
-      .filter((line) => line.includes(text));
+    return readFileSync(this.logFile, 'utf8').split('\n').slice(-40).join('\n');
   }
 
   /** The agent drains and stops its server; by force when it does not. */
