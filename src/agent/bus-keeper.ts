@@ -80,12 +80,19 @@ export class BusKeeper {
     this.#gate.begin(isAdopted);
   }
 
-  /** It answers for the first time in this life: before, it could not be told anything. */
+  /** It answers: before, it could not be told anything. Safe to repeat. */
   serverAnswers(): void {
+    this.#gate.serverAnswers();
+    if (this.#life !== 0) return;
     this.#lives += 1;
     this.#life = this.#lives;
-    this.#gate.serverAnswers();
     this.#bell.ring();
+  }
+
+  /** It did not answer for some time, in which the others may have removed it: it missed contacts. */
+  serverFailed(): void {
+    this.#life = 0;
+    this.#gate.begin(false);
   }
 
   serverExited(): void {
