@@ -66,10 +66,8 @@ const USERS = {
     'kill -9 of a dispatcher, a registrar and an outbound node in turn while users call users',
   'load-balancer-killed':
     'kill -9 of a load-balancer, back on its address: established calls can hang up',
-  'dispatchers-lost':
-    'kill -9 of all dispatchers with their agents: established calls can hang up',
-  'rolling-restart':
-    'every node of every role is drained and started anew while users call users',
+  'dispatchers-lost': 'kill -9 of all dispatchers with their agents: established calls can hang up',
+  'rolling-restart': 'every node of every role is drained and started anew while users call users',
 } as const;
 
 /** Every drill with what it does, in the order in which `--all` runs them. Loads nothing: for help and completion. */
