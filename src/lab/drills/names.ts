@@ -61,6 +61,15 @@ const MASS = {
   'burst-200': '200 nodes that no call is for come at once and go at once: few generations',
 } as const;
 
+const USERS = {
+  'proxies-killed':
+    'kill -9 of a dispatcher, a registrar and an outbound node in turn while users call users',
+  'load-balancer-killed':
+    'kill -9 of a load-balancer, back on its address: established calls can hang up',
+  'dispatchers-lost': 'kill -9 of all dispatchers with their agents: established calls can hang up',
+  'rolling-restart': 'every node of every role is drained and started anew while users call users',
+} as const;
+
 /** Every drill with what it does, in the order in which `--all` runs them. Loads nothing: for help and completion. */
 export const DRILL_SUMMARIES = {
   ...AGENTS,
@@ -70,6 +79,7 @@ export const DRILL_SUMMARIES = {
   ...POSTGRES,
   ...NETWORK,
   ...MASS,
+  ...USERS,
 } as const;
 
 export type DrillName = keyof typeof DRILL_SUMMARIES;
@@ -90,6 +100,7 @@ export const DRILL_GROUPS: readonly DrillGroup[] = Object.entries({
   PostgreSQL: POSTGRES,
   Network: NETWORK,
   'Mass events': MASS,
+  'Calls of users': USERS,
 }).map(([heading, drills]) => ({ heading, names: Object.keys(drills) as DrillName[] }));
 
 /** Those that show much in little time: `--all --quick`, and what the tests run. */
@@ -115,4 +126,8 @@ export const QUICK_DRILLS: readonly DrillName[] = [
   'cut-leader',
   'mass-silence',
   'burst-200',
+  'proxies-killed',
+  'load-balancer-killed',
+  'dispatchers-lost',
+  'rolling-restart',
 ];
