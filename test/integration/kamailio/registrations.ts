@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
@@ -142,6 +142,7 @@ function locationNode(
     server = null;
   };
   const start = async (): Promise<void> => {
+    rmSync(join(dir, 'kamailio.pid'), { force: true }); // of the one that was killed
     const started = await startDaemon({
       name: role,
       command,
