@@ -76,7 +76,13 @@ async function startDatabase(host: string): Promise<LocationDatabase> {
   // Each backend is the leader of a group of its own.
   const all = (): number[] => [server.pid, ...childrenOf(server.pid)];
   const signal = (name: NodeJS.Signals): void => {
-    for (const pid of all()) process.kill(pid, name);
+    for (const pid of all()) {
+      try {
+        process.kill(pid, name);
+      } catch {
+        // A backend that ended meanwhile.
+      }
+    }
   };
   const kill = async (): Promise<void> => {
     signal('SIGKILL');
