@@ -223,6 +223,29 @@ test('users, passwords and sources change within moments, without a reload', asy
   });
 });
 
+test('thousands of users at once are known, and forgotten, within moments', async () => {
+  const isKnown = (n: number): Promise<boolean> =>
+    dispatcher.rpc('htable.get', 'credential', `bulk-${n}@carna.test`).then(
+      (text) => text.includes(`bulk-${n}@`),
+      () => false,
+    );
+  await db.sql(
+    'insert into subscriber (username, domain, ha1) ' +
+      "select 'bulk-' || n, 'carna.test', md5(n::text) from generate_series(1, 3000) as n",
+  );
+  await waitUntil(
+    'the first and the last are known',
+    15_000,
+    async () => (await isKnown(1)) && (await isKnown(3000)),
+  );
+  await db.sql("delete from subscriber where username like 'bulk-%'");
+  await waitUntil(
+    'they are forgotten',
+    15_000,
+    async () => !(await isKnown(1)) && !(await isKnown(3000)),
+  );
+});
+
 test('with the database frozen or dead known users call, unknown ones are told to try later', async () => {
   const nobody = { user: 'nobody', password: 'x' };
   const known = async (callId: string): Promise<string> =>

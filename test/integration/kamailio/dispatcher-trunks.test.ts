@@ -190,5 +190,9 @@ test('with the database away trunks are used as before', async () => {
 
 test('the last trunk can go', async () => {
   await db.sql('delete from carna.trunk');
-  await waitUntil('no trunk is left', 15_000, async () => (await dial('+4930555')).status === '404');
+  await waitUntil(
+    'no trunk is left',
+    15_000,
+    async () => (await dial('+4930555')).status === '404',
+  );
 });
