@@ -64,7 +64,7 @@ test('a member whose agent alone is gone stays, and is taken over without a gate
   assert.equal(await two.contacts(), 220);
 });
 
-test('without ZooKeeper nobody is removed, and what died meanwhile is removed afterwards', async (t) => {
+test('without ZooKeeper nobody is removed, nor afterwards when the server lives', async () => {
   await platform.stopZookeeper();
   await waitUntil('the registry is lost', LIMIT_MS, async () => {
     return (await one.health())?.registry !== 'connected';
@@ -79,7 +79,6 @@ test('without ZooKeeper nobody is removed, and what died meanwhile is removed af
   await one.up();
   await untilUnspokenFor(one, two);
   assert.equal(await one.members(), '2 active, 3 active');
-  t.diagnostic(`removals before and after: ${before} ${await removals(one)}`);
   assert.equal(await removals(one), before);
   await two.start();
   await two.up();
@@ -106,10 +105,10 @@ test('two islands that both took registrations become one, and both know all', a
 
 test('a server that hangs is removed, and is up again with what it missed', async (t) => {
   await two.signalServer('SIGSTOP');
+  await waitUntil('it is down', LIMIT_MS, async () => (await two.health())?.state === 'down');
   await one.untilMembers('3 active');
   await one.register('missed', 50);
   await two.signalServer('SIGCONT');
-  await waitUntil('it was down', LIMIT_MS, async () => two.said('"to":"down"').length >= 2);
   assert.equal(await two.up(), 780);
   t.diagnostic((await two.health())?.bus?.sync ?? '');
   await one.untilMembers('2 active, 3 active');
