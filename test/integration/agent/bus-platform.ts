@@ -19,7 +19,7 @@ import { startDatabase } from '../store/database.js';
 const SCRIPT = join(process.cwd(), 'dist/src/bin/carna.js');
 const SIP_PORT = 5060;
 const DMQ_PORT = 5061;
-export const LIMIT_MS = 15_000;
+export const LIMIT_MS = 60_000;
 
 /** A real ZooKeeper and PostgreSQL; `carna agent` processes with real Kamailios on one DMQ bus. */
 export class BusPlatform {
@@ -222,6 +222,14 @@ export class BusPeer {
 
   signalAgent(signal: NodeJS.Signals): void {
     if (this.#agent !== null) signalDaemon(this.#agent, signal);
+  }
+
+  /** Another life of its server has begun. */
+  async untilInstanceAfter(instanceId: string): Promise<void> {
+    await this.#until('runs anew', async () => {
+      const health = await this.health();
+      return health !== null && health.instanceId !== instanceId;
+    });
   }
 
   /** The other members as its Kamailio lists them, by host. */
