@@ -141,6 +141,22 @@ test('a view that breaks while a member is asked changes nothing any more', asyn
   await bench.stop();
 });
 
+test('a member that came onto the list while another was asked is not announced again', async () => {
+  const bench = await Bench.settled(() => undefined);
+  const ask = bench.bus.ask.bind(bench.bus);
+  bench.bus.ask = async (address) => {
+    if (address === 'sip:10.0.0.3:5061') bench.bus.lists(2);
+    return ask(address);
+  };
+  bench.bus.contacts.set('10.0.0.3', 0);
+  bench.bus.records = [];
+  bench.bus.lists(3);
+  bench.bus.add(2, 'up', 10);
+  await bench.time.advance(0);
+  assert.equal(bench.bus.done(), '');
+  await bench.stop();
+});
+
 test('two islands that both served become one, and each gets what the other had', async () => {
   const bench = await Bench.settled(() => undefined);
   bench.bus.add(2, 'up', 10);
