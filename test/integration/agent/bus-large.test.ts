@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { BusPeer } from './bus-peer.js';
 import { BusPlatform } from './bus-platform.js';
-import type { BusPeer } from './bus-platform.js';
 
 const CONTACTS = 10_000;
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { waitUntil } from '../../../src/util/wait.js';
-import { BusPlatform, LIMIT_MS } from './bus-platform.js';
-import type { BusPeer } from './bus-platform.js';
+import type { BusPeer } from './bus-peer.js';
+import { LIMIT_MS } from './bus-peer.js';
+import { BusPlatform } from './bus-platform.js';
 
 /** Long enough to see a member gone before it comes back. */
 const SLOW_RESTART = { CARNA_RESTART_MIN_MS: '4000', CARNA_RESTART_MAX_MS: '5000' };
