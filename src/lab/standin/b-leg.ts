@@ -1,9 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { pickHeaders, withoutTag } from './message-parts.js';
+import { bodyOf, pickHeaders, withoutTag } from './message-parts.js';
 import type { InviteParts } from './outgoing-call.js';
 import type { ServerTransaction } from './server-transaction.js';
 import { headerOf, parseUri, uriOf, type SipRequest } from './sip-message.js';
-import { bodyOf } from './message-parts.js';
 import type { SipAddress } from './sip-response.js';
 
 const PASSED_HEADERS = [

@@ -59,6 +59,7 @@ export class Transfer {
       return false;
     }
     this.#uri = this.#withDomain(uri.replace(/\?.*$/, ''));
+    this.referrer.retarget(request);
     const by = headerOf(request, 'referred-by');
     this.#referredBy = by || `<${uriOf(this.referrer.parts.to)}>`;
     transaction.respond({
