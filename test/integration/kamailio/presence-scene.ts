@@ -1,0 +1,300 @@
+import { createLogin } from '../../../src/store/group-roles.js';
+import { kamailioGroup } from '../../../src/store/group-roles.js';
+import type { KamailioRole } from '../../../src/topology/node.js';
+import { waitUntil } from '../../../src/util/wait.js';
+import { loopbackNet, testDir } from '../../support/resources.js';
+import type { Telephony } from './dispatcher-scene.js';
+import {
+  answerTo,
+  callWithPassword,
+  DOMAIN,
+  finalAnswer,
+  sendCall,
+  startTelephony,
+} from './dispatcher-scene.js';
+import type { Phones } from './phones.js';
+import { openPhones } from './phones.js';
+import type { Node } from './platform.js';
+import { startNode } from './platform.js';
+import type { Received, SipPeer } from './sip-peer.js';
+import { header, openPeer, request } from './sip-peer.js';
+
+const DMQ_PORT = 5061;
+const PATIENCE_MS = 15_000;
+const PASSWORD = 'for-this-test-only';
+const NODES: Readonly<Record<string, KamailioRole>> = {
+  '10': 'load-balancer',
+  '20': 'dispatcher',
+  '40': 'registrar',
+  '41': 'registrar',
+  '50': 'outbound',
+};
+const ON_THE_BUS = ['40', '41', '50'];
+
+/** One edge, one dispatcher, two registrars, one outbound node; the test plays media and phones. */
+export interface PresenceScene {
+  readonly db: Telephony;
+  readonly edge: string;
+  readonly registrars: readonly [string, string];
+  readonly media: SipPeer;
+  /** A phone at an address of its own. */
+  phone(last: number): Promise<SipPeer>;
+  /** The edge as a caller of the registrars: only when the edge itself is dead. */
+  kill(host: string): Promise<void>;
+  /** The node that was at `host`, and its place on the bus. */
+  startAgain(host: string): Promise<void>;
+  /** Throws unless the registration was taken. */
+  register(user: string, phone: SipPeer): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startPresence(): Promise<PresenceScene> {
+  const net = loopbackNet();
+  const host = (last: string): string => `${net}.${last}`;
+  const db = await startTelephony();
+  for (const role of new Set(Object.values(NODES))) {
+    const user = `kam_${role.replace('-', '_')}`;
+    await createLogin(db.store, { user, password: PASSWORD, role: kamailioGroup(role) });
+  }
+  for (const [last, setid] of [
+    ['10', 50],
+    ['20', 10],
+    ['30', 30],
+    ['40', 20],
+    ['41', 20],
+    ['50', 40],
+  ] as const) {
+    await db.row(setid, host(last));
+  }
+  for (const user of ['alice', 'bob', 'carol']) await db.user(user, `${user}-pw`);
+  const media = await openPeer(host('30'));
+  const bus = await openPhones(host('21'), 5060);
+  const open: SipPeer[] = [media];
+  const nodes = new Map<string, Node>();
+  let starts = 0;
+  const start = async (last: string): Promise<void> => {
+    const role = NODES[last] ?? 'registrar';
+    const user = `kam_${role.replace('-', '_')}`;
+    nodes.set(
+      host(last),
+      await startNode({
+        role,
+        host: host(last),
+        dir: `${testDir('presence')}/${last}-${starts++}`,
+        env: {
+          CARNA_KAMAILIO_DB_URL: db.kamailioUrl.replace('://kamailio:', `://${user}:`),
+          CARNA_SIP_DOMAIN: DOMAIN,
+          CARNA_PING_INTERVAL: '1',
+          CARNA_CHILDREN: '2',
+          CARNA_LAMP_SECONDS: '15',
+          ...(ON_THE_BUS.includes(last)
+            ? { CARNA_DMQ_HOST: host(last), CARNA_DMQ_PORT: String(DMQ_PORT) }
+            : {}),
+        },
+      }),
+    );
+    if (ON_THE_BUS.includes(last)) await joinBus(bus, host(last), ON_THE_BUS.map(host), nodes);
+  };
+  for (const last of ['40', '41', '50', '20', '10']) await start(last);
+  return {
+    db,
+    edge: host('10'),
+    registrars: [host('40'), host('41')],
+    media,
+    phone: async (last) => {
+      const phone = await openPeer(host(String(last)), false);
+      open.push(phone);
+      return phone;
+    },
+    kill: async (at) => {
+      await nodes.get(at)?.kill();
+      nodes.delete(at);
+    },
+    startAgain: (at) => start(at.split('.')[3] ?? ''),
+    register: (user, phone) => register(phone, host('10'), user),
+    stop: async () => {
+      for (const peer of open) await peer.close();
+      await bus.close();
+      for (const node of [...nodes.values()].reverse()) await node.kill();
+      await db.stop();
+    },
+  };
+}
+
+/** As the agent does at a start: the peers are told of the node, then the node of its peers. */
+async function joinBus(
+  bus: Phones,
+  joining: string,
+  all: readonly string[],
+  running: ReadonlyMap<string, Node>,
+): Promise<void> {
+  const line = (host: string): string => `sip:${host}:${DMQ_PORT};status=active\r\n`;
+  const peers = all.filter((host) => host !== joining && running.has(host));
+  for (const peer of peers) await bus.notifyPeer(peer, DMQ_PORT, joining, line(joining));
+  await bus.notifyPeer(joining, DMQ_PORT, joining, peers.map(line).join(''));
+}
+
+async function register(phone: SipPeer, edge: string, user: string): Promise<void> {
+  const call = {
+    callId: `register-${user}`,
+    to: `sip:${user}@${DOMAIN}`,
+    from: user,
+    method: 'REGISTER',
+  };
+  sendCall(phone, edge, call);
+  const { text } = await finalAnswer(phone, call.callId);
+  const challenge = text.replace('WWW-Authenticate', 'Proxy-Authenticate');
+  const who = { user, password: `${user}-pw`, method: 'REGISTER', nc: 1 };
+  const credentials = answerTo(challenge, call.to, who).replace('Proxy-Auth', 'Auth');
+  sendCall(phone, edge, { ...call, cseq: 2, headers: [credentials, 'Expires: 600'] });
+  const answer = await finalAnswer(phone, call.callId, 2);
+  if (!answer.text.startsWith('SIP/2.0 200')) throw new Error(`${user}: ${answer.text}`);
+}
+
+/** What a watcher has been told of one subscription, by the dialogs of the last NOTIFY. */
+export interface Watch {
+  readonly callId: string;
+  readonly answer: Received;
+  /** States in the last NOTIFY, sorted: `[]` before the first one. */
+  states(): string[];
+  /** Every change of `states()`, as text. */
+  history(): string[];
+  until(states: string): Promise<void>;
+  stop(): void;
+}
+
+export const watchHeaders = [
+  'Event: dialog',
+  'Accept: application/dialog-info+xml',
+  'Expires: 300',
+];
+
+/** `watcher` (a user of that name) subscribes to `user` by way of `edge` and answers what it is told. */
+export async function watch(
+  phone: SipPeer,
+  edge: string,
+  parts: { readonly watcher: string; readonly user: string; readonly callId: string },
+): Promise<Watch> {
+  const { watcher, user, callId } = parts;
+  const answered = new Set<Received>();
+  const timer = setInterval(() => {
+    for (const message of phone.received) {
+      if (!message.text.startsWith('NOTIFY ') || answered.has(message)) continue;
+      if (header(message.text, 'Call-ID')[0] !== callId) continue;
+      answered.add(message);
+      phone.reply(message, '200 OK');
+    }
+  }, 5);
+  const states = (text: string): string[] =>
+    [...text.matchAll(/<state>([a-z]+)<\/state>/gi)].map(([, state]) => state ?? '').sort();
+  const told = (): Received[] => {
+    const byCseq = new Map<number, Received>();
+    for (const message of answered) {
+      byCseq.set(Number.parseInt(header(message.text, 'CSeq')[0] ?? '0', 10), message);
+    }
+    return [...byCseq].sort(([a], [b]) => a - b).map(([, message]) => message);
+  };
+  const last = (): string[] => states(told().at(-1)?.text ?? '');
+  const answer = await callWithPassword(
+    phone,
+    edge,
+    {
+      callId,
+      to: `sip:${user}@${DOMAIN}`,
+      from: watcher,
+      method: 'SUBSCRIBE',
+      headers: watchHeaders,
+    },
+    { user: watcher, password: `${watcher}-pw`, method: 'SUBSCRIBE' },
+  );
+  return {
+    callId,
+    answer,
+    states: last,
+    history: () =>
+      told()
+        .map(({ text }) => states(text).join(','))
+        .filter((text, i, all) => text !== all[i - 1]),
+    until: (wanted) =>
+      waitUntil(
+        `${watcher} sees ${user} ${wanted}`,
+        PATIENCE_MS * 7,
+        () => last().join(',') === wanted,
+      ),
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** A call of alice to bob, both legs up; media is the test's. */
+export interface PhoneCall {
+  /** Rings at bob, with 180 all the way to alice. */
+  ring(): void;
+  answer(): Promise<void>;
+  /** The media node ends both legs. */
+  hangUp(): void;
+}
+
+export async function callBob(
+  s: PresenceScene,
+  alice: SipPeer,
+  bob: SipPeer,
+  name: string,
+): Promise<PhoneCall> {
+  const [aLeg, bLeg] = [`${name}-a`, `${name}-b`];
+  const caller = { user: 'alice', password: 'alice-pw' };
+  const answered = callWithPassword(
+    alice,
+    s.edge,
+    { callId: aLeg, to: `sip:bob@${DOMAIN}` },
+    caller,
+  );
+  answered.catch(() => undefined);
+  const ofCall = (method: string, callId: string): RegExp =>
+    new RegExp(`^${method} [^]*Call-ID: ${callId}\r`);
+  const atMedia = await s.media.until(ofCall('INVITE', aLeg));
+  const back = /sip:([\d.]+):/.exec(header(atMedia.text, 'X-Carna-Back')[0] ?? '')?.[1] ?? '';
+  const contact = (peer: SipPeer): string[] => [`Contact: <sip:x@${peer.host}:${peer.port}>`];
+  const invite = request('INVITE', {
+    from: s.media,
+    uri: `sip:bob@${DOMAIN}`,
+    callId: bLeg,
+    headers: [`X-Carna-Call: ${aLeg}`],
+  });
+  s.media.send(invite, back);
+  const atBob = await bob.until(ofCall('INVITE', bLeg));
+  return {
+    ring: () => {
+      bob.reply(atBob, '180 Ringing');
+      s.media.reply(atMedia, '180 Ringing');
+    },
+    answer: async () => {
+      bob.reply(atBob, '200 OK', contact(bob));
+      s.media.reply(atMedia, '200 OK', contact(s.media));
+      await answered;
+    },
+    hangUp: () => {
+      s.media.send(byeOf(s.media, atMedia.text, true), s.edge);
+      const ok = s.media.received.find(
+        (m) => m.text.startsWith('SIP/2.0 200') && m.text.includes(bLeg),
+      );
+      s.media.send(byeOf(s.media, ok?.text ?? '', false), s.edge);
+    },
+  };
+}
+
+/** BYE from the media side: of the leg it was called by, or of the leg that it called. */
+function byeOf(media: SipPeer, text: string, wasCalled: boolean): string {
+  const routes = header(text, 'Record-Route');
+  const callId = header(text, 'Call-ID')[0] ?? '';
+  const bye = request('BYE', {
+    from: media,
+    uri: /<([^>]+)>/.exec(header(text, 'Contact')[0] ?? '')?.[1] ?? '',
+    callId,
+    cseq: 7,
+    branch: `${callId}-bye`,
+    headers: (wasCalled ? routes : routes.reverse()).map((route) => `Route: ${route}`),
+  });
+  const [from, to] = [header(text, 'From')[0] ?? '', header(text, 'To')[0] ?? ''];
+  const [own, far] = wasCalled ? [`${to};tag=peer`, from] : [from, to];
+  return bye.replace(/\r\nFrom: .*/, `\r\nFrom: ${own}`).replace(/\r\nTo: .*/, `\r\nTo: ${far}`);
+}
