@@ -230,6 +230,8 @@ export interface PhoneCall {
   /** Rings at bob, with 180 all the way to alice. */
   ring(): void;
   answer(): Promise<void>;
+  /** Bob declines, and media tells alice. */
+  refuse(): void;
   /** The media node ends both legs. */
   hangUp(): void;
 }
@@ -271,6 +273,10 @@ export async function callBob(
       bob.reply(atBob, '200 OK', contact(bob));
       s.media.reply(atMedia, '200 OK', contact(s.media));
       await answered;
+    },
+    refuse: () => {
+      bob.reply(atBob, '486 Busy Here');
+      s.media.reply(atMedia, '486 Busy Here');
     },
     hangUp: () => {
       s.media.send(byeOf(s.media, atMedia.text, true), s.edge);
