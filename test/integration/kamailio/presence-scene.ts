@@ -16,11 +16,12 @@ import type { Phones } from './phones.js';
 import { openPhones } from './phones.js';
 import type { Node } from './platform.js';
 import { startNode } from './platform.js';
+import { byeOfCallee, contactUri } from './scene.js';
 import type { Received, SipPeer } from './sip-peer.js';
 import { header, openPeer, request } from './sip-peer.js';
 
 const DMQ_PORT = 5061;
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 20_000;
 const PASSWORD = 'for-this-test-only';
 const NODES: Readonly<Record<string, KamailioRole>> = {
   '10': 'load-balancer',
@@ -155,11 +156,11 @@ async function register(phone: SipPeer, edge: string, user: string): Promise<voi
 export interface Watch {
   readonly callId: string;
   readonly answer: Received;
-  /** States in the last NOTIFY, sorted: `[]` before the first one. */
-  states(): string[];
-  /** Every change of `states()`, as text. */
+  /** In the last NOTIFY, '' before the first one. */
+  state(): string;
+  /** What `state()` was, one after the other. */
   history(): string[];
-  until(states: string): Promise<void>;
+  until(state: string, patienceMs?: number): Promise<void>;
   stop(): void;
 }
 
@@ -185,8 +186,12 @@ export async function watch(
       phone.reply(message, '200 OK');
     }
   }, 5);
-  const states = (text: string): string[] =>
-    [...text.matchAll(/<state>([a-z]+)<\/state>/gi)].map(([, state]) => state ?? '').sort();
+  // A call that is over is told of for some seconds more: it counts when there is no other.
+  const states = (text: string): string => {
+    const all = [...text.matchAll(/<state>([a-z]+)<\/state>/gi)].map(([, state]) => state ?? '');
+    const live = all.filter((state) => state !== 'terminated').sort();
+    return live.length > 0 ? live.join(',') : (all[0] ?? '');
+  };
   const told = (): Received[] => {
     const byCseq = new Map<number, Received>();
     for (const message of answered) {
@@ -194,7 +199,7 @@ export async function watch(
     }
     return [...byCseq].sort(([a], [b]) => a - b).map(([, message]) => message);
   };
-  const last = (): string[] => states(told().at(-1)?.text ?? '');
+  const last = (): string => states(told().at(-1)?.text ?? '');
   const answer = await callWithPassword(
     phone,
     edge,
@@ -210,17 +215,13 @@ export async function watch(
   return {
     callId,
     answer,
-    states: last,
+    state: last,
     history: () =>
       told()
-        .map(({ text }) => states(text).join(','))
+        .map(({ text }) => states(text))
         .filter((text, i, all) => text !== all[i - 1]),
-    until: (wanted) =>
-      waitUntil(
-        `${watcher} sees ${user} ${wanted}`,
-        PATIENCE_MS * 7,
-        () => last().join(',') === wanted,
-      ),
+    until: (wanted, patienceMs = PATIENCE_MS) =>
+      waitUntil(`${callId}: ${user} ${wanted}`, patienceMs, () => last() === wanted),
     stop: () => clearInterval(timer),
   };
 }
@@ -264,6 +265,7 @@ export async function callBob(
   });
   s.media.send(invite, back);
   const atBob = await bob.until(ofCall('INVITE', bLeg));
+  let ofBob = '';
   return {
     ring: () => {
       bob.reply(atBob, '180 Ringing');
@@ -272,35 +274,29 @@ export async function callBob(
     answer: async () => {
       bob.reply(atBob, '200 OK', contact(bob));
       s.media.reply(atMedia, '200 OK', contact(s.media));
-      await answered;
+      alice.send(ofCaller('ACK', alice, (await answered).text), s.edge);
+      ofBob = (await s.media.until(ofCall('SIP/2.0 200', bLeg))).text;
+      s.media.send(ofCaller('ACK', s.media, ofBob), s.edge);
     },
     refuse: () => {
       bob.reply(atBob, '486 Busy Here');
       s.media.reply(atMedia, '486 Busy Here');
     },
     hangUp: () => {
-      s.media.send(byeOf(s.media, atMedia.text, true), s.edge);
-      const ok = s.media.received.find(
-        (m) => m.text.startsWith('SIP/2.0 200') && m.text.includes(bLeg),
-      );
-      s.media.send(byeOf(s.media, ok?.text ?? '', false), s.edge);
+      s.media.send(byeOfCallee(s.media, atMedia.text), s.edge);
+      s.media.send(ofCaller('BYE', s.media, ofBob), s.edge);
     },
   };
 }
 
-/** BYE from the media side: of the leg it was called by, or of the leg that it called. */
-function byeOf(media: SipPeer, text: string, wasCalled: boolean): string {
-  const routes = header(text, 'Record-Route');
-  const callId = header(text, 'Call-ID')[0] ?? '';
-  const bye = request('BYE', {
-    from: media,
-    uri: /<([^>]+)>/.exec(header(text, 'Contact')[0] ?? '')?.[1] ?? '',
-    callId,
-    cseq: 7,
-    branch: `${callId}-bye`,
-    headers: (wasCalled ? routes : routes.reverse()).map((route) => `Route: ${route}`),
-  });
-  const [from, to] = [header(text, 'From')[0] ?? '', header(text, 'To')[0] ?? ''];
-  const [own, far] = wasCalled ? [`${to};tag=peer`, from] : [from, to];
-  return bye.replace(/\r\nFrom: .*/, `\r\nFrom: ${own}`).replace(/\r\nTo: .*/, `\r\nTo: ${far}`);
+/** ACK or BYE of who called, after the 200 of the other side. */
+function ofCaller(method: 'ACK' | 'BYE', from: SipPeer, answer: string): string {
+  const callId = header(answer, 'Call-ID')[0] ?? '';
+  const cseq = Number.parseInt(header(answer, 'CSeq')[0] ?? '1', 10) + (method === 'ACK' ? 0 : 1);
+  const routes = header(answer, 'Record-Route').reverse();
+  const uri = contactUri(answer);
+  const headers = routes.map((route) => `Route: ${route}`);
+  return request(method, { from, uri, callId, cseq, branch: `${callId}-${method}`, headers })
+    .replace(/\r\nFrom: .*/, `\r\nFrom: ${header(answer, 'From')[0]}`)
+    .replace(/\r\nTo: .*/, `\r\nTo: ${header(answer, 'To')[0]}`);
 }

@@ -8,6 +8,9 @@ import { within } from './scene.js';
 import type { SipPeer } from './sip-peer.js';
 import { header, request } from './sip-peer.js';
 
+/** Two keepalives of 30 s without an answer, ten seconds of grace, and what a busy machine adds. */
+const ENDED_MS = 110_000;
+
 let s: PresenceScene;
 let alice: SipPeer;
 let bob: SipPeer;
@@ -161,8 +164,8 @@ test('the lamps of a call go out when the media node that carried it dies', asyn
   await ofAlice.until('confirmed');
   await ofBob.until('confirmed');
   await s.media.close();
-  await ofAlice.until('terminated');
-  await ofBob.until('terminated');
+  await ofAlice.until('terminated', ENDED_MS);
+  await ofBob.until('terminated', ENDED_MS);
   ofAlice.stop();
   ofBob.stop();
 });
