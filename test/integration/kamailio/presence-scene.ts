@@ -300,3 +300,15 @@ function ofCaller(method: 'ACK' | 'BYE', from: SipPeer, answer: string): string 
     .replace(/\r\nFrom: .*/, `\r\nFrom: ${header(answer, 'From')[0]}`)
     .replace(/\r\nTo: .*/, `\r\nTo: ${header(answer, 'To')[0]}`);
 }
+
+/** Lets a phone agree to every BYE that it gets; the function ends that. */
+export function answerByes(phone: SipPeer): () => void {
+  let seen = 0;
+  const timer = setInterval(() => {
+    for (const message of phone.received.slice(seen)) {
+      if (message.text.startsWith('BYE ')) phone.reply(message, '200 OK');
+    }
+    seen = phone.received.length;
+  }, 5);
+  return () => clearInterval(timer);
+}

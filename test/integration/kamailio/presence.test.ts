@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 
 import { callWithPassword, DOMAIN, finalAnswer, sendCall } from './dispatcher-scene.js';
 import type { PresenceScene, Watch } from './presence-scene.js';
-import { callBob, startPresence, watch, watchHeaders } from './presence-scene.js';
+import { answerByes, callBob, startPresence, watch, watchHeaders } from './presence-scene.js';
 import { within } from './scene.js';
 import type { SipPeer } from './sip-peer.js';
 import { header, request } from './sip-peer.js';
@@ -164,8 +164,10 @@ test('the lamps of a call go out when the media node that carried it dies', asyn
   await ofAlice.until('confirmed');
   await ofBob.until('confirmed');
   await s.media.close();
+  const hangingUp = [answerByes(alice), answerByes(bob)];
   await ofAlice.until('terminated', ENDED_MS);
   await ofBob.until('terminated', ENDED_MS);
   ofAlice.stop();
   ofBob.stop();
+  for (const stop of hangingUp) stop();
 });
