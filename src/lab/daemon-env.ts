@@ -102,6 +102,7 @@ export function agentEnv(
   return {
     ...shared,
     CARNA_SIP_DOMAIN: LAB_SIP_DOMAIN,
+    ...(node.role === 'load-balancer' ? { CARNA_ROUTE_SECRET: context.secrets.routeSecret } : {}),
     CARNA_CTL_SOCKET: ctlSocket(context.runDir, node),
     CARNA_DATABASE_URL_FILE: files.readerUrl,
     CARNA_KAMAILIO_DB_URL: loginUrl(

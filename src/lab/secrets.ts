@@ -22,6 +22,7 @@ export function newSecrets(): LabSecrets {
     },
     managerPassword: password(),
     eslPassword: password(),
+    routeSecret: password(),
     zookeeperAuth: `carna:${password()}`,
   };
 }

@@ -53,6 +53,8 @@ export interface LabSecrets {
   readonly kamailioPasswords: Readonly<Record<KamailioRole, string>>;
   readonly managerPassword: string;
   readonly eslPassword: string;
+  /** Signs the Record-Routes of the load-balancers. */
+  readonly routeSecret: string;
   readonly zookeeperAuth: string;
 }
 

@@ -20,6 +20,7 @@ export interface SipPeer {
   reply(request: Received, status: string, headers?: readonly string[]): void;
   /** Waits for the first message whose text matches. */
   until(pattern: RegExp): Promise<Received>;
+  /** Closing it again does nothing. */
   close(): Promise<void>;
 }
 
@@ -30,6 +31,7 @@ const PATIENCE_MS = 8_000;
 export async function openPeer(host: string, isAlive = true): Promise<SipPeer> {
   const socket = createSocket('udp4');
   const received: Received[] = [];
+  let isClosed = false;
   const reply = (request: Received, status: string, headers: readonly string[] = []): void =>
     transmit(socket, replyText(request.text, status, headers), request.host, request.port);
   socket.on('message', (bytes, from) => {
@@ -52,7 +54,11 @@ export async function openPeer(host: string, isAlive = true): Promise<SipPeer> {
       await waitUntil(`${host} gets ${pattern}`, PATIENCE_MS, () => find() !== undefined, 5);
       return find() ?? { text: '', host: '', port: 0 };
     },
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
+    close: async () => {
+      if (isClosed) return;
+      isClosed = true;
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
+    },
   };
 }
 
@@ -65,7 +71,7 @@ export function header(text: string, name: string): string[] {
 }
 
 export interface RequestParts {
-  readonly from: SipPeer;
+  readonly from: Pick<SipPeer, 'host' | 'port'>;
   readonly uri: string;
   readonly callId: string;
   readonly toTag?: string;
@@ -95,7 +101,8 @@ export function request(method: string, parts: RequestParts): string {
   ].join('\r\n');
 }
 
-function replyText(requestText: string, status: string, headers: readonly string[]): string {
+/** The text of an answer, with what RFC 3261 demands to be copied from the request. */
+export function replyText(requestText: string, status: string, headers: readonly string[]): string {
   const copied = requestText
     .split('\r\n')
     .filter((line) => /^(via|from|call-id|cseq|record-route):/i.test(line));
