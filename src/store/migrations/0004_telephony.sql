@@ -35,11 +35,13 @@ CREATE INDEX edge_change_at ON carna.edge_change (at);
 -- The lock makes the order of seq the order of commits: who has read up to a number misses nothing.
 CREATE FUNCTION carna.note_change(p_kind text, p_key text, p_value text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    v_seq bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(1667330670);
-    INSERT INTO carna.edge_change (kind, key, value) VALUES (p_kind, p_key, p_value);
-    -- A reader that was away for longer sees the gap and loads everything.
-    DELETE FROM carna.edge_change WHERE at < clock_timestamp() - interval '1 hour';
+    INSERT INTO carna.edge_change (kind, key, value) VALUES (p_kind, p_key, p_value) RETURNING seq INTO v_seq;
+    -- A reader that was away for longer finds its place gone and loads everything.
+    DELETE FROM carna.edge_change WHERE at < clock_timestamp() - interval '1 hour' AND seq < v_seq - 1000;
 END
 $$;
 
@@ -272,7 +274,7 @@ $$;
 -- One event of a call: {event: start | answer | fail | end, code, at (seconds since 1970), duration (seconds, of
 -- end)} and, as hexadecimal digits of their bytes, {call, legOf, from, to, caller, callee}. Writing an event
 -- twice changes nothing, and no order of them is needed but that a call starts before it ends.
-CREATE FUNCTION carna.log_call(p json) RETURNS void
+CREATE FUNCTION carna.log_call(p json) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     v_event text := p ->> 'event';
@@ -299,6 +301,7 @@ BEGIN
             coalesce(carna.text_of_hex(p ->> 'callee', 255), v_start.callee, ''),
             coalesce(carna.text_of_hex(p ->> 'legOf', 255), v_start.leg_of, ''))
         ON CONFLICT DO NOTHING;
+    RETURN 1;
 END
 $$;
 
