@@ -26,6 +26,7 @@ import { EphemeralPublication } from './publish.js';
 import { NodePublication } from './record-publication.js';
 import { ZkSession } from './session.js';
 import type { ZkSessionCounters, ZkSessionState } from './session.js';
+import { NodesView } from './nodes-view.js';
 import { AgentView, DcView } from './views.js';
 
 export interface RegistryOptions {
@@ -77,6 +78,8 @@ export interface Registry {
   writeGeneration(record: GenerationRecord): Promise<boolean>;
   watchAll(): DcView;
   watchForAgent(nodeId: string): AgentView;
+  /** The nodes alone. */
+  watchNodes(): NodesView;
   /** Takes part in the reconcilers' election until `stop` aborts; see leader.ts. */
   runForLeader(
     candidateId: string,
@@ -133,6 +136,7 @@ export function openRegistry(options: RegistryOptions): Registry {
       const restore = (record: IntentRecord): Promise<void> => writeIntent(session, paths, record);
       return new AgentView(session, paths, checkNodeId(nodeId), { log, openViews, restore });
     },
+    watchNodes: () => new NodesView(session, paths, { log, openViews }),
     runForLeader: (candidateId, lead, stop) =>
       runForLeader(session, paths.leader, { candidateId, log }, lead, stop),
     initialise: async () => {
