@@ -26,7 +26,7 @@ import { EphemeralPublication } from './publish.js';
 import { NodePublication } from './record-publication.js';
 import { ZkSession } from './session.js';
 import type { ZkSessionCounters, ZkSessionState } from './session.js';
-import { AgentView, DcView } from './views.js';
+import { AgentView, DcView, NodesView } from './views.js';
 
 export interface RegistryOptions {
   readonly connectString: string;
@@ -76,6 +76,8 @@ export interface Registry {
    */
   writeGeneration(record: GenerationRecord): Promise<boolean>;
   watchAll(): DcView;
+  /** The nodes alone. */
+  watchNodes(): NodesView;
   watchForAgent(nodeId: string): AgentView;
   /** Takes part in the reconcilers' election until `stop` aborts; see leader.ts. */
   runForLeader(
@@ -129,6 +131,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     removeOverride: (setid) => removeZnode(session, `${paths.overrides}/${setid}`),
     writeGeneration: (record) => writeGeneration(session, paths.generation, record),
     watchAll: () => new DcView(session, paths, { log, openViews }),
+    watchNodes: () => new NodesView(session, paths, { log, openViews }),
     watchForAgent: (nodeId) => {
       const restore = (record: IntentRecord): Promise<void> => writeIntent(session, paths, record);
       return new AgentView(session, paths, checkNodeId(nodeId), { log, openViews, restore });

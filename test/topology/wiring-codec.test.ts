@@ -12,7 +12,7 @@ test('what is printed is read back as the shipped wiring', () => {
   assert.deepEqual(decodeWiring('wiring.json', text), DEFAULT_WIRING);
   assert.match(
     text,
-    /\n {4}\{"consumer":"dispatcher","target":"media","setid":30,"selection":"weight"\},\n/,
+    /\n {4}\{"consumer":"dispatcher","target":"media","setid":30,"selection":"weight","remote":true\},\n/,
   );
 });
 
