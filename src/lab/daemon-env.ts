@@ -7,7 +7,7 @@ import {
   secretFiles,
 } from './secrets.js';
 import type { LabNode, LabPlan, LabReconciler } from './plan.js';
-import { zookeeperServers } from './plan.js';
+import { DMQ_PORT, hasDmq, zookeeperServers } from './plan.js';
 import type { KamailioProbing, LabSecrets } from './state.js';
 import { ctlSocket, LAB_MARK, partDir } from './state.js';
 
@@ -29,6 +29,12 @@ export const LAB_TICK_MS = 500;
 
 /** Calls that a media node of the lab admits. */
 export const MEDIA_MAX_SESSIONS = 1_000;
+
+/**
+ * Requests within two seconds from one address that a load-balancer of the lab serves: its load comes from one,
+ * a benchmark's with thousands of requests a second.
+ */
+const PIKE_REQUESTS = 50_000;
 
 /** Variables of ours that a daemon inherits from whoever starts the lab: which binaries to use, and marks. */
 const INHERITED = new Set([
@@ -101,7 +107,10 @@ export function agentEnv(
   if (node.role === 'media') return shared;
   return {
     ...shared,
+    ...(hasDmq(node) ? { CARNA_DMQ_HOST: node.sip.host, CARNA_DMQ_PORT: String(DMQ_PORT) } : {}),
+    ...(node.role === 'load-balancer' ? { CARNA_PIKE_REQUESTS: String(PIKE_REQUESTS) } : {}),
     CARNA_SIP_DOMAIN: LAB_SIP_DOMAIN,
+    TZ: 'UTC', // The database's times are in UTC, and Kamailio reads them as local ones.
     CARNA_CTL_SOCKET: ctlSocket(context.runDir, node),
     CARNA_DATABASE_URL_FILE: files.readerUrl,
     CARNA_KAMAILIO_DB_URL: loginUrl(

@@ -13,11 +13,11 @@ export interface LabSize {
 }
 
 export const DEFAULT_SIZE: LabSize = {
-  loadBalancers: 1,
+  loadBalancers: 2,
   dispatchers: 2,
   media: 3,
-  registrars: 0,
-  outbounds: 0,
+  registrars: 2,
+  outbounds: 2,
   reconcilers: 2,
   zookeepers: 1,
 };
@@ -75,6 +75,8 @@ export interface LabPlan {
 }
 
 const SIP_PORT = 5060;
+/** Where registrars and outbound nodes tell each other of contacts. */
+export const DMQ_PORT = 5061;
 const ESL_PORT = 8021;
 const HTTP_PORT = 9100;
 
@@ -140,6 +142,19 @@ export function zookeeperServers(plan: Pick<LabPlan, 'zookeepers'>): string {
   return plan.zookeepers.map(({ client }) => `${client.host}:${client.port}`).join(',');
 }
 
+/** Addresses that the phones of a lab share when there are more phones than that. */
+const PHONE_ADDRESSES = 250;
+
+/** Where phone number `n` (from 1) of a lab stands; many phones share an address. Pure. */
+export function phoneAddress({ net }: Pick<LabPlan, 'net'>, n: number): LabAddress {
+  return { host: `${net}.60.${1 + ((n - 1) % PHONE_ADDRESSES)}`, port: SIP_PORT };
+}
+
+/** Where trunk number `n` (from 1) of a lab stands. Pure. */
+export function trunkAddress({ net }: Pick<LabPlan, 'net'>, n: number): LabAddress {
+  return { host: `${net}.70.${n}`, port: SIP_PORT };
+}
+
 /** Node number `n` (from 1) of a role. */
 export function labNode(net: string, role: Role, n: number): LabNode {
   const host = `${net}.${SUBNET[role]}.${n}`;
@@ -178,9 +193,17 @@ export function nodeAddresses(
 ): { readonly who: string; readonly address: LabAddress; readonly udp: boolean }[] {
   return [
     { who: node.name, address: node.sip, udp: true },
+    ...(hasDmq(node)
+      ? [{ who: node.name, address: { host: node.sip.host, port: DMQ_PORT }, udp: true }]
+      : []),
     { who: node.name, address: node.http, udp: false },
     ...(node.esl === null ? [] : [{ who: node.name, address: node.esl, udp: false }]),
   ];
+}
+
+/** Whether a node is one of those that tell each other of contacts. Pure. */
+export function hasDmq({ role }: Pick<LabNode, 'role'>): boolean {
+  return role === 'registrar' || role === 'outbound';
 }
 
 function series<T>(count: number, make: (n: number) => T): T[] {

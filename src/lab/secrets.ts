@@ -22,6 +22,7 @@ export function newSecrets(): LabSecrets {
     },
     managerPassword: password(),
     eslPassword: password(),
+    userPassword: password(),
     zookeeperAuth: `carna:${password()}`,
   };
 }
@@ -61,6 +62,7 @@ export interface SecretFiles {
   readonly readerUrl: string;
   readonly managerUrl: string;
   readonly eslPassword: string;
+  readonly userPassword: string;
 }
 
 export function secretFiles(runDir: string): SecretFiles {
@@ -71,6 +73,7 @@ export function secretFiles(runDir: string): SecretFiles {
     readerUrl: join(dir, 'reader-database-url'),
     managerUrl: join(dir, 'manager-database-url'),
     eslPassword: join(dir, 'esl-password'),
+    userPassword: join(dir, 'user-password'),
   };
 }
 
@@ -87,4 +90,5 @@ export function writeSecretFiles(runDir: string, plan: LabPlan, secrets: LabSecr
   write(files.readerUrl, loginUrl(plan, LAB_LOGINS.reader.user, secrets.readerPassword));
   write(files.managerUrl, loginUrl(plan, LAB_LOGINS.manager.user, secrets.managerPassword));
   write(files.eslPassword, secrets.eslPassword);
+  write(files.userPassword, secrets.userPassword);
 }

@@ -4,10 +4,11 @@ import { isAlive } from './parts/daemon.js';
 import type { ZookeeperMode } from './parts/zookeeper.js';
 import { zookeeperMode } from './parts/zookeeper.js';
 import { zookeeperServers } from './plan.js';
-import { LAB_DATABASE, secretFiles } from './secrets.js';
+import { LAB_DATABASE, LAB_SIP_DOMAIN, secretFiles } from './secrets.js';
 import { serverOf } from './server-pid.js';
 import type { LabState } from './state.js';
 import { ctlSocket } from './state.js';
+import { LAB_USERS } from './users.js';
 
 /** Documented, stable shape of `carna lab status --json`. */
 export interface LabStatus {
@@ -20,8 +21,14 @@ export interface LabStatus {
   readonly zookeepers: readonly LabZookeeperStatus[];
   /** For psql; the superuser of this private cluster. */
   readonly databaseUrl: string;
-  /** Where calls go in: the load-balancers. */
+  /** Calls and phones go in at the load-balancers. */
   readonly nodes: readonly LabNodeStatus[];
+  /** Who can register and call: phone-1@domain and so on, all with the password in that file. */
+  readonly users: {
+    readonly domain: string;
+    readonly count: number;
+    readonly passwordFile: string;
+  };
   /** zookeeper (or zookeeper-1 and so on), postgres, reconcilers. */
   readonly parts: readonly { readonly name: string; readonly pid: number | null }[];
 }
@@ -89,6 +96,11 @@ export async function labStatus(state: LabState): Promise<LabStatus> {
       agentPid: pidOf(node.name),
       serverPid: serverOf(runDir, node)?.pid ?? null,
     })),
+    users: {
+      domain: LAB_SIP_DOMAIN,
+      count: LAB_USERS,
+      passwordFile: secretFiles(runDir).userPassword,
+    },
     parts: [...infrastructureNames(plan), ...plan.reconcilers.map((r) => r.name)].map((name) => ({
       name,
       pid: pidOf(name),

@@ -99,7 +99,7 @@ class BringUp {
   state(): LabState {
     const { runDir, mark, plan, secrets, probing } = this.#context;
     return {
-      schema: 3,
+      schema: 4,
       runDir,
       mark,
       startedAtMs: Date.now(),

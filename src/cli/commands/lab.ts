@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { BENCH_PARTS } from '../../lab/bench/parts.js';
 import type { DrillName } from '../../lab/drills/names.js';
 import { DRILL_NAMES } from '../../lab/drills/names.js';
-import { ENSEMBLE_SIZES, MAX_NODES_PER_ROLE } from '../../lab/plan.js';
+import { DEFAULT_SIZE, ENSEMBLE_SIZES, MAX_NODES_PER_ROLE } from '../../lab/plan.js';
 import type { Context } from '../context.js';
 import type { BenchCliOptions } from '../lab/bench.js';
 import type { CallCliOptions } from '../lab/call.js';
@@ -76,12 +76,12 @@ function registerUp(lab: Command, context: Context): void {
   lab
     .command('up')
     .description('bring it up; a lab that is up is left alone')
-    .option('--load-balancers <n>', 'how many load-balancers', positive, 1)
-    .option('--dispatchers <n>', 'how many dispatchers', positive, 2)
-    .option('--media <n>', 'how many media nodes', positive, 3)
-    .option('--registrars <n>', 'how many registrars', count, 0)
-    .option('--outbounds <n>', 'how many outbound nodes', count, 0)
-    .option('--reconcilers <n>', 'how many reconcilers', positive, 2)
+    .option('--load-balancers <n>', 'how many load-balancers', positive, DEFAULT_SIZE.loadBalancers)
+    .option('--dispatchers <n>', 'how many dispatchers', positive, DEFAULT_SIZE.dispatchers)
+    .option('--media <n>', 'how many media nodes', positive, DEFAULT_SIZE.media)
+    .option('--registrars <n>', 'how many registrars', count, DEFAULT_SIZE.registrars)
+    .option('--outbounds <n>', 'how many outbound nodes', count, DEFAULT_SIZE.outbounds)
+    .option('--reconcilers <n>', 'how many reconcilers', positive, DEFAULT_SIZE.reconcilers)
     .option(
       '--zookeepers <n>',
       'how many ZooKeeper servers: 1, or an ensemble of 3 or 5',
@@ -183,7 +183,7 @@ function registerInfrastructure(lab: Command, context: Context): void {
   }
   lab
     .command('add <role>')
-    .description('one more node: load-balancer, dispatcher or media; waits until it takes part')
+    .description('one more node of a role; waits until it takes part')
     .action(async (role: string) => {
       const { addCommand } = await import('../lab/add.js');
       await addCommand(context, role);

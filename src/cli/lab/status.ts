@@ -56,6 +56,7 @@ function statusText(status: LabStatus, width: number): string[] {
     ...status.parts
       .filter((part) => part.name.startsWith('reconciler'))
       .map((part) => `${part.name}   pid ${pid(part.pid)}`),
+    `users      phone-1 to phone-${status.users.count} @${status.users.domain}   password in ${status.users.passwordFile}`,
     `folder     ${status.runDir}`,
   ];
 }
