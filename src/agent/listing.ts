@@ -3,7 +3,7 @@ import type { Wiring } from '../topology/wiring.js';
 import { consumersOf, setsListing } from '../topology/wiring.js';
 import type { AgentView } from './ports.js';
 
-/** The roles whose Kamailios list nodes of `role`. */
+/** The roles whose Kamailios send calls to nodes of `role`. */
 export function rolesListing(wiring: Wiring, role: Role): readonly Role[] {
   return [...new Set(setsListing(wiring, role).flatMap((setid) => consumersOf(wiring, setid)))];
 }

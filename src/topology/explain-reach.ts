@@ -7,7 +7,7 @@ import type { Place } from './places.js';
 import { placesOf } from './places.js';
 import { byNodeId } from './view.js';
 import type { Role } from './node.js';
-import { setsConsumedBy } from './wiring.js';
+import { setsRoutedBy } from './wiring.js';
 
 /** One Kamailio that should send calls to the node. */
 export interface Consumer {
@@ -43,12 +43,12 @@ export function rowsLeft(facts: ExplainFacts): readonly DispatcherRow[] {
   return facts.table.rows.filter((row) => row.description === description);
 }
 
-/** The serving Kamailios that consume a set in which the node stands, by name. Pure. */
+/** The serving Kamailios that send calls to a set in which the node stands, by name. Pure. */
 export function consumersIn(facts: ExplainFacts): readonly Consumer[] {
   const places = placesIn(facts);
   return [...facts.nodes.values()]
     .flatMap(({ record: { nodeId, role, kind, state } }) => {
-      const sets = setsConsumedBy(facts.wiring, role);
+      const sets = setsRoutedBy(facts.wiring, role);
       const consumed = places.filter(({ setid }) => sets.includes(setid));
       const serves = kind === 'kamailio' && (state === 'up' || state === 'draining');
       return serves && consumed.length > 0 ? [{ nodeId, role, places: consumed }] : [];

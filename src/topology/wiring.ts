@@ -2,7 +2,7 @@ import type { Role } from './node.js';
 
 /**
  * How a Kamailio uses a set: `hash` = by hash of the call, `weight` = in turn, each node as often as its
- * weight says, `trust` = only to tell whether a request comes from one of its nodes.
+ * weight says, `trust` = by name, or only to tell whether a request comes from one of its nodes.
  */
 export const SELECTIONS = ['hash', 'weight', 'trust'] as const;
 export type Selection = (typeof SELECTIONS)[number];
@@ -32,7 +32,7 @@ export const DEFAULT_WIRING: Wiring = [
   { consumer: 'dispatcher', target: 'registrar', setid: 20, selection: 'hash' },
   { consumer: 'dispatcher', target: 'media', setid: 30, selection: 'weight', remote: true },
   { consumer: 'dispatcher', target: 'outbound', setid: 40, selection: 'weight' },
-  { consumer: 'dispatcher', target: 'load-balancer', setid: 50, selection: 'hash' },
+  { consumer: 'dispatcher', target: 'load-balancer', setid: 50, selection: 'trust' },
   { consumer: 'registrar', target: 'dispatcher', setid: 10, selection: 'trust' },
   { consumer: 'registrar', target: 'load-balancer', setid: 50, selection: 'trust' },
   { consumer: 'outbound', target: 'dispatcher', setid: 10, selection: 'trust' },
@@ -84,9 +84,18 @@ export function isWeighted(wiring: Wiring, setid: number): boolean {
   return wiring.some((rule) => rule.setid === setid && rule.selection === 'weight');
 }
 
-/** The roles whose Kamailios load a set. */
+/** The roles whose Kamailios send new calls to a set; those that only trust it are not among them. */
 export function consumersOf(wiring: Wiring, setid: number): Role[] {
-  return [...new Set(wiring.filter((rule) => rule.setid === setid).map((rule) => rule.consumer))];
+  const rules = wiring.filter((rule) => rule.setid === setid && rule.selection !== 'trust');
+  return [...new Set(rules.map((rule) => rule.consumer))];
+}
+
+/** The sets to which a Kamailio of this role sends new calls, ascending, without doubles. */
+export function setsRoutedBy(wiring: Wiring, role: Role): number[] {
+  return setsConsumedBy(
+    wiring.filter((rule) => rule.selection !== 'trust'),
+    role,
+  );
 }
 
 function unique(setids: readonly number[]): number[] {

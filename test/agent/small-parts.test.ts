@@ -42,9 +42,10 @@ test('SIGTERM counts once: repeating it changes nothing and ends nothing', () =>
   assert.equal(aborts, 1);
 });
 
-test('whose Kamailios list a role', () => {
+test('whose Kamailios send calls to a role', () => {
   assert.deepEqual(rolesListing(DEFAULT_WIRING, 'media'), ['dispatcher']);
-  assert.deepEqual(rolesListing(DEFAULT_WIRING, 'load-balancer'), ['registrar', 'outbound']);
+  assert.deepEqual(rolesListing(DEFAULT_WIRING, 'dispatcher'), ['load-balancer']);
+  assert.deepEqual(rolesListing(DEFAULT_WIRING, 'load-balancer'), []);
 });
 
 test('a change is acknowledged when it stands in the table and all living consumers are as new', () => {

@@ -242,7 +242,8 @@ const DRIFTING = p.fakeData({
     if (record.nodeId === 'lb-1') throw new StoreUnavailableError('no answer within 500 ms');
     const live = await p.fakeData().readLive(record);
     if (record.nodeId === 'disp-1' || 'error' in live) return live;
-    const [a, b] = live.list;
+    const peers = live.list.filter((d) => d.setid === 10);
+    const [a, b] = live.list.filter((d) => d.setid === 30);
     const alien = {
       setid: 30,
       destination: 'sip:10.9.9.9:5060',
@@ -252,7 +253,12 @@ const DRIFTING = p.fakeData({
     };
     return {
       ...live,
-      list: [{ ...(a ?? alien), letters: 'IP' }, { ...(b ?? alien), letters: 'DP' }, alien],
+      list: [
+        ...peers,
+        { ...(a ?? alien), letters: 'IP' },
+        { ...(b ?? alien), letters: 'DP' },
+        alien,
+      ],
     };
   },
 });
@@ -264,11 +270,11 @@ test('dispatcher: all agree', async () => {
 });
 
 const AGREE = `
-1 set, 2 destinations: desired rows, table and 1 live list agree · data 0.3 s old
+1 set, 2 destinations: desired rows, table and 3 live lists agree · data 0.3 s old
 
-SET 10             NODE    DESIRED   TABLE     lb-1
-sip:10.0.2.1:5060  disp-1  8 active  8 active  AP
-sip:10.0.2.2:5060  disp-2  8 active  8 active  AP
+SET 10             NODE    DESIRED   TABLE     disp-1  disp-2  lb-1
+sip:10.0.2.1:5060  disp-1  8 active  8 active  AP      AP      AP
+sip:10.0.2.2:5060  disp-2  8 active  8 active  AP      AP      AP
 `;
 
 test('dispatcher: drift, pending rows and silent Kamailios are marked and explained; exit code 1', async () => {
@@ -283,9 +289,9 @@ test('dispatcher: drift, pending rows and silent Kamailios are marked and explai
 const DRIFT = `
 DRIFT: 3 live entries differ from the table (2 sets, 6 destinations) · data 0.3 s old
 
-SET 10             NODE    DESIRED   TABLE     lb-1
-sip:10.0.2.1:5060  disp-1  8 active  8 active  ?
-sip:10.0.2.2:5060  disp-2  8 active  8 active  ?
+SET 10             NODE    DESIRED   TABLE     disp-1  disp-2  lb-1
+sip:10.0.2.1:5060  disp-1  8 active  8 active  AP      AP      ?
+sip:10.0.2.2:5060  disp-2  8 active  8 active  AP      AP      ?
 
 SET 30              NODE      DESIRED     TABLE       disp-1  disp-2
 sip:10.0.3.1:5060   media-1   8 active    8 active    AP      IP ~

@@ -15,6 +15,7 @@ import type {
   NodeState,
   Role,
 } from '../../src/topology/node.js';
+import { DEFAULT_WIRING, setsConsumedBy } from '../../src/topology/wiring.js';
 import { ServerUnavailableError } from '../../src/util/errors.js';
 
 /** The moment at which all of these tests happen. */
@@ -149,7 +150,7 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
     readTable: async () => TABLE,
     deriveDesired: (_topology, table) => table,
     readLive: async ({ nodeId, role }) => {
-      const mine = TABLE.filter((r) => r.setid === (role === 'load-balancer' ? 10 : 30));
+      const mine = TABLE.filter((r) => setsConsumedBy(DEFAULT_WIRING, role).includes(r.setid));
       const list = mine.map((r) => ({ ...r, letters: 'AP' }));
       return { nodeId, role, list, readAtMs: NOW };
     },

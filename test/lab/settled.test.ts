@@ -58,4 +58,4 @@ test('a list that is not proven, differs or drifts is waited for', () => {
 });
 
 test('a Kamailio without a set to load has nothing to prove', () =>
-  check({ applied: new Map(), generation: { ...generation, sets: { '50': 'cc' } } }, []));
+  check({ applied: new Map(), generation: { ...generation, sets: { '60': 'cc' } } }, []));
