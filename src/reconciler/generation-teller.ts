@@ -1,6 +1,11 @@
 import type { HeldSet } from '../topology/guard.js';
 import { heldRecords, sameHeld } from '../topology/held.js';
-import type { GenerationRecord, HeldRecord, RemoteRecord, WitnessReport } from '../topology/node.js';
+import type {
+  GenerationRecord,
+  HeldRecord,
+  RemoteRecord,
+  WitnessReport,
+} from '../topology/node.js';
 import { sameRemotes } from '../topology/remotes.js';
 import { sameReport } from '../topology/witnessed.js';
 import type { ReconcilerDeps } from './ports.js';

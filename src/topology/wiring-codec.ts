@@ -44,7 +44,11 @@ export function decodeWiring(what: string, text: string): Wiring {
   if (!result.success) throw faulty(what, result.error.issues.map(issueText));
   const rules = result.data.rules.map(({ selection, remote, ...one }): WiringRule => {
     const fallback = remote === undefined ? {} : { remote };
-    return { ...one, ...fallback, selection: selection ?? shippedSelection(one.consumer, one.target) };
+    return {
+      ...one,
+      ...fallback,
+      selection: selection ?? shippedSelection(one.consumer, one.target),
+    };
   });
   const faults = rules.flatMap((one, i) => ruleFaults(one, i, rules));
   if (faults.length > 0) throw faulty(what, faults);

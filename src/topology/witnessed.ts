@@ -1,12 +1,7 @@
 import type { Asking } from './admission.js';
 import type { Evidence } from './desired-rows.js';
 import { zoned } from './dispatcher-row.js';
-import type {
-  GenerationRecord,
-  WitnessedRecord,
-  WitnessFinding,
-  WitnessReport,
-} from './node.js';
+import type { GenerationRecord, WitnessedRecord, WitnessFinding, WitnessReport } from './node.js';
 import { MAX_WITNESSED, WITNESS_FINDINGS } from './node.js';
 
 /** Findings by nodeId. */

@@ -84,6 +84,12 @@ test('how a set is selected from may be said, of three ways', () => {
   assert.throws(() => decodeWiring('w', documentOf({ ...RULE, selection: 'lot' })), /selection/);
 });
 
+test('a rule may have a second set for the nodes of other data centres', () => {
+  const [rule] = decodeWiring('w', documentOf({ ...RULE, remote: true }));
+  assert.equal(rule?.remote, true);
+  assert.throws(() => decodeWiring('w', documentOf({ ...RULE, remote: 130 })), /remote/);
+});
+
 test('a document with hundreds of faults names twenty', () => {
   const rules = Array.from({ length: 90 }, () => ({ ...RULE, setid: -1 }));
   assert.throws(() => decodeWiring('w', documentOf(...rules)), /90 faults[^]*and 70 more$/);
