@@ -23,6 +23,10 @@ export interface AgentMetrics {
   readonly checkOk: GaugeHandle;
   readonly load: GaugeHandle;
   readonly quarantined: GaugeHandle;
+  readonly busMembers: GaugeHandle;
+  readonly busRemovals: CounterHandle;
+  readonly busAnnouncements: CounterHandle;
+  readonly busAlarm: GaugeHandle;
 }
 
 /** Registers them; call once per registry. */
@@ -93,6 +97,20 @@ export function agentMetrics(metrics: Metrics): AgentMetrics {
       'carna_agent_quarantined',
       '1 while the node is kept down because it flaps.',
     ),
+    busMembers: metrics.gauge(
+      'carna_agent_bus_members',
+      'Other members of the DMQ bus as our server lists them, by status.',
+      ['status'],
+    ),
+    busRemovals: metrics.counter(
+      'carna_agent_bus_removals_total',
+      'Members that were removed from the bus of our server.',
+    ),
+    busAnnouncements: metrics.counter(
+      'carna_agent_bus_announcements_total',
+      'Members that our server was told of.',
+    ),
+    busAlarm: metrics.gauge('carna_agent_bus_alarm', '1 while something is amiss on the bus.'),
     callsLeft: metrics.gauge('carna_agent_drain_calls_left', 'Calls left while draining.'),
   };
 }

@@ -7,6 +7,9 @@ import { runGroup } from '../util/lifecycle.js';
 import { describeAcknowledged } from './acknowledgement.js';
 import type { ApplierTiming } from './applier.js';
 import { Applier } from './applier.js';
+import type { BusKeeper } from './bus-keeper.js';
+import { createBusKeeper } from './open-bus.js';
+import type { AgentBus, BusReport } from './bus-ports.js';
 import { Drain } from './drain.js';
 import type { DrainEnd, DrainProgress } from './drain-progress.js';
 import { isAcknowledged, rolesListing } from './listing.js';
@@ -38,6 +41,8 @@ export interface AgentDeps {
     readonly table: DispatcherTable;
     readonly publication: AppliedPublication;
   } | null;
+  /** Null beside a server that is on no bus. */
+  readonly bus?: AgentBus | null;
   readonly publication: NodePublication;
   readonly view: AgentView;
   /** For people and /healthz: connected, suspended, lost. */
@@ -65,6 +70,8 @@ export interface AgentHealth extends ServerReport {
   /** What this Kamailio was proven to run; null for a server without destination sets. */
   readonly applied: string | null;
   readonly drain: DrainProgress | null;
+  /** Null beside a server that is on no bus. */
+  readonly bus: BusReport | null;
 }
 
 export interface Agent {
@@ -91,12 +98,14 @@ export function createAgent(deps: AgentDeps): Agent {
     log,
   });
   const applier = createApplier(deps, log);
+  const bus = createBusKeeper(deps, status, log);
   const consumers = rolesListing(deps.wiring, deps.identity.role);
   const supervisor = new Supervisor({
     runtime: deps.runtime,
     openControl: deps.openControl,
     status,
     applier,
+    bus,
     maxSessions: deps.identity.maxSessions,
     time,
     timing: deps.timing,
@@ -117,7 +126,7 @@ export function createAgent(deps: AgentDeps): Agent {
   supervisor.onControl(() => drain.wake());
   let readyTrace: string | null = null;
   return {
-    run: (term) => runAgent({ ...deps, log }, { status, applier, supervisor, drain }, term),
+    run: (term) => runAgent({ ...deps, log }, { status, applier, bus, supervisor, drain }, term),
     state: () => status.state,
     health: () => ({
       isHealthy: status.state === 'up' || status.state === 'draining',
@@ -131,6 +140,7 @@ export function createAgent(deps: AgentDeps): Agent {
       ...supervisor.report(),
       applied: applier === null ? null : describeAcknowledged(applier.acknowledged),
       drain: drain.progress(),
+      bus: bus?.report() ?? null,
     }),
     ready: () => {
       const trace = status.traceId;
@@ -145,12 +155,13 @@ export function createAgent(deps: AgentDeps): Agent {
 interface Parts {
   readonly status: NodeStatus;
   readonly applier: Applier | null;
+  readonly bus: BusKeeper | null;
   readonly supervisor: Supervisor;
   readonly drain: Drain;
 }
 
 async function runAgent(deps: AgentDeps, parts: Parts, term: AbortSignal): Promise<void> {
-  const { status, applier, supervisor, drain } = parts;
+  const { status, applier, bus, supervisor, drain } = parts;
   const onTerm = (): void => drain.terminate();
   term.addEventListener('abort', onTerm);
   if (term.aborted) onTerm();
@@ -161,6 +172,7 @@ async function runAgent(deps: AgentDeps, parts: Parts, term: AbortSignal): Promi
       [
         (signal) => supervisor.run(signal),
         ...(applier === null ? [] : [(signal: AbortSignal) => applier.run(signal)]),
+        ...(bus === null ? [] : [(signal: AbortSignal) => bus.run(signal)]),
         async (signal) => {
           const end = await drain.run(signal);
           if (end === null) return;

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Applier } from './applier.js';
+import type { BusKeeper } from './bus-keeper.js';
 import type { AgentMetrics } from './metrics.js';
 import type { NodeStatus } from './node-status.js';
 import type { Timekeeper } from './ports.js';
@@ -14,6 +15,8 @@ export interface SupervisorDeps {
   readonly status: NodeStatus;
   /** null for a server that consumes no destination set. */
   readonly applier: Applier | null;
+  /** null for a server that is on no bus. */
+  readonly bus: BusKeeper | null;
   /** The node's own setting; 0 = unknown. */
   readonly maxSessions: number;
   readonly time: Timekeeper;

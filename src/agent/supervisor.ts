@@ -39,11 +39,12 @@ export class Supervisor {
       load: timing.load,
       maxSessions,
       metrics,
-      onAnswer: () => deps.applier?.wake(),
+      onAnswer: () => this.#noteAnswer(),
       onOwnRestart: () => this.#noteOwnRestart(),
       onJudged: () => this.#tell(),
     });
     deps.applier?.onProven(() => this.#tell());
+    deps.bus?.onSynced(() => this.#tell());
   }
 
   /** The running server's control; null while none runs. */
@@ -56,11 +57,12 @@ export class Supervisor {
     this.#onControl = listener;
   }
 
-  /** True when it may take calls: checks succeed, it refuses none and, beside a Kamailio, its list is proven. */
+  /** True when it may take calls: checks succeed, it refuses none, its list is proven and its contacts are here. */
   get isFit(): boolean {
-    const isListProven = this.#deps.applier === null || this.#deps.applier.isProven;
+    const { applier, bus } = this.#deps;
+    const hasAll = (applier?.isProven ?? true) && (bus?.isSynced ?? true);
     const mayRefuse = this.#control === null || this.#control.mayRefuse();
-    return this.#watch.health.isUp && isListProven && !mayRefuse;
+    return this.#watch.health.isUp && hasAll && !mayRefuse;
   }
 
   /** Calls on the server by its last good probe; null when that did not tell. */
@@ -119,7 +121,7 @@ export class Supervisor {
 
   /** One life, from start to cleared away; gives the cause of its end. `left` leaves the server running. */
   async #liveOnce(adopted: RunningServer | null, left: AbortSignal): Promise<string> {
-    const { openControl, status, applier, time } = this.#deps;
+    const { openControl, status, applier, bus, time } = this.#deps;
     this.#fitSinceMs = null;
     const server = adopted ?? (await this.#start());
     if (typeof server === 'string') return server;
@@ -135,6 +137,7 @@ export class Supervisor {
     this.#server = server;
     this.#control = control;
     applier?.serverStarted();
+    bus?.serverStarted(server.isAdopted);
     this.#onControl();
     const stopIt = (): void => void this.#stop(server, control);
     const leave = (): void => over.abort();
@@ -180,7 +183,7 @@ export class Supervisor {
     this.#control = null;
     this.#lastExit = exit.cause;
     const wasWanted = this.#stopping.signal.aborted;
-    const { status, applier, metrics } = this.#deps;
+    const { status, applier, bus, metrics } = this.#deps;
     if (!wasWanted && status.state !== 'gone') {
       const wasUp = status.state === 'up';
       status.apply('exited', { cause: exit.cause, noticedAtMs: exit.noticedAtMs });
@@ -189,12 +192,18 @@ export class Supervisor {
     this.#watch.reset();
     if (wasWanted) return;
     applier?.serverExited();
+    bus?.serverExited();
     metrics.serverExits.inc();
+  }
+
+  #noteAnswer(): void {
+    this.#deps.applier?.wake();
+    this.#deps.bus?.serverAnswers();
   }
 
   /** Same process or address, another life: nothing known of the former one holds. */
   #noteOwnRestart(): void {
-    const { status, applier } = this.#deps;
+    const { status, applier, bus } = this.#deps;
     status.beginInstance(status.newInstanceId());
     if (status.state === 'up') {
       status.apply('failed', { cause: 'it restarted by itself' });
@@ -202,6 +211,7 @@ export class Supervisor {
     }
     applier?.serverExited();
     applier?.serverStarted();
+    bus?.serverStarted(false);
     this.#onControl();
   }
 
@@ -223,10 +233,10 @@ export class Supervisor {
   }
 
   #rise(): void {
-    const { status } = this.#deps;
+    const { status, bus } = this.#deps;
     const isTakenOver = status.state === 'starting' && this.#server?.isAdopted === true;
     const cause = isTakenOver ? 'another agent took it over' : 'its checks succeed';
-    status.apply('healthy', { cause, reason: 'up' });
+    status.apply('healthy', { cause, reason: bus?.fault ?? 'up' });
   }
 
   async #stop(server: RunningServer, control: ServerControl): Promise<void> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { NODE_KINDS, ROLES, TRANSPORTS } from '../topology/node.js';
+import { BUS_VARIABLES, busFaults } from './bus-variables.js';
 import { COMMON_VARIABLES, OPTIONAL_DATABASE_URL, wholeNumber } from './common.js';
 import type { RuntimeKind } from './runtime-variables.js';
 import { RUNTIME_VARIABLES, runtimeFaults, runtimeOf } from './runtime-variables.js';
@@ -52,6 +53,7 @@ export const AGENT_VARIABLES = {
     expected: 'comma list of udp, tcp, tls; the first is the one that dispatchers use',
     meaning: 'how the SIP server can be reached',
   }),
+  ...BUS_VARIABLES,
   httpHost: withDefault('CARNA_HTTP_HOST', '127.0.0.1', host, {
     expected: 'an address or host name',
     meaning: 'where /healthz, /readyz and /metrics are answered',
@@ -200,7 +202,7 @@ function kindOf(
 function jointFaults(values: ValuesOf<typeof AGENT_VARIABLES>): string[] {
   const kind = kindOf(values);
   const faults: string[] = [];
-  faults.push(...runtimeFaults(values));
+  faults.push(...runtimeFaults(values), ...busFaults(values));
   if (values.loadBusyPercent > values.loadFullPercent) {
     faults.push(
       `CARNA_LOAD_BUSY_PERCENT: expected at most CARNA_LOAD_FULL_PERCENT (${values.loadFullPercent}), found ${values.loadBusyPercent}`,

@@ -1,5 +1,6 @@
 import type { Registry } from '../registry/registry.js';
-import type { DcView, NodesView } from '../registry/views.js';
+import type { NodesView } from '../registry/nodes-view.js';
+import type { DcView } from '../registry/views.js';
 import { knownTraces, recordLive } from '../store/change-log.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../store/dispatcher-table.js';
 import { readLosses } from '../store/losses.js';
@@ -34,7 +35,7 @@ export function remoteView(dc: string, view: NodesView): RemoteView {
   return {
     dc,
     nodes: () => view.nodes().nodes,
-    isFresh: () => view.isFresh(),
+    isFresh: () => view.isFresh() && view.hasFolder(),
     subscribe: (listener) => view.subscribe(listener),
   };
 }

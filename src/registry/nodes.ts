@@ -75,9 +75,9 @@ export class RecordsReader<T extends NodeRecordLike> {
   #decoded = new Map<string, Decoded<T>>();
   #last: RecordsSnapshot<T> | null = null;
 
-  /** `folder` is relative to the tree's root, without slashes around it; '' is the root itself. */
+  /** `folder` is relative to the tree's root, without slashes around it. */
   constructor(folder: string, hasIncarnations: boolean, decode: (bytes: Uint8Array | null) => T) {
-    this.#folder = folder === '' ? '' : `${folder}/`;
+    this.#folder = `${folder}/`;
     this.#hasIncarnations = hasIncarnations;
     this.#decode = decode;
   }
@@ -88,7 +88,7 @@ export class RecordsReader<T extends NodeRecordLike> {
     const refused: RefusedZnode[] = [];
     const decoded = new Map<string, Decoded<T>>();
     for (const [path, entry] of tree.entries) {
-      if (path === '' || !path.startsWith(this.#folder)) continue;
+      if (!path.startsWith(this.#folder)) continue;
       const result = this.#decodeOne(path, entry);
       decoded.set(path, result);
       if (result.fault !== null) refused.push({ path, why: result.fault });
@@ -138,12 +138,8 @@ export class RecordsReader<T extends NodeRecordLike> {
 
 /** Reads the nodes of a data centre, with their address conflicts. */
 export class NodesReader {
-  readonly #reader: RecordsReader<NodeRecord>;
+  readonly #reader = new RecordsReader('nodes', true, decodeNodeRecord);
   #last: NodesSnapshot | null = null;
-
-  constructor(folder = 'nodes') {
-    this.#reader = new RecordsReader(folder, true, decodeNodeRecord);
-  }
 
   read(tree: TreeSnapshot): NodesSnapshot {
     if (this.#last?.revision === tree.revision) return this.#last;

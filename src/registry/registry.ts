@@ -26,7 +26,8 @@ import { EphemeralPublication } from './publish.js';
 import { NodePublication } from './record-publication.js';
 import { ZkSession } from './session.js';
 import type { ZkSessionCounters, ZkSessionState } from './session.js';
-import { AgentView, DcView, NodesView } from './views.js';
+import { NodesView } from './nodes-view.js';
+import { AgentView, DcView } from './views.js';
 
 export interface RegistryOptions {
   readonly connectString: string;
@@ -76,9 +77,9 @@ export interface Registry {
    */
   writeGeneration(record: GenerationRecord): Promise<boolean>;
   watchAll(): DcView;
+  watchForAgent(nodeId: string): AgentView;
   /** The nodes alone. */
   watchNodes(): NodesView;
-  watchForAgent(nodeId: string): AgentView;
   /** Takes part in the reconcilers' election until `stop` aborts; see leader.ts. */
   runForLeader(
     candidateId: string,
@@ -131,11 +132,11 @@ export function openRegistry(options: RegistryOptions): Registry {
     removeOverride: (setid) => removeZnode(session, `${paths.overrides}/${setid}`),
     writeGeneration: (record) => writeGeneration(session, paths.generation, record),
     watchAll: () => new DcView(session, paths, { log, openViews }),
-    watchNodes: () => new NodesView(session, paths, { log, openViews }),
     watchForAgent: (nodeId) => {
       const restore = (record: IntentRecord): Promise<void> => writeIntent(session, paths, record);
       return new AgentView(session, paths, checkNodeId(nodeId), { log, openViews, restore });
     },
+    watchNodes: () => new NodesView(session, paths, { log, openViews }),
     runForLeader: (candidateId, lead, stop) =>
       runForLeader(session, paths.leader, { candidateId, log }, lead, stop),
     initialise: async () => {

@@ -86,35 +86,6 @@ export class DcView {
   }
 }
 
-/** The nodes of a data centre and nothing else: for those who only look in from another one. */
-export class NodesView {
-  readonly #tree: TreeView;
-  readonly #nodes = new NodesReader('');
-
-  constructor(session: ZkSession, paths: DcPaths, options: ViewOptions) {
-    this.#tree = TreeView.open(session, paths.nodes, { ...options, landmarks: [''] });
-  }
-
-  nodes(): NodesSnapshot {
-    return this.#nodes.read(this.#tree.snapshot());
-  }
-
-  /** A registry without its folder of nodes tells nothing of them: it is new, another one, or was wiped. */
-  isFresh(): boolean {
-    const { isFresh, entries } = this.#tree.snapshot();
-    return isFresh && entries.has('');
-  }
-
-  /** Calls `listener` on changes of nodes and of freshness; see TreeView.subscribe. */
-  subscribe(listener: () => void): () => void {
-    return this.#tree.subscribe(listener);
-  }
-
-  close(): void {
-    this.#tree.close();
-  }
-}
-
 /** What one agent needs: the generation, the intent for its node, and on demand the acknowledgements of all. */
 export class AgentView {
   readonly #session: ZkSession;

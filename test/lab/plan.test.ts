@@ -45,7 +45,7 @@ test('a node added later is the one that a larger lab would have had', () => {
   const larger = planLab({ ...DEFAULT_SIZE, media: 4 }, '127.0');
   assert.deepEqual(
     larger.nodes.filter(({ role }) => role === 'media').at(-1),
-    labNode('127.0', 'media', 4),
+    labNode(larger, 'media', 4),
   );
 });
 

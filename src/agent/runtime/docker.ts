@@ -17,9 +17,12 @@ import { cgroupPathOf, findSelf } from './docker-self.js';
 import type { DockerServer, Placement } from './docker-spec.js';
 import { canAutoRemove, containerName, deriveCreateBody, LABEL } from './docker-spec.js';
 import type { RunningServer, ServerRuntime } from './runtime.js';
+import type { StartEnv } from './server-env.js';
 
 export interface DockerRuntimeOptions extends DockerServer {
   readonly engine: DockerEngine;
+  /** What is added to the environment at each start. */
+  readonly startEnv?: StartEnv;
   readonly pull: 'missing' | 'never';
   /** CARNA_DOCKER_CONTAINER. */
   readonly container: string | null;
@@ -79,7 +82,9 @@ class DockerRuntime {
     const { engine } = this.#deps;
     const place = await this.#placement();
     const name = containerName(this.#options.kind, instanceId);
-    const body = deriveCreateBody(this.#options, place, instanceId);
+    const added = (await this.#options.startEnv?.()) ?? {};
+    const server = { ...this.#options, env: { ...this.#options.env, ...added } };
+    const body = deriveCreateBody(server, place, instanceId);
     const id = await this.#create(name, body, onProgress);
     const watch = new EndWatch(id, this.#deps);
     const output = new OutputFollower(id, null, this.#hide, this.#deps);

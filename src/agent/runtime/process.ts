@@ -13,6 +13,7 @@ import { findOrphan } from './process-orphan.js';
 import { followOutput, logLastWords, openOutput } from './process-output.js';
 import { watchedExit } from './process-watch.js';
 import type { RunningServer, ServerExit, ServerRuntime } from './runtime.js';
+import type { StartEnv } from './server-env.js';
 import { describeExit } from './runtime.js';
 import type { KeptServer, ServerFile } from './server-file.js';
 import { readServerFile, writeServerFile } from './server-file.js';
@@ -22,6 +23,8 @@ export interface ProcessRuntimeOptions {
   readonly args: readonly string[];
   /** The whole environment of the server; the mark of its life is added. */
   readonly env: NodeJS.ProcessEnv;
+  /** What is added at each start. */
+  readonly startEnv?: StartEnv;
   readonly cwd: string;
   /** Folder of our own, for `server.json`, `server.log` and `server.log.offset`. */
   readonly stateDir: string;
@@ -85,7 +88,9 @@ async function adoptServer(deps: Deps): Promise<RunningServer | null> {
 }
 
 async function startServer(deps: Deps, instanceId: string): Promise<RunningServer> {
-  const { options, log, time } = deps;
+  const { log, time } = deps;
+  const added = (await deps.options.startEnv?.()) ?? {};
+  const options = { ...deps.options, env: { ...deps.options.env, ...added } };
   const commandHash = hashOf(options);
   const intended = { instanceId, commandHash, startedAt: time.wallMs(), process: null };
   keep(deps, intended); // Should we die before the pid is written, the mark tells whose server it is.

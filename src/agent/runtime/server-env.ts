@@ -13,3 +13,6 @@ const OWN_CREDENTIALS: ReadonlySet<string> = new Set([
 export function serverEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !OWN_CREDENTIALS.has(name)));
 }
+
+/** Variables that are known only when a server starts. Never rejects. */
+export type StartEnv = () => Promise<Readonly<Record<string, string>>>;

@@ -25,6 +25,8 @@ import { systemClock } from '../../util/clock.js';
 import { packageVersion } from '../../util/package-root.js';
 import { openConfiguredRegistry } from '../configured-registry.js';
 import { createLogger } from '../logger.js';
+import type { OpenBus } from './bus.js';
+import { openBus } from './bus.js';
 import { Closers } from './closers.js';
 import { processGauges, refreshedText } from './process-metrics.js';
 import { registryGauges } from './registry-metrics.js';
@@ -48,11 +50,15 @@ export async function runAgentDaemon(proc: NodeJS.Process): Promise<void> {
     const registry = openConfiguredRegistry(config, log);
     closers.add('registry', () => registry.close());
     const refreshers = [registryGauges(metrics, registry), processGauges(metrics)];
-    const runtime = await openServerRuntime(config, proc.env, log);
+    const bus = openBus(config, registry);
+    if (bus !== null) closers.add('bus', () => Promise.resolve(bus.close()));
+    const runtime = await openServerRuntime(config, proc.env, log, bus?.startEnv);
     const link = openServerLink(config, log, refusalFile(config.stateDir));
     closers.add('server link', () => Promise.resolve(link.close()));
     const store = await openAgentStore(config, log, closers);
-    const agent = createAgent(agentDeps({ config, log, registry, runtime, link, store, metrics }));
+    const agent = createAgent(
+      agentDeps({ config, log, registry, runtime, link, bus, store, metrics }),
+    );
     const text = (): Promise<string> => refreshedText(metrics, refreshers);
     await serveAgentHttp(agent, link, config, text, closers);
     await agent.run(term);
@@ -84,12 +90,13 @@ interface AgentParts {
   readonly registry: Registry;
   readonly runtime: ServerRuntime;
   readonly link: ServerLink;
+  readonly bus: OpenBus | null;
   readonly store: Store | null;
   readonly metrics: Metrics;
 }
 
 function agentDeps(parts: AgentParts): AgentDeps {
-  const { config, log, registry, runtime, link, store } = parts;
+  const { config, log, registry, runtime, link, bus, store } = parts;
   return {
     identity: identityOf(config),
     wiring: DEFAULT_WIRING,
@@ -103,6 +110,7 @@ function agentDeps(parts: AgentParts): AgentDeps {
             table: { readTable: (setids) => readTable(store, setids) },
             publication: registry.publishApplied(config.nodeId),
           },
+    bus: bus?.bus ?? null,
     publication: registry.publishNode(config.nodeId),
     view: agentView(registry, config.nodeId),
     registryState: () => registry.state,

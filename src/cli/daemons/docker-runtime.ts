@@ -7,6 +7,7 @@ import { serverFlagFile } from '../../agent/runtime/flag-file.js';
 import { rememberingRuntime } from '../../agent/runtime/known-server.js';
 import { observeByLabel } from '../../agent/runtime/observe-container.js';
 import type { ServerRuntime } from '../../agent/runtime/runtime.js';
+import type { StartEnv } from '../../agent/runtime/server-env.js';
 import { serverEnv } from '../../agent/runtime/server-env.js';
 import { systemTimekeeper } from '../../agent/timekeeper.js';
 import type { AgentConfig } from '../../config/agent.js';
@@ -16,6 +17,7 @@ export async function openDockerRuntime(
   config: AgentConfig,
   env: NodeJS.ProcessEnv,
   log: Logger,
+  startEnv?: StartEnv,
 ): Promise<ServerRuntime> {
   const engine = await openDockerEngine(config.dockerSocket, systemTimekeeper);
   const runtime = dockerRuntime(
@@ -24,6 +26,7 @@ export async function openDockerRuntime(
       image: config.serverImage ?? '',
       command: config.serverCommand,
       env: containerEnv(env),
+      ...(startEnv === undefined ? {} : { startEnv }),
       kind: config.kind,
       nodeId: config.nodeId,
       taskId: config.marathon?.taskId ?? '',

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { observeByAddress } from '../../agent/runtime/observe.js';
 import { processRuntime } from '../../agent/runtime/process.js';
 import type { ServerRuntime } from '../../agent/runtime/runtime.js';
+import type { StartEnv } from '../../agent/runtime/server-env.js';
 import { serverEnv } from '../../agent/runtime/server-env.js';
 import { systemTimekeeper } from '../../agent/timekeeper.js';
 import type { AgentConfig } from '../../config/agent.js';
@@ -12,12 +13,13 @@ export async function openServerRuntime(
   config: AgentConfig,
   env: NodeJS.ProcessEnv,
   log: Logger,
+  startEnv?: StartEnv,
 ): Promise<ServerRuntime> {
   switch (config.runtime) {
     case 'process':
-      return childProcess(config, env, log);
+      return childProcess(config, env, log, startEnv);
     case 'docker':
-      return (await import('./docker-runtime.js')).openDockerRuntime(config, env, log);
+      return (await import('./docker-runtime.js')).openDockerRuntime(config, env, log, startEnv);
     case 'observe':
       if (config.observeLabel === null) {
         const where = `${config.sipHost}:${config.sipPort}`;
@@ -27,9 +29,15 @@ export async function openServerRuntime(
   }
 }
 
-function childProcess(config: AgentConfig, env: NodeJS.ProcessEnv, log: Logger): ServerRuntime {
+function childProcess(
+  config: AgentConfig,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+  startEnv?: StartEnv,
+): ServerRuntime {
   const [command = '', ...args] = config.serverCommand ?? [];
   const { stateDir } = config;
-  const options = { command, args, env: serverEnv(env), cwd: stateDir, stateDir };
+  const added = startEnv === undefined ? {} : { startEnv };
+  const options = { command, args, env: serverEnv(env), ...added, cwd: stateDir, stateDir };
   return processRuntime(options, log, systemTimekeeper);
 }

@@ -3,7 +3,7 @@ import { InvalidInputError, ProtocolError } from '../../util/errors.js';
 /** A longer datagram is refused unread. */
 export const MAX_MESSAGE_BYTES = 65_535;
 
-/** What identifies one OPTIONS request and its answer. Tokens of letters, digits and `-`. */
+/** What identifies one request and its answer. Tokens of letters, digits and `-`. */
 export interface OptionsRequest {
   /** Where it goes: the host and port of the Request-URI. */
   readonly targetHost: string;
@@ -56,7 +56,11 @@ export function buildOptions(request: OptionsRequest): string {
 }
 
 /** True when `response` answers exactly this request: branch of the top Via, Call-ID and CSeq agree. */
-export function answers(response: SipResponse, request: OptionsRequest): boolean {
+export function answers(
+  response: SipResponse,
+  request: OptionsRequest,
+  method = 'OPTIONS',
+): boolean {
   const via = headerOf(response, 'via') ?? '';
   const branch = /;\s*branch\s*=\s*([^\s;,]+)/i.exec(via)?.[1];
   const cseq = /^(\d+)\s+(\S+)$/.exec(headerOf(response, 'cseq') ?? '');
@@ -64,7 +68,7 @@ export function answers(response: SipResponse, request: OptionsRequest): boolean
     branch === branchOf(request) &&
     headerOf(response, 'call-id') === `${request.callId}@${bracketed(request.localHost)}` &&
     Number(cseq?.[1]) === request.cseq &&
-    cseq?.[2] === 'OPTIONS'
+    cseq?.[2] === method
   );
 }
 
@@ -85,6 +89,13 @@ export function parseResponse(datagram: Buffer): SipResponse {
   const line = /^SIP\/2\.0 ([1-6]\d\d) ?(.*)$/.exec(first);
   if (line === null) throw new ProtocolError(`no SIP status line: ${excerpt(first)}`);
   return { status: Number(line[1]), reason: line[2] ?? '', headers: readHeaders(lines) };
+}
+
+/** What follows the headers; empty when nothing does. */
+export function bodyOf(datagram: Buffer): string {
+  const text = datagram.toString('utf8');
+  const end = text.indexOf('\r\n\r\n');
+  return end < 0 ? '' : text.slice(end + 4);
 }
 
 function readHeaders(lines: readonly string[]): SipHeader[] {
@@ -108,25 +119,29 @@ function readHeaders(lines: readonly string[]): SipHeader[] {
   return headers;
 }
 
-function branchOf(request: OptionsRequest): string {
+/** The branch of the top Via. Throws InvalidInputError for an unusable token. */
+export function branchOf(request: OptionsRequest): string {
   return `${MAGIC_COOKIE}${token(request.branchToken)}`;
 }
 
-function hostPort(host: string, port: number): string {
+/** `host:port` as it stands in a URI. Throws InvalidInputError for what cannot stand there. */
+export function hostPort(host: string, port: number): string {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new InvalidInputError('SIP port', `${port} is not within 1..65535`);
   }
   return `${bracketed(host)}:${port}`;
 }
 
-function bracketed(host: string): string {
+/** An IPv6 address in brackets, any other host as it is. Throws InvalidInputError. */
+export function bracketed(host: string): string {
   if (!/^[A-Za-z0-9.:_-]+$/.test(host)) {
     throw new InvalidInputError('SIP host', `${JSON.stringify(host)} is no name or address`);
   }
   return host.includes(':') ? `[${host}]` : host;
 }
 
-function token(text: string): string {
+/** The text, when it is a token. Throws InvalidInputError. */
+export function token(text: string): string {
   if (!/^[A-Za-z0-9-]+$/.test(text)) throw new InvalidInputError('SIP token', JSON.stringify(text));
   return text;
 }
