@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { LiveList } from '../../topology/drift.js';
 import { deriveDispatcherView } from '../../topology/drift.js';
 import type { NodeRecord } from '../../topology/node.js';
+import { deriveRemotes } from '../../topology/remote-view.js';
 import { byNodeId } from '../../topology/view.js';
 import { DEFAULT_WIRING, setsConsumedBy } from '../../topology/wiring.js';
 import { CarnaError } from '../../util/errors.js';
@@ -15,6 +16,7 @@ import { printLastKnown } from '../render/last-known-text.js';
 import type { CliConfig } from '../../config/cli.js';
 import type { OperatorData, TopologyData } from '../operator-data.js';
 import { dispatcherText } from '../render/dispatcher-text.js';
+import { remoteLines } from '../render/remote-text.js';
 import { ageSegment } from '../render/headline.js';
 
 interface Options {
@@ -93,6 +95,10 @@ async function compare(
   } else {
     const age = ageSegment(topology, context.paint, nowMs);
     context.print(...dispatcherText(view, age, context.paint, context.width()));
+    const remotes = deriveRemotes(topology.generation, ofSet(options, table), DEFAULT_WIRING);
+    const shown = remotes.filter(({ nodes }) => nodes.length > 0);
+    const lines = remoteLines(shown, context.paint, nowMs, context.width());
+    if (lines.length > 0) context.print('', ...lines);
   }
   context.exitCode = agrees ? EXIT.done : EXIT.no;
 }
