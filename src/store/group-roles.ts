@@ -86,26 +86,34 @@ function grantsOf(role: GroupRole): string {
         GRANT INSERT, UPDATE ON carna.leadership TO carna_writer;
         GRANT INSERT, DELETE ON carna.generation TO carna_writer;
         GRANT INSERT ON carna.change, carna.change_live TO carna_writer;
-        GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA carna TO carna_writer`;
+        GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA carna TO carna_writer;
+        ${withoutSecrets('carna_writer')}`;
     case 'carna_reader':
       return `
         GRANT USAGE ON SCHEMA carna TO carna_reader;
         GRANT SELECT ON public.dispatcher, public.version TO carna_reader;
-        GRANT SELECT ON ALL TABLES IN SCHEMA carna TO carna_reader`;
+        GRANT SELECT ON ALL TABLES IN SCHEMA carna TO carna_reader;
+        ${withoutSecrets('carna_reader')}`;
     case 'carna_manager':
       return `
         GRANT USAGE ON SCHEMA carna TO carna_manager;
         GRANT SELECT ON public.version TO carna_manager;
         GRANT SELECT, INSERT, UPDATE, DELETE ON public.subscriber, public.dbaliases TO carna_manager;
-        GRANT USAGE ON SEQUENCE public.subscriber_id_seq, public.dbaliases_id_seq TO carna_manager`;
+        GRANT USAGE ON SEQUENCE public.subscriber_id_seq, public.dbaliases_id_seq TO carna_manager;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON carna.trunk TO carna_manager`;
     case 'carna_load_balancer':
       return ownList('load-balancer');
     case 'carna_dispatcher':
       return `${ownList('dispatcher')};
-        GRANT SELECT ON public.subscriber, public.dbaliases, public.dr_gateways, public.dr_rules,
-          public.dr_gw_lists, public.dr_groups TO carna_dispatcher`;
+        ${credentials('carna_dispatcher')};
+        GRANT SELECT ON carna.alias, carna.trunk_source TO carna_dispatcher;
+        GRANT SELECT ON public.dr_gateways, public.dr_rules, public.dr_gw_lists, public.dr_groups
+          TO carna_dispatcher;
+        GRANT EXECUTE ON FUNCTION carna.alias_keys, carna.enter_conference,
+          carna.use_conference_token, carna.text_of_hex, carna.log_call TO carna_dispatcher`;
     case 'carna_registrar':
       return `${ownList('registrar')};
+        ${credentials('carna_registrar')};
         GRANT SELECT ON public.subscriber TO carna_registrar;
         GRANT SELECT, INSERT, UPDATE, DELETE ON public.location TO carna_registrar;
         GRANT USAGE ON SEQUENCE public.location_id_seq TO carna_registrar`;
@@ -123,6 +131,17 @@ export function kamailioGroup(role: KamailioRole): GroupRole {
 /** What every Kamailio may read: its own sets, and the versions of tables. */
 function ownList(role: KamailioRole): string {
   return `GRANT SELECT ON public.version, public.${dispatcherView(role)} TO ${kamailioGroup(role)}`;
+}
+
+/** What a Kamailio that asks for passwords reads: their hashes, and what changed. */
+function credentials(role: GroupRole): string {
+  return `GRANT USAGE ON SCHEMA carna TO ${role};
+        GRANT SELECT ON carna.credential, carna.edge_change TO ${role}`;
+}
+
+/** Takes back what "all tables" gave: a hash of a password logs a phone in. */
+function withoutSecrets(role: GroupRole): string {
+  return `REVOKE ALL ON carna.credential, carna.edge_change, carna.conference_token FROM ${role}`;
 }
 
 /** RFC 5802 and 7677, in PostgreSQL's notation. */
