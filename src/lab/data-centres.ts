@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LabError } from '../util/errors.js';
 import { MAX_DCS } from './plan.js';
 import type { LabState } from './state.js';
@@ -41,6 +41,13 @@ export function placePart(runDir: string, name: string): PlacedPart {
   const { plan } = nested;
   if (plan.nodes.some((node) => node.name === name)) return { lab: nested, name };
   return { lab: nested, name: name.slice(plan.site.prefix.length) };
+}
+
+/** The labs of the other data centres of the same platform. */
+export function otherLabs(lab: Pick<LabState, 'runDir' | 'plan'>): readonly LabState[] {
+  const first = lab.plan.site.prefix === '' ? lab.runDir : dirname(lab.runDir);
+  const all = [readLab(first), ...nestedLabs(first)].filter((one) => one !== null);
+  return all.filter(({ plan }) => plan.site.dc !== lab.plan.site.dc);
 }
 
 /** The lab of data centre number two. Throws LabError with the next step when there is none. */

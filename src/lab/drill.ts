@@ -7,6 +7,8 @@ import { playWithAftermath } from './drills/aftermath.js';
 import { agentFrozen } from './drills/agent-frozen.js';
 import { agentKilled } from './drills/agent-killed.js';
 import { reconcilersRestarted } from './drills/reconcilers-restarted.js';
+import { dcLinkCut } from './drills/dc-link-cut.js';
+import { dcMediaLost } from './drills/dc-media-lost.js';
 import { burst } from './drills/burst.js';
 import { clockJump } from './drills/clock-jump.js';
 import { datacentreSilent } from './drills/datacentre-silent.js';
@@ -76,6 +78,8 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'postgres-frozen': postgresFrozen,
   'postgres-refusing': postgresRefusing,
   'postgres-full': postgresFull,
+  'dc-media-lost': dcMediaLost,
+  'dc-link-cut': dcLinkCut,
 };
 
 /** More than any drill lasts; the calls are ended with it. */

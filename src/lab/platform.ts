@@ -31,13 +31,20 @@ export class Platform {
   readonly view: DcView;
   readonly store: Store;
   readonly #state: LabState;
+  readonly #log: Logger;
   readonly #rpc = new Map<string, BinrpcClient>();
 
-  constructor(state: LabState, registry: Registry, store: Store) {
+  constructor(state: LabState, registry: Registry, store: Store, log: Logger) {
     this.#state = state;
+    this.#log = log;
     this.registry = registry;
     this.view = registry.watchAll();
     this.store = store;
+  }
+
+  /** Another lab, of another data centre, in the same way. */
+  beside(other: LabState): Platform {
+    return openPlatform(other, this.#log);
   }
 
   /** The Kamailios that route to media, which is whose lists tell where the next call goes. */
@@ -182,5 +189,5 @@ export function openPlatform(state: LabState, log: Logger): Platform {
     statementTimeoutMs: 5_000,
     log,
   });
-  return new Platform(state, registry, store);
+  return new Platform(state, registry, store, log);
 }

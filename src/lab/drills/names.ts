@@ -61,6 +61,13 @@ const MASS = {
   'burst-200': '200 nodes that no call is for come at once and go at once: few generations',
 } as const;
 
+const DATA_CENTRES = {
+  'dc-media-lost':
+    'all media nodes are lost with their agents: the other data centre carries the calls until they return',
+  'dc-link-cut':
+    'the link between two data centres is cut for --for seconds: both go on, no row changes in either',
+} as const;
+
 /** Every drill with what it does, in the order in which `--all` runs them. Loads nothing: for help and completion. */
 export const DRILL_SUMMARIES = {
   ...AGENTS,
@@ -70,6 +77,7 @@ export const DRILL_SUMMARIES = {
   ...POSTGRES,
   ...NETWORK,
   ...MASS,
+  ...DATA_CENTRES,
 } as const;
 
 export type DrillName = keyof typeof DRILL_SUMMARIES;
@@ -90,6 +98,7 @@ export const DRILL_GROUPS: readonly DrillGroup[] = Object.entries({
   PostgreSQL: POSTGRES,
   Network: NETWORK,
   'Mass events': MASS,
+  'Data centres': DATA_CENTRES,
 }).map(([heading, drills]) => ({ heading, names: Object.keys(drills) as DrillName[] }));
 
 /** Those that show much in little time: `--all --quick`, and what the tests run. */
