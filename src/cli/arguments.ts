@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from 'commander';
+import type { NamePattern } from '../store/like-pattern.js';
+import type { Parsed } from '../topology/account.js';
 import { parseDuration } from './render/units.js';
 
 /** A parser of whole numbers above 0 for commander; `what` names the number in the message. */
@@ -42,4 +44,34 @@ const MAX_TEXT = 160;
 export function parseText(text: string): string {
   if (text.length <= MAX_TEXT && !/[\u0000-\u001f\u007f]/.test(text)) return text;
   throw new InvalidArgumentError(`expected one line of at most ${MAX_TEXT} characters.`);
+}
+
+/** A parser for commander from one that tells what was expected and found. */
+export function parsedBy<T>(parse: (text: string) => Parsed<T>): (text: string) => T {
+  return (text) => {
+    const parsed = parse(text);
+    if (parsed.kind === 'ok') return parsed.value;
+    throw new InvalidArgumentError(`${parsed.why}.`);
+  };
+}
+
+/** Reads `user@domain` with `*` and `?`; without `@` the user part, of any domain. */
+export function parseNamePattern(text: string): NamePattern {
+  const plain = text.replace(/^sips?:/, '').toLowerCase();
+  if (!/^[\w.~+*?-]{1,64}(?:@[a-z0-9.*?-]{1,64})?$/.test(plain)) {
+    throw new InvalidArgumentError('expected user@domain, * for any text, without @ a user.');
+  }
+  const [user = '*', domain = '*'] = plain.split('@');
+  return { user, domain };
+}
+
+/** What lists print at most unless --limit says otherwise. */
+export const DEFAULT_LIMIT = 200;
+export const MAX_LIMIT = 100_000;
+
+/** A parser of --limit for commander. */
+export function parseLimit(text: string): number {
+  const n = Number(text);
+  if (/^\d{1,6}$/.test(text) && n > 0 && n <= MAX_LIMIT) return n;
+  throw new InvalidArgumentError(`expected a whole number from 1 to ${MAX_LIMIT}.`);
 }

@@ -1,9 +1,10 @@
 import { createInterface } from 'node:readline';
 import { readFileSync } from 'node:fs';
-import type { CliConfig, EndpointSource } from '../config/cli.js';
+import type { AccountConfig, CliConfig, EndpointSource } from '../config/cli.js';
 import type { Clock } from '../util/clock.js';
 import { systemClock } from '../util/clock.js';
 import { wait } from '../util/wait.js';
+import type { AccountData } from './account-data.js';
 import { EXIT } from './exit-codes.js';
 import type { ExitCode } from './exit-codes.js';
 import type { OperatorData } from './operator-data.js';
@@ -14,6 +15,7 @@ import type { Painter } from './render/colour.js';
 /** What commands need beyond the process; production values in ports.ts. */
 export interface Ports {
   openOperatorData(config: CliConfig): Promise<OperatorData>;
+  openAccounts(config: AccountConfig): Promise<AccountData>;
   readonly endpointSource: EndpointSource;
 }
 

@@ -16,6 +16,7 @@ import type { RefusedWrite } from '../store/refused-writes.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
+import type { TelephonyJson } from './telephony-json.js';
 
 /**
  * What `--json` prints. These shapes are stable: fields are added, never renamed or given another meaning,
@@ -206,7 +207,8 @@ export function jsonLine(
     | DrainProgressJson
     | UndrainProgressJson
     | GuardJson
-    | OverrideJson,
+    | OverrideJson
+    | TelephonyJson,
 ): string {
   return JSON.stringify(value);
 }

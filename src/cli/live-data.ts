@@ -5,6 +5,8 @@ import type { DcView } from '../registry/views.js';
 import { readChanges } from '../store/change-log.js';
 import { readHead, readTable } from '../store/dispatcher-table.js';
 import { readRefusals } from '../store/refused-writes.js';
+import { readContacts } from '../store/registrations.js';
+import { readOwners, readSimilarUsers, readUser } from '../store/subscribers.js';
 import { readLeader } from '../store/leadership.js';
 import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
@@ -56,6 +58,10 @@ export function openLiveData(config: CliConfig): OperatorData {
         ...(sinceId === null ? {} : { sinceId }),
       }),
     readRefusals: (last) => readRefusals(connections.store(), config.dc, last),
+    readContacts: async (query) => readContacts(connections.store(), query),
+    readUser: async (aor) => readUser(connections.store(), aor),
+    readSimilarUsers: async (aor, limit) => readSimilarUsers(connections.store(), aor, limit),
+    readOwners: async (number) => readOwners(connections.store(), number),
     writeOverride: async (override) => (await connections.registry()).writeOverride(override),
     writeIntent: async (intent) => (await connections.registry()).writeIntent(intent),
     removeIntent: async (nodeId) => {

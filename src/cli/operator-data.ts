@@ -1,4 +1,7 @@
 import type { RefusedWrite } from '../store/refused-writes.js';
+import type { ContactPage, ContactQuery } from '../store/registrations.js';
+import type { User } from '../store/subscribers.js';
+import type { Aor } from '../topology/account.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
 import type { IntentRecord, NodeRecord, OverrideRecord } from '../topology/node.js';
@@ -63,6 +66,14 @@ export interface OperatorData {
   readChanges(query: ChangeQuery): Promise<readonly ChangeRow[]>;
   /** The newest refused writes, at most `last`, oldest first. */
   readRefusals(last: number): Promise<readonly RefusedWrite[]>;
+  /** Registrations that match, from the durable copy that the registrars write. */
+  readContacts(query: ContactQuery): Promise<ContactPage>;
+  /** Null when there is no such user. */
+  readUser(aor: Aor): Promise<User | null>;
+  /** Users whose names begin like that one, at most `limit`. */
+  readSimilarUsers(aor: Aor, limit: number): Promise<readonly Aor[]>;
+  /** Who has a number. */
+  readOwners(number: string): Promise<readonly Aor[]>;
   /** Creates or replaces the intent of a node. */
   writeIntent(intent: IntentRecord): Promise<void>;
   /** False when there was none. */

@@ -9,6 +9,10 @@ export const SHIPPED_PORTS: Ports = {
     const { openLiveData } = await import('./live-data.js');
     return openLiveData(config);
   },
+  openAccounts: async (config) => {
+    const { openLiveAccounts } = await import('./live-accounts.js');
+    return openLiveAccounts(config);
+  },
   endpointSource: {
     findLab: async (runDir) => {
       const { labEndpoints } = await import('../lab/endpoints.js');

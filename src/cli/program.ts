@@ -18,6 +18,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   timeline: async () => (await import('./commands/timeline.js')).registerTimeline,
   drain: async () => (await import('./commands/drain.js')).registerDrain,
   undrain: async () => (await import('./commands/undrain.js')).registerUndrain,
+  registrations: async () => (await import('./commands/registrations.js')).registerRegistrations,
+  location: async () => (await import('./commands/location.js')).registerLocation,
+  user: async () => (await import('./commands/user.js')).registerUser,
+  trunk: async () => (await import('./commands/trunk.js')).registerTrunk,
   plan: async () => (await import('./commands/plan.js')).registerPlan,
   guard: async () => (await import('./commands/guard.js')).registerGuard,
   init: async () => (await import('./commands/init.js')).registerInit,
@@ -38,6 +42,7 @@ Examples:
   carna explain media-1             why it gets calls, or why not
   carna timeline --last 3           how fast the last changes went through
   carna drain media-1 --wait        take a node out without losing a call
+  carna location alice@example.org  where a phone is, and what a call to it would do
 
 ${EXIT_CODES_HELP}`;
 

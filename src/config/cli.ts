@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { COMMON_VARIABLES, OPTIONAL_DATABASE_URL, wholeNumber } from './common.js';
+import {
+  COMMON_VARIABLES,
+  MANAGER_DATABASE_URL,
+  OPTIONAL_DATABASE_URL,
+  wholeNumber,
+} from './common.js';
 import { compileConfig, optional, withDefault } from './variables.js';
 import type { Env, ReadFile, ValuesOf } from './variables.js';
 
@@ -11,6 +16,7 @@ export const CLI_VARIABLES = {
   zookeeperAuth: COMMON_VARIABLES.zookeeperAuth,
   sessionTimeoutMs: COMMON_VARIABLES.sessionTimeoutMs,
   databaseUrl: OPTIONAL_DATABASE_URL,
+  managerDatabaseUrl: MANAGER_DATABASE_URL,
   lab: optional('CARNA_LAB', z.string(), {
     expected: 'run directory of a lab, or "off"',
     meaning: 'lab whose addresses are used when CARNA_ZOOKEEPER is unset; "off" = never',
@@ -56,11 +62,49 @@ export async function loadCliConfig(
   source: EndpointSource,
 ): Promise<CliConfig> {
   const lab = await findLab(env, source);
-  const given = Object.entries(env).filter(([, text]) => text !== undefined && text !== '');
-  const merged =
-    lab === null ? env : { ...withoutShadowed(lab.variables, env), ...Object.fromEntries(given) };
+  const merged = lab === null ? env : { ...withoutShadowed(lab.variables, env), ...givenOf(env) };
   const values = compileConfig(CLI_VARIABLES, merged, readFile);
   return Object.freeze({ ...values, labDir: lab?.runDir ?? null });
+}
+
+/** What the commands of users and trunks read: PostgreSQL alone, so they work where ZooKeeper cannot be reached. */
+export const ACCOUNT_VARIABLES = {
+  databaseUrl: CLI_VARIABLES.databaseUrl,
+  managerDatabaseUrl: CLI_VARIABLES.managerDatabaseUrl,
+  lab: CLI_VARIABLES.lab,
+  logLevel: CLI_VARIABLES.logLevel,
+} as const;
+
+/** The compiled configuration of `carna user` and `carna trunk`. */
+export type AccountConfig = ValuesOf<typeof ACCOUNT_VARIABLES>;
+
+/** Each of them names a platform: then a lab that happens to be up is another one. */
+const NAMES_A_PLATFORM = [
+  'CARNA_ZOOKEEPER',
+  'CARNA_DATABASE_URL',
+  'CARNA_DATABASE_URL_FILE',
+  'CARNA_MANAGER_DATABASE_URL',
+  'CARNA_MANAGER_DATABASE_URL_FILE',
+];
+
+/**
+ * The environment of `carna user` and `carna trunk`; a running lab's databases where nothing names another
+ * platform. Throws one ConfigError naming every fault.
+ */
+export async function loadAccountConfig(
+  env: Env,
+  readFile: ReadFile,
+  source: EndpointSource,
+): Promise<AccountConfig> {
+  const isNamed = NAMES_A_PLATFORM.some((name) => (env[name] ?? '') !== '');
+  const lab = isNamed ? null : await findLab(env, source);
+  return compileConfig(ACCOUNT_VARIABLES, { ...lab?.variables, ...givenOf(env) }, readFile);
+}
+
+function givenOf(env: Env): Env {
+  return Object.fromEntries(
+    Object.entries(env).filter(([, text]) => text !== undefined && text !== ''),
+  );
 }
 
 async function findLab(env: Env, source: EndpointSource): Promise<LabEndpoints | null> {

@@ -121,3 +121,11 @@ export const OPTIONAL_DATABASE_URL = optional('CARNA_DATABASE_URL', databaseUrl,
   meaning: COMMON_VARIABLES.databaseUrl.meaning,
   isSecret: true,
 });
+
+/** A login of the group role that may change users and trunks; null when it is unset. */
+export const MANAGER_DATABASE_URL = optional('CARNA_MANAGER_DATABASE_URL', databaseUrl, {
+  expected: COMMON_VARIABLES.databaseUrl.expected,
+  meaning:
+    'the same database as a login that may change users and trunks (group role carna_manager)',
+  isSecret: true,
+});

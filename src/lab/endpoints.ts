@@ -24,6 +24,7 @@ export function labEndpoints(
       CARNA_ZOOKEEPER: zookeeperServers(plan),
       CARNA_ZOOKEEPER_AUTH: secrets.zookeeperAuth,
       CARNA_DATABASE_URL: loginUrl(plan, LAB_LOGINS.reader.user, secrets.readerPassword),
+      CARNA_MANAGER_DATABASE_URL: loginUrl(plan, LAB_LOGINS.manager.user, secrets.managerPassword),
     },
   };
 }

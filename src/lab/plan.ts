@@ -96,7 +96,7 @@ export interface LabPlan {
   readonly reconcilers: readonly LabReconciler[];
 }
 
-const SIP_PORT = 5060;
+export const SIP_PORT = 5060;
 /** Where registrars and outbound nodes tell each other of contacts. */
 export const DMQ_PORT = 5061;
 const ESL_PORT = 8021;

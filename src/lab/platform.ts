@@ -146,13 +146,13 @@ export class Platform {
     }
   }
 
-  /** Where a Kamailio's live list differs from the table in the sets that it consumes; empty = equal. */
-  async listFaults(node: LabNode): Promise<string[]> {
-    const setids = setsConsumedBy(DEFAULT_WIRING, node.role);
-    const [{ rows }, live] = await Promise.all([
-      readTable(this.store, setids),
-      this.liveList(node),
-    ]);
+  /** Where a Kamailio's live list differs from the table in these sets, or in all that it consumes; empty = equal. */
+  async listFaults(
+    node: LabNode,
+    setids: readonly number[] = setsConsumedBy(DEFAULT_WIRING, node.role),
+  ): Promise<string[]> {
+    const [{ rows }, all] = await Promise.all([readTable(this.store, setids), this.liveList(node)]);
+    const live = all.filter(({ setid }) => setids.includes(setid));
     const found = new Map(live.map((entry) => [rowKey(entry), entry.letters]));
     const missing = rows
       .filter((row) => !isShown(row.flags, found.get(rowKey(row))))

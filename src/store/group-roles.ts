@@ -92,6 +92,8 @@ function grantsOf(role: GroupRole): string {
       return `
         GRANT USAGE ON SCHEMA carna TO carna_reader;
         GRANT SELECT ON public.dispatcher, public.version TO carna_reader;
+        GRANT SELECT (id, username, domain) ON public.subscriber TO carna_reader;
+        GRANT SELECT ON public.dbaliases, public.location TO carna_reader;
         GRANT SELECT ON ALL TABLES IN SCHEMA carna TO carna_reader;
         ${withoutSecrets('carna_reader')}`;
     case 'carna_manager':
@@ -100,7 +102,8 @@ function grantsOf(role: GroupRole): string {
         GRANT SELECT ON public.version TO carna_manager;
         GRANT SELECT, INSERT, UPDATE, DELETE ON public.subscriber, public.dbaliases TO carna_manager;
         GRANT USAGE ON SEQUENCE public.subscriber_id_seq, public.dbaliases_id_seq TO carna_manager;
-        GRANT SELECT, INSERT, UPDATE, DELETE ON carna.trunk TO carna_manager`;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON carna.trunk TO carna_manager;
+        GRANT SELECT ON public.location TO carna_manager`;
     case 'carna_load_balancer':
       return ownList('load-balancer');
     case 'carna_dispatcher':

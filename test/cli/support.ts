@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { createContext } from '../../src/cli/context.js';
+import type { AccountData } from '../../src/cli/account-data.js';
 import type { Context } from '../../src/cli/context.js';
 import type { OperatorData, TopologyData } from '../../src/cli/operator-data.js';
 import { runWith } from '../../src/cli/program.js';
@@ -156,6 +157,10 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
     },
     readChanges: async () => [],
     readRefusals: async () => [],
+    readContacts: async () => ({ contacts: [], total: 0, users: 0, edges: [], asOfMs: NOW }),
+    readUser: async () => null,
+    readSimilarUsers: async () => [],
+    readOwners: async () => [],
     writeIntent: async () => undefined,
     writeOverride: async () => undefined,
     removeIntent: async () => false,
@@ -176,6 +181,8 @@ export interface Terminal {
   readonly env?: Readonly<Record<string, string>>;
   /** What somebody types. */
   readonly input?: string;
+  /** Users and trunks; absent: the command must not ask for them. */
+  readonly accounts?: AccountData;
   /** Called before each wait of the command, with the number of waits so far; `interrupt` is Ctrl-C. */
   readonly onWait?: (count: number, interrupt: () => void) => void;
   /** Called after each output; `interrupt` is Ctrl-C. */
@@ -235,6 +242,10 @@ export async function carna(
   };
   const ports = {
     openOperatorData: async () => data,
+    openAccounts: async () => {
+      if (terminal.accounts === undefined) throw new Error('no accounts in this test');
+      return terminal.accounts;
+    },
     endpointSource: { findLab: async () => null },
   };
   const code = await runWith(

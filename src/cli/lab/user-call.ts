@@ -3,6 +3,7 @@ import { openPhones, registerAll } from '../../lab/phones/phone-bank.js';
 import type { UserLoadReport } from '../../lab/phones/user-load.js';
 import { makeUsers, startUserLoad } from '../../lab/phones/user-load.js';
 import { defaultRunDir, requireLab } from '../../lab/state.js';
+import { LAB_TRUNKS } from '../../lab/users.js';
 import { LabError } from '../../util/errors.js';
 import { wait } from '../../util/wait.js';
 import type { Context } from '../context.js';
@@ -29,8 +30,6 @@ export interface UserCallCliOptions {
 /** Calm beside the load of `carna lab call`: each of these calls is five SIP servers' work. */
 const DEFAULT_RATE = 10;
 const DEFAULT_CALLS = 100;
-/** Trunks of the lab, in the order in which they are tried. */
-const TRUNKS = 2;
 
 /** `carna lab call --users` and `--out`: exit code 1 when a call failed or a side was left in one. */
 export async function userCallCommand(
@@ -40,7 +39,7 @@ export async function userCallCommand(
 ): Promise<void> {
   const lab = requireLab(defaultRunDir(context.proc.env));
   const { rate = DEFAULT_RATE, calls = DEFAULT_CALLS, out, refuse } = options;
-  const statuses = Array.from({ length: TRUNKS }, (_, n) => (n === 0 ? (refuse ?? 200) : 200));
+  const statuses = Array.from({ length: LAB_TRUNKS }, (_, n) => (n === 0 ? (refuse ?? 200) : 200));
   const ended = await untilInterrupted(context.proc, async (signal) => {
     const load = await startUserLoad({
       lab,

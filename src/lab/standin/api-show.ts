@@ -2,38 +2,100 @@ import type { ApiContext } from './api-context.js';
 import type { Call } from './call.js';
 import { clockText } from './clock-text.js';
 
-type Column = readonly [name: string, value: (call: Call, hostName: string) => string];
+/** What a row's columns are read from. */
+interface Row {
+  readonly call: Call;
+  /** The other channel of its bridge. */
+  readonly other: Call | null;
+  readonly hostName: string;
+}
+
+type Column = readonly [name: string, value: (row: Row) => string];
 
 const empty = (...names: string[]): Column[] => names.map((name) => [name, () => '']);
 
 /** What `show calls` and `show channels` share, in their order. */
 const FIRST: readonly Column[] = [
-  ['uuid', (call) => call.uuid],
-  ['direction', () => 'inbound'],
-  ['created', (call) => clockText(call.createdUs / 1000)],
-  ['created_epoch', (call) => String(Math.floor(call.createdUs / 1_000_000))],
-  ['name', (call) => call.channelName],
-  ['state', () => 'CS_EXECUTE'],
-  ['cid_name', (call) => call.callerName],
-  ['cid_num', (call) => call.callerNumber],
-  ['ip_addr', (call) => call.networkAddr],
-  ['dest', (call) => call.destination],
+  ['uuid', ({ call }) => call.uuid],
+  ['direction', ({ call }) => call.direction],
+  ['created', ({ call }) => clockText(call.createdUs / 1000)],
+  ['created_epoch', ({ call }) => epoch(call)],
+  ['name', ({ call }) => call.channelName],
+  ['state', ({ call }) => stateOf(call)],
+  ['cid_name', ({ call }) => call.callerName],
+  ['cid_num', ({ call }) => call.callerNumber],
+  ['ip_addr', ({ call }) => call.networkAddr],
+  ['dest', ({ call }) => call.destination],
 ];
 
-const callstate: Column = ['callstate', (call) => (call.answeredUs > 0 ? 'ACTIVE' : 'RINGING')];
-const hostname: Column = ['hostname', (_, hostName) => hostName];
+const epoch = (call: Call): string => String(Math.floor(call.createdUs / 1_000_000));
+
+/** Of an outbound channel that still rings no recording tells the state. */
+const stateOf = (call: Call): string => {
+  if (call.direction === 'inbound') return 'CS_EXECUTE';
+  return call.bridge === null ? '' : 'CS_EXCHANGE_MEDIA';
+};
+
+const callstateOf = (call: Call): string => (call.answeredUs > 0 ? 'ACTIVE' : 'RINGING');
+const callstate: Column = ['callstate', ({ call }) => callstateOf(call)];
+const hostname: Column = ['hostname', ({ hostName }) => hostName];
+
+const calleeOf = ({ call, other }: Row): Call | null =>
+  call.bridge?.side === 'callee' ? call : other;
+
+/** Columns that only a bridged channel fills, as recorded. */
+const bridged = (name: string, value: (row: Row) => string): Column => [
+  name,
+  (row) => (row.other === null ? '' : value(row)),
+];
+
+const CALLEE: readonly Column[] = [
+  bridged('callee_name', () => 'Outbound Call'),
+  bridged('callee_num', (row) => calleeOf(row)?.destination ?? ''),
+  bridged('callee_direction', () => 'SEND'),
+  bridged('call_uuid', ({ call }) => call.callUuid),
+];
+/** What was told of the other party: the caller hears of the callee, the callee of the caller. */
+const SENT: readonly Column[] = [
+  bridged('sent_callee_name', ({ call }) =>
+    call.bridge?.side === 'callee' ? call.callerName : 'Outbound Call',
+  ),
+  bridged('sent_callee_num', ({ call, other }) =>
+    call.bridge?.side === 'callee' ? call.callerNumber : (other?.destination ?? ''),
+  ),
+];
+
+/** A column of the callee's channel in the row of its caller. */
+const b = (name: string, value: (other: Call) => string): Column => [
+  `b_${name}`,
+  ({ other }) => (other === null ? '' : value(other)),
+];
 
 const CALL_COLUMNS: readonly Column[] = [
   ...FIRST,
   ...empty('presence_id', 'presence_data', 'accountcode'),
   callstate,
-  ...empty('callee_name', 'callee_num', 'callee_direction', 'call_uuid'),
+  ...CALLEE,
   hostname,
-  ...empty('sent_callee_name', 'sent_callee_num', 'b_uuid', 'b_direction', 'b_created'),
-  ...empty('b_created_epoch', 'b_name', 'b_state', 'b_cid_name', 'b_cid_num', 'b_ip_addr'),
-  ...empty('b_dest', 'b_presence_id', 'b_presence_data', 'b_accountcode', 'b_callstate'),
-  ...empty('b_callee_name', 'b_callee_num', 'b_callee_direction', 'b_sent_callee_name'),
-  ...empty('b_sent_callee_num', 'call_created_epoch'),
+  ...SENT,
+  b('uuid', (other) => other.uuid),
+  b('direction', (other) => other.direction),
+  b('created', (other) => clockText(other.createdUs / 1000)),
+  b('created_epoch', epoch),
+  b('name', (other) => other.channelName),
+  b('state', stateOf),
+  b('cid_name', (other) => other.callerName),
+  b('cid_num', (other) => other.callerNumber),
+  b('ip_addr', (other) => other.networkAddr),
+  b('dest', (other) => other.destination),
+  ...empty('b_presence_id', 'b_presence_data', 'b_accountcode'),
+  b('callstate', callstateOf),
+  b('callee_name', () => 'Outbound Call'),
+  b('callee_num', (other) => other.destination),
+  b('callee_direction', () => 'SEND'),
+  b('sent_callee_name', (other) => other.callerName),
+  b('sent_callee_num', (other) => other.callerNumber),
+  bridged('call_created_epoch', ({ call }) => epoch(call)),
 ];
 
 const codec = (side: string): Column[] => [
@@ -44,8 +106,8 @@ const codec = (side: string): Column[] => [
 
 const CHANNEL_COLUMNS: readonly Column[] = [
   ...FIRST,
-  ['application', (call) => call.application],
-  ['application_data', (call) => call.applicationData],
+  ['application', ({ call }) => call.application],
+  ['application_data', ({ call }) => call.applicationData],
   ['dialplan', () => 'XML'],
   ['context', () => 'public'],
   ...codec('read'),
@@ -54,21 +116,21 @@ const CHANNEL_COLUMNS: readonly Column[] = [
   hostname,
   ...empty('presence_id', 'presence_data', 'accountcode'),
   callstate,
-  ...empty('callee_name', 'callee_num', 'callee_direction', 'call_uuid'),
-  ...empty('sent_callee_name', 'sent_callee_num'),
-  ['initial_cid_name', (call) => call.callerName],
-  ['initial_cid_num', (call) => call.callerNumber],
-  ['initial_ip_addr', (call) => call.networkAddr],
-  ['initial_dest', (call) => call.destination],
+  ...CALLEE,
+  ...SENT,
+  ['initial_cid_name', ({ call }) => call.callerName],
+  ['initial_cid_num', ({ call }) => call.callerNumber],
+  ['initial_ip_addr', ({ call }) => call.networkAddr],
+  ['initial_dest', ({ call }) => call.destination],
   ['initial_dialplan', () => 'XML'],
   ['initial_context', () => 'public'],
 ];
 
-/** The tables we know; bridged calls and registrations are always empty here. */
+/** The tables we know; registrations are always empty here. */
 const TABLES: Readonly<Record<string, readonly Column[]>> = {
   calls: CALL_COLUMNS,
   channels: CHANNEL_COLUMNS,
-  bridged_calls: [],
+  bridged_calls: CALL_COLUMNS,
   registrations: [],
 };
 
@@ -79,16 +141,33 @@ export function show(args: string, context: ApiContext): string {
   const [table = '', ...words] = args.toLowerCase().split(/ +/);
   const columns = TABLES[table];
   if (columns === undefined) return USAGE;
-  const calls = columns.length === 0 ? [] : context.switch.shownCalls;
-  const rows = calls.map((call) =>
-    columns.map(([, value]) => value(call, context.config.hostName)),
-  );
+  const rows = rowsOf(table, context).map((row) => columns.map(([, value]) => value(row)));
   const names = columns.map(([name]) => name);
   const format = words.includes('as') ? words[words.indexOf('as') + 1] : 'text';
-  if (words[0] === 'count') return writeCount(rows.length, format);
+  // The real one has no count of bridged calls: it gives the whole table.
+  if (words[0] === 'count' && table !== 'bridged_calls') return writeCount(rows.length, format);
   if (format === 'json') return writeJson(names, rows);
   return format === 'xml' ? writeXml(names, rows) : writeText(names, rows);
 }
+
+/** A bridged pair is two channels and one call: that of its caller. */
+function rowsOf(table: string, context: ApiContext): readonly Row[] {
+  if (table === 'registrations') return [];
+  const { shownCalls } = context.switch;
+  const byUuid = new Map(shownCalls.map((call) => [call.uuid, call]));
+  const rows = shownCalls.map((call): Row => {
+    const other = byUuid.get(call.bridge?.uuid ?? '') ?? null;
+    return { call, other, hostName: context.config.hostName };
+  });
+  if (table === 'channels') return rows;
+  const isBridged = table === 'bridged_calls';
+  return rows.filter(({ call, other }) =>
+    isBridged ? other !== null && call.bridge?.side === 'caller' : isOwnRow(call, other),
+  );
+}
+
+const isOwnRow = (call: Call, other: Call | null): boolean =>
+  other === null || call.bridge?.side === 'caller';
 
 function writeCount(count: number, format: string | undefined): string {
   if (format === 'json') return `{"row_count":${count},"rows":[]}`;

@@ -112,8 +112,8 @@ function profileFacts({ profile }: ApiContext): readonly ProfileFact[] {
     fact('AGGRESSIVENAT', 'aggressive-nat', 'false'),
     fact('CALLS-IN', 'calls-in', profile.callsIn),
     fact('FAILED-CALLS-IN', 'failed-calls-in', profile.failedCallsIn),
-    fact('CALLS-OUT', 'calls-out', 0),
-    fact('FAILED-CALLS-OUT', 'failed-calls-out', 0),
+    fact('CALLS-OUT', 'calls-out', profile.callsOut),
+    fact('FAILED-CALLS-OUT', 'failed-calls-out', profile.failedCallsOut),
     fact('REGISTRATIONS', 'registrations', 0),
   ];
 }

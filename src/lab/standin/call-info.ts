@@ -11,17 +11,16 @@ import {
 import type { SipAddress } from './sip-response.js';
 import type { EventHeader } from './switch-event.js';
 
-/** What the dialplan in `freeswitch/` does with a number; every other number is parked. */
-const APPLICATIONS: Readonly<Record<string, readonly [application: string, data: string]>> = {
-  echo: ['echo', ''],
-  tone: ['playback', 'tone_stream://%(500,500,440);loops=-1'],
-};
-
 /** Headers are read as bytes; here they become text. */
 const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 
-/** How the switch sees the caller of an INVITE. */
-export function callInfoOf(request: SipRequest, source: SipAddress, profileName: string): CallInfo {
+/** How the switch sees the caller of an INVITE, `service` being what answers it here: null for a bridge. */
+export function callInfoOf(
+  request: SipRequest,
+  source: SipAddress,
+  profileName: string,
+  service: readonly [application: string, data: string] | null,
+): CallInfo {
   const from = headerOf(request, 'from');
   const fromUri = parseUri(uriOf(from));
   const user = utf8(fromUri?.user ?? '');
@@ -30,7 +29,10 @@ export function callInfoOf(request: SipRequest, source: SipAddress, profileName:
       .replace(/^sips?:(?:[^@]*@)?/i, '')
       .split(';')[0] ?? '';
   const destination = utf8(parseUri(request.uri)?.user ?? '');
-  const [application, applicationData] = APPLICATIONS[destination] ?? ['park', ''];
+  const [application, applicationData] = service ?? [
+    'bridge',
+    channelNameOf(request.uri, profileName),
+  ];
   return {
     channelName: `sofia/${profileName}/${user}@${host}`,
     callerName: utf8(displayOf(from)) || user,
@@ -42,6 +44,21 @@ export function callInfoOf(request: SipRequest, source: SipAddress, profileName:
     variables: variablesOf(request, source, profileName),
   };
 }
+
+/** How the switch sees a leg that it makes for `caller`. */
+export function outboundInfo(uri: string, caller: CallInfo, profileName: string): CallInfo {
+  return {
+    ...caller,
+    channelName: channelNameOf(uri, profileName),
+    destination: utf8(parseUri(uri)?.user ?? ''),
+    application: '',
+    applicationData: '',
+    variables: [['variable_sofia_profile_name', profileName]],
+  };
+}
+
+const channelNameOf = (uri: string, profileName: string): string =>
+  `sofia/${profileName}/${utf8(uri.replace(/^sips?:/i, '').split(';')[0] ?? '')}`;
 
 function variablesOf(
   request: SipRequest,

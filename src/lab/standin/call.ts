@@ -17,6 +17,11 @@ export interface Call {
   readonly answeredUs: number;
   readonly hangupUs: number;
   readonly cause: string | null;
+  readonly direction: 'inbound' | 'outbound';
+  /** The channel that began the call: its own, or that of the leg which made this one. */
+  readonly callUuid: string;
+  /** The channel that this one is bridged with, as its caller or as its callee. */
+  readonly bridge: { readonly side: 'caller' | 'callee'; readonly uuid: string } | null;
   readonly variables: readonly EventHeader[];
   /** Monotonic, for the lag of `show`. */
   readonly createdMonoMs: number;
@@ -124,15 +129,15 @@ export function channelHeaders(call: Call, stage: ChannelStage): readonly EventH
     ['Channel-State-Number', String(stage.stateNumber)],
     ['Channel-Name', call.channelName],
     ['Unique-ID', call.uuid],
-    ['Call-Direction', 'inbound'],
-    ['Presence-Call-Direction', 'inbound'],
-    ['Channel-HIT-Dialplan', 'true'],
-    ['Channel-Call-UUID', call.uuid],
+    ['Call-Direction', call.direction],
+    ['Presence-Call-Direction', call.direction],
+    ['Channel-HIT-Dialplan', String(call.direction === 'inbound')],
+    ['Channel-Call-UUID', call.callUuid],
     ['Answer-State', stage.answerState],
     ...cause,
     ...codecHeaders(),
     ...callerHeaders(call, stage),
-    ['variable_direction', 'inbound'],
+    ['variable_direction', call.direction],
     ['variable_uuid', call.uuid],
     ['variable_session_id', String(call.sessionId)],
     ['variable_channel_name', call.channelName],
@@ -153,8 +158,8 @@ function callerHeaders(call: Call, stage: ChannelStage): EventHeader[] {
   // CHANNEL_HANGUP is fired before the time of the hang-up is noted.
   const hangupUs = stage.event === 'CHANNEL_HANGUP' ? 0 : call.hangupUs;
   return [
-    ['Caller-Direction', 'inbound'],
-    ['Caller-Logical-Direction', 'inbound'],
+    ['Caller-Direction', call.direction],
+    ['Caller-Logical-Direction', call.direction],
     ['Caller-Username', call.callerNumber],
     ['Caller-Dialplan', 'XML'],
     ['Caller-Caller-ID-Name', call.callerName],

@@ -101,11 +101,18 @@ export class MediaSwitch {
       .sort((a, b) => a.sessionId - b.sessionId);
   }
 
-  /** Takes a call and fires CHANNEL_CREATE. Does not ask `refusalOfNewCall`. */
-  createCall(info: CallInfo): Call {
+  /**
+   * Takes a call and fires CHANNEL_CREATE. `callUuid` names the channel that makes this one, an outbound
+   * leg. Does not ask `refusalOfNewCall`.
+   */
+  createCall(info: CallInfo, callUuid: string | null = null): Call {
+    const uuid = randomUUID();
     const call: Call = {
       ...info,
-      uuid: randomUUID(),
+      uuid,
+      direction: callUuid === null ? 'inbound' : 'outbound',
+      callUuid: callUuid ?? uuid,
+      bridge: null,
       sessionId: this.stats.total + 1,
       createdUs: this.#nowUs(),
       progressUs: 0,
@@ -127,6 +134,18 @@ export class MediaSwitch {
 
   answerCall(uuid: string): void {
     this.#change(uuid, { answeredUs: this.#nowUs() }, CHANNEL_STAGES.answer);
+  }
+
+  /** Joins two channels. No recording shows the events of it: none is fired. */
+  bridgeCalls(caller: string, callee: string): void {
+    this.#join(caller, { side: 'caller', uuid: callee });
+    this.#join(callee, { side: 'callee', uuid: caller });
+  }
+
+  unbridgeCall(uuid: string): void {
+    const other = this.#calls.get(uuid)?.bridge?.uuid;
+    this.#join(uuid, null);
+    if (other !== undefined) this.#join(other, null);
   }
 
   /** Ends a call and fires its last three events; nothing when it is gone already. */
@@ -166,6 +185,11 @@ export class MediaSwitch {
     const changed = { ...call, ...change };
     this.#calls.set(uuid, changed);
     this.#fire(changed, stage);
+  }
+
+  #join(uuid: string, bridge: Call['bridge']): void {
+    const call = this.#calls.get(uuid);
+    if (call !== undefined) this.#calls.set(uuid, { ...call, bridge });
   }
 
   #fire(call: Call, stage: ChannelStage): void {

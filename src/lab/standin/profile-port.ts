@@ -10,6 +10,8 @@ export interface ProfilePort {
   readonly startedMonoMs: number;
   readonly callsIn: number;
   readonly failedCallsIn: number;
+  readonly callsOut: number;
+  readonly failedCallsOut: number;
   /** Resolves true when the port is bound. */
   start(): Promise<boolean>;
   /** Hangs up every call and closes the port. */

@@ -44,11 +44,19 @@ export class SipProfile implements ProfilePort {
   }
 
   get callsIn(): number {
-    return this.#running?.uas.callsIn ?? 0;
+    return this.#running?.uas.calls.callsIn ?? 0;
   }
 
   get failedCallsIn(): number {
-    return this.#running?.uas.failedCallsIn ?? 0;
+    return this.#running?.uas.calls.failedCallsIn ?? 0;
+  }
+
+  get callsOut(): number {
+    return this.#running?.uas.calls.callsOut ?? 0;
+  }
+
+  get failedCallsOut(): number {
+    return this.#running?.uas.calls.failedCallsOut ?? 0;
   }
 
   /** As the real one, a taken port leaves the core alive without a profile. */

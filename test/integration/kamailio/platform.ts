@@ -54,6 +54,8 @@ export interface Node {
 export interface Platform {
   readonly loadBalancer: Node;
   readonly dispatchers: readonly Node[];
+  /** A load-balancer on the address of the one before, which must be dead; `loadBalancer` stays the old one. */
+  startLoadBalancerAgain(): Promise<Node>;
   stop(): Promise<void>;
 }
 
@@ -66,6 +68,9 @@ export interface PlatformOptions {
   readonly media: readonly string[];
   /** Attrs of the rows of `media`, in their order; empty when absent. */
   readonly mediaAttrs?: readonly string[];
+  /** Addresses that stand as outbound nodes and as registrars, for the load-balancer and the dispatchers. */
+  readonly outbound?: readonly string[];
+  readonly registrars?: readonly string[];
   /** Addresses in set 10 that nobody serves. */
   readonly deadDispatchers?: readonly string[];
   /** Seconds; a large one keeps Kamailio from finding dead nodes before the calls do. */
@@ -80,7 +85,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const dispatchers = [...options.dispatchers, ...(options.deadDispatchers ?? [])];
   for (const [setid, hosts] of [
     [10, dispatchers],
+    [20, options.registrars ?? []],
     [30, options.media],
+    [40, options.outbound ?? []],
   ] as const) {
     for (const [index, host] of hosts.entries()) {
       const attrs = setid === 30 ? (options.mediaAttrs?.[index] ?? '') : '';
@@ -90,7 +97,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       );
     }
   }
-  await makeView(database, `${name}_lb`, name, '10');
+  await makeView(database, `${name}_lb`, name, '10, 20, 40');
   await makeView(database, `${name}_disp`, name, '20, 30, 40');
   const dir = testDir(name);
   const nodes: Node[] = [];
@@ -98,7 +105,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const node = await startNode({
       role,
       host,
-      dir: join(dir, host),
+      dir: join(dir, `${host}-${nodes.length}`),
       env: {
         CARNA_KAMAILIO_DB_URL: database.url,
         CARNA_DISPATCHER_TABLE: table,
@@ -119,8 +126,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     for (const host of options.dispatchers) {
       running.push(await start('dispatcher', host, `${name}_disp`));
     }
-    const loadBalancer = await start('load-balancer', options.loadBalancer, `${name}_lb`);
-    return { loadBalancer, dispatchers: running, stop };
+    const startLoadBalancerAgain = (): Promise<Node> =>
+      start('load-balancer', options.loadBalancer, `${name}_lb`);
+    const loadBalancer = await startLoadBalancerAgain();
+    return { loadBalancer, dispatchers: running, startLoadBalancerAgain, stop };
   } catch (err) {
     await stop();
     throw err;

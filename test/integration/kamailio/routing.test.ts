@@ -1,112 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { waitUntil } from '../../../src/util/wait.js';
-import { loopbackNet } from '../../support/resources.js';
-import type { Database, Platform, PlatformOptions } from './platform.js';
-import { startDatabase, startPlatform } from './platform.js';
-import type { Received, RequestParts, SipPeer } from './sip-peer.js';
+import { establish, invites, useScenes, within } from './scene.js';
 import { header, openPeer, request } from './sip-peer.js';
 
-const NET = loopbackNet();
-/** Longer than any test: a dead node is found by the call itself, not by a ping before it. */
-const NO_PINGS_S = 3_600;
-
-/** Of twenty addresses each; those from 240 on are free for single peers. */
-const SLOTS = 12;
-
-let database: Database;
-let open: { close(): Promise<void> }[] = [];
-let tests = 0;
-
-before(async () => {
-  database = await startDatabase();
-});
-after(async () => database.stop());
-afterEach(async () => {
-  for (const resource of open.reverse()) await resource.close();
-  open = [];
-});
-
-interface Scene {
-  readonly platform: Platform;
-  readonly caller: SipPeer;
-  readonly media: readonly SipPeer[];
-  readonly loadBalancer: string;
-  /** Sends a request of the caller to the load-balancer. */
-  call(method: string, parts: Partial<RequestParts> & { readonly callId: string }): void;
-}
-
-interface SceneOptions extends Partial<
-  Pick<PlatformOptions, 'deadDispatchers' | 'pingInterval' | 'env'>
-> {
-  readonly dispatchers?: number;
-  readonly media?: number;
-  /** Media addresses in the table that nobody serves. */
-  readonly deadMedia?: number;
-  readonly mediaAttrs?: readonly string[];
-  readonly unreachableMedia?: readonly string[];
-}
-
-/** A fresh platform on addresses of its own. */
-async function scene(options: SceneOptions = {}): Promise<Scene> {
-  const first = (tests++ % SLOTS) * 20; // Scenes end with their test, so addresses can be used again.
-  const address = (index: number): string => `${NET}.${first + index}`;
-  const addresses = (from: number, count: number): string[] =>
-    Array.from({ length: count }, (_, i) => address(from + i));
-  const media: SipPeer[] = [];
-  const caller = await opened(openPeer(address(1)));
-  for (const host of addresses(10, options.media ?? 1)) media.push(await opened(openPeer(host)));
-  const loadBalancer = address(2);
-  const platform = await startPlatform({
-    database,
-    name: `scene${tests}`,
-    loadBalancer,
-    dispatchers: addresses(3, options.dispatchers ?? 1),
-    media: [
-      ...media.map((peer) => peer.host),
-      ...addresses(15, options.deadMedia ?? 0),
-      ...(options.unreachableMedia ?? []),
-    ],
-    mediaAttrs: options.mediaAttrs ?? [],
-    env: options.env ?? {},
-    ...(options.deadDispatchers === undefined ? {} : { deadDispatchers: options.deadDispatchers }),
-    pingInterval: options.pingInterval ?? NO_PINGS_S,
-  });
-  open.push({ close: () => platform.stop() });
-  const call: Scene['call'] = (method, parts) =>
-    caller.send(
-      request(method, { from: caller, uri: `sip:somebody@${loadBalancer}`, ...parts }),
-      loadBalancer,
-    );
-  return { platform, caller, media, loadBalancer, call };
-}
-
-async function opened<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
-  const resource = await opening;
-  open.push(resource);
-  return resource;
-}
-
-/** Lets `media` answer the call with 200 and gives what the caller needs to go on. */
-async function establish(
-  s: Scene,
-  callId: string,
-): Promise<{ invite: Received; answer: Received }> {
-  const [media] = s.media;
-  assert.ok(media);
-  s.call('INVITE', { callId });
-  const invite = await media.until(/^INVITE /);
-  media.reply(invite, '200 OK', [`Contact: <sip:media@${media.host}:${media.port}>`]);
-  const answer = await s.caller.until(/^SIP\/2.0 200 /);
-  return { invite, answer };
-}
-
-/** What a caller sends within the dialog: to the Contact, along the Record-Route. */
-function within(answer: Received, callId: string): Omit<RequestParts, 'from'> {
-  const [, uri = ''] = /<([^>]+)>/.exec(header(answer.text, 'Contact')[0] ?? '') ?? [];
-  const routes = header(answer.text, 'Record-Route').reverse();
-  return { uri, callId, toTag: 'peer', cseq: 2, headers: routes.map((route) => `Route: ${route}`) };
-}
+const { scene, opened, addRow, net } = useScenes();
 
 test('the way of a call: header contract, and nothing of the dialog passes a dispatcher', async () => {
   const s = await scene();
@@ -191,7 +89,7 @@ test('what cannot be: forged route, unknown dialog, unknown method, too many hop
 
 test('no answer of ours carries a banner', async () => {
   const s = await scene();
-  const monitor = await opened(openPeer(`${NET}.250`, false));
+  const monitor = await opened(openPeer(`${net}.250`, false));
   monitor.send(
     request('OPTIONS', { from: monitor, uri: `sip:${s.loadBalancer}:5060`, callId: 'options' }),
     s.loadBalancer,
@@ -337,7 +235,7 @@ test('a draining dispatcher takes no new call: the load-balancer goes to the nex
 test('a draining load-balancer refuses new calls and pings, and keeps serving its dialogs until none is left', async () => {
   const s = await scene();
   const balancer = s.platform.loadBalancer;
-  const monitor = await opened(openPeer(`${NET}.251`, false));
+  const monitor = await opened(openPeer(`${net}.251`, false));
   const { answer } = await establish(s, 'kept');
   s.call('ACK', { ...within(answer, 'kept'), cseq: 1, branch: 'kept-ack' });
   await s.media[0]?.until(/^ACK /);
@@ -363,15 +261,12 @@ test('a draining load-balancer refuses new calls and pings, and keeps serving it
 
 test('a registration carries the Path of the load-balancer and has nowhere to go without registrars', async () => {
   const s = await scene({ media: 0 });
-  await database.sql(
-    'insert into dispatcher (setid, destination, flags, description) ' +
-      `values (20, 'sip:${NET}.252:5060', 8, 'carna:scene${tests}')`,
-  );
+  await addRow(20, `${net}.252`);
   s.call('REGISTER', { callId: 'no-registrar' });
   const given = await s.caller.until(/^SIP\/2.0 503 /);
   assert.match(given.text, /\r\nRetry-After: 5\r\n/);
 
-  const registrar = await opened(openPeer(`${NET}.252`));
+  const registrar = await opened(openPeer(`${net}.252`));
   await s.platform.dispatchers[0]?.rpc('dispatcher.reload');
   s.call('REGISTER', { callId: 'registrar' });
   const register = await registrar.until(/^REGISTER /);
@@ -399,10 +294,3 @@ test('a call that a media node makes goes to the outbound nodes, never back to m
     0,
   );
 });
-
-function invites(peer: SipPeer, callId: string): number {
-  const ids = peer.received.filter(
-    (m) => m.text.startsWith('INVITE ') && header(m.text, 'Call-ID')[0] === callId,
-  );
-  return new Set(ids.map((m) => header(m.text, 'Via')[0])).size;
-}

@@ -65,7 +65,7 @@ export function header(text: string, name: string): string[] {
 }
 
 export interface RequestParts {
-  readonly from: SipPeer;
+  readonly from: Pick<SipPeer, 'host' | 'port'>;
   readonly uri: string;
   readonly callId: string;
   readonly toTag?: string;
@@ -95,7 +95,8 @@ export function request(method: string, parts: RequestParts): string {
   ].join('\r\n');
 }
 
-function replyText(requestText: string, status: string, headers: readonly string[]): string {
+/** The text of an answer, with what RFC 3261 demands to be copied from the request. */
+export function replyText(requestText: string, status: string, headers: readonly string[]): string {
   const copied = requestText
     .split('\r\n')
     .filter((line) => /^(via|from|call-id|cseq|record-route):/i.test(line));

@@ -148,7 +148,7 @@ test('without an ACK the call is ended by BYE after 64*T1, and the BYE is repeat
   b.time.advance(40_000);
   assert.equal(b.sent.filter((s) => s.first.startsWith('BYE')).length, 2);
   assert.equal(b.uas.dialogCount, 0);
-  assert.equal(b.uas.pendingByes, 0);
+  assert.equal(b.uas.pendingRequests, 0);
   assert.equal(b.time.pending, 0);
 });
 
