@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import type { RemoteLink } from '../../topology/node.js';
+import { CarnaError } from '../../util/errors.js';
 import { startCalls } from '../calls/calls.js';
 import type { CallRun } from '../calls/calls.js';
 import { connectionsTo } from '../connections.js';
 import { otherLabs } from '../data-centres.js';
 import type { Loss } from '../dropped-packets.js';
 import { whyNotDropped } from '../dropped-packets.js';
+import { openPhones, registerAll } from '../phones/phone-bank.js';
 import type { Platform } from '../platform.js';
 import type { LabState } from '../state.js';
 import type { OnEnd } from './fault-drill.js';
@@ -17,6 +19,8 @@ import { BACK_TIMEOUT_MS, noCallFailed, nodesOf, pause, SHORT_CALLS, untilFound 
 
 const POLL_MS = 100;
 const CALL_SECONDS = 1_800;
+const PHONES = 5;
+const EXPIRES_S = 60;
 /** Beyond the sessions of the reconcilers, and long enough for every limbo to end. */
 const LEAST_CUT_MS = 15_000;
 
@@ -56,6 +60,7 @@ async function act(stage: DrillStage, onEnd: OnEnd): Promise<readonly Finding[]>
     await untilLink(stage, there, 'stale'),
   ];
   say('both leaders say that they read the other no more');
+  const registered = [...(await registering(lab)), ...(await registering(other))];
   await pause(cutMs, signal);
   const lost = await passAgain(stage, 'the link');
   const healed = [
@@ -67,6 +72,7 @@ async function act(stage: DrillStage, onEnd: OnEnd): Promise<readonly Finding[]>
   return [
     lost,
     told(`the leaders of ${lab.plan.site.dc} and ${other.plan.site.dc} say so`, [here, far]),
+    ...registered,
     told('after the heal both read the other again', healed),
     rowsUnchanged(`no row of ${other.plan.site.dc} changed`, before, await there.rowVersions()),
     { ...noCallFailed(report), what: `no call of ${other.plan.site.dc} failed` },
@@ -88,6 +94,26 @@ function lossesOf(from: LabState, to: LabState): readonly Loss[] {
 /** SIP, told by the addresses that both sides bind. */
 function between(lab: LabState, other: LabState): Loss {
   return { kind: 'between', nets: [lab.plan.net, other.plan.net] };
+}
+
+/** Phones of a data centre register with it; nothing where it has no registrar. */
+async function registering({ plan, secrets }: LabState): Promise<readonly Finding[]> {
+  if (!plan.nodes.some(({ role }) => role === 'registrar')) return [];
+  const numbers = Array.from({ length: PHONES }, (_, at) => at + 1);
+  const bank = await openPhones(plan, secrets.userPassword, numbers);
+  const what = `meanwhile phones register in ${plan.site.dc}`;
+  try {
+    await registerAll(
+      numbers.map((n) => bank.phone(n)),
+      EXPIRES_S,
+    );
+    return [{ what, isGood: true, seen: `${PHONES} of ${PHONES}` }];
+  } catch (err) {
+    if (!(err instanceof CarnaError)) throw err;
+    return [{ what, isGood: false, seen: err.message }];
+  } finally {
+    await bank.close();
+  }
 }
 
 async function untilLink(
