@@ -28,7 +28,7 @@ export interface BusKeeperDeps extends AnnouncerDeps {
   readonly timing: BusTiming;
   readonly metrics: Pick<
     AgentMetrics,
-    'busMembers' | 'busRemovals' | 'busAnnouncements' | 'busAlarm'
+    'busMembers' | 'busPasses' | 'busRemovals' | 'busAnnouncements' | 'busAlarm'
   >;
 }
 
@@ -44,7 +44,7 @@ export class BusKeeper {
   readonly #deps: BusKeeperDeps;
   readonly #bell: Bell;
   readonly #gate: SyncGate;
-  /** Grows with each start of the server; 0 = none runs. */
+  /** Grows with each life of the server; 0 = none answers. */
   #life = 0;
   #lives = 0;
   #members: readonly ListedMember[] = [];
@@ -76,15 +76,23 @@ export class BusKeeper {
 
   /** The server was started, or taken over. */
   serverStarted(isAdopted: boolean): void {
-    this.#lives += 1;
-    this.#life = this.#lives;
+    this.#life = 0;
     this.#gate.begin(isAdopted);
   }
 
-  /** It answers for the first time in this life. */
+  /** It answers: before, it could not be told anything. Safe to repeat. */
   serverAnswers(): void {
     this.#gate.serverAnswers();
+    if (this.#life !== 0) return;
+    this.#lives += 1;
+    this.#life = this.#lives;
     this.#bell.ring();
+  }
+
+  /** It did not answer for some time, in which the others may have removed it: it missed contacts. */
+  serverFailed(): void {
+    this.#life = 0;
+    this.#gate.begin(false);
   }
 
   serverExited(): void {
@@ -168,6 +176,7 @@ export class BusKeeper {
       plan.alarm ?? (unreached === null ? null : `${unreached} does not answer on the bus`),
     );
     const hasActed = plan.remove.length + plan.announce.length > 0;
+    this.#deps.metrics.busPasses.inc();
     if (hasActed && life === this.#life) this.#note(await link.list());
   }
 

@@ -24,6 +24,7 @@ export interface AgentMetrics {
   readonly load: GaugeHandle;
   readonly quarantined: GaugeHandle;
   readonly busMembers: GaugeHandle;
+  readonly busPasses: CounterHandle;
   readonly busRemovals: CounterHandle;
   readonly busAnnouncements: CounterHandle;
   readonly busAlarm: GaugeHandle;
@@ -101,6 +102,10 @@ export function agentMetrics(metrics: Metrics): AgentMetrics {
       'carna_agent_bus_members',
       'Other members of the DMQ bus as our server lists them, by status.',
       ['status'],
+    ),
+    busPasses: metrics.counter(
+      'carna_agent_bus_passes_total',
+      'Comparisons of the bus with the registry, made while the registry was up to date.',
     ),
     busRemovals: metrics.counter(
       'carna_agent_bus_removals_total',

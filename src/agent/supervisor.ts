@@ -39,7 +39,7 @@ export class Supervisor {
       load: timing.load,
       maxSessions,
       metrics,
-      onAnswer: () => this.#noteAnswer(),
+      onAnswer: () => deps.applier?.wake(),
       onOwnRestart: () => this.#noteOwnRestart(),
       onJudged: () => this.#tell(),
     });
@@ -196,11 +196,6 @@ export class Supervisor {
     metrics.serverExits.inc();
   }
 
-  #noteAnswer(): void {
-    this.#deps.applier?.wake();
-    this.#deps.bus?.serverAnswers();
-  }
-
   /** Same process or address, another life: nothing known of the former one holds. */
   #noteOwnRestart(): void {
     const { status, applier, bus } = this.#deps;
@@ -217,8 +212,9 @@ export class Supervisor {
 
   /** Says what changed, if anything did. A draining node stays draining whatever the checks say. */
   #tell(): void {
-    const { status, time } = this.#deps;
+    const { status, bus, time } = this.#deps;
     if (this.#server === null) return;
+    if (this.#watch.health.isUp) bus?.serverAnswers();
     this.#flaps.look();
     status.setLoad(this.#watch.loadClass, this.#watch.capacity);
     if (this.isFit) this.#fitSinceMs ??= time.monoMs();
@@ -228,8 +224,9 @@ export class Supervisor {
       const { last } = this.#watch;
       const reason = last?.kind === 'fail' ? last.reason : 'its checks fail';
       status.apply('failed', { cause: reason });
+      bus?.serverFailed();
       this.#flaps.noteFall();
-    }
+    } else if (bus !== null && status.state === 'up') status.describe(bus.fault ?? 'up');
   }
 
   #rise(): void {

@@ -27,6 +27,8 @@ export interface BusSelf {
 
 /** From one look to the next while it is closed. */
 const POLL_MS = 200;
+/** The same when it was opened too early. */
+const LATE_MS = 5_000;
 const IDLE_MS = 60_000;
 
 /**
@@ -67,7 +69,7 @@ export class SyncGate {
     return this.#fault;
   }
 
-  /** Called when it opens. */
+  /** Called when it opens, and when a fault is mended. */
   onOpen(listener: () => void): void {
     this.#onOpen = listener;
   }
@@ -86,22 +88,31 @@ export class SyncGate {
     this.#bell.ring();
   }
 
-  /** The server answers for the first time in this life. */
+  /** The server answers; safe to repeat. */
   serverAnswers(): void {
-    this.#answeredMs ??= this.#deps.time.monoMs();
+    if (this.#answeredMs !== null) return;
+    this.#answeredMs = this.#deps.time.monoMs();
     this.#bell.ring();
   }
 
   /** Runs until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const isDue = !this.#isOpen && this.#answeredMs !== null;
-      if (isDue) await this.#look(this.#life, this.#answeredMs);
-      await this.#bell.wait(isDue && !this.#isOpen ? POLL_MS : IDLE_MS, signal);
+      if (this.#answeredMs !== null && this.#pauseMs() < IDLE_MS) {
+        await this.#look(this.#life, this.#answeredMs);
+      }
+      await this.#bell.wait(this.#pauseMs(), signal);
     }
   }
 
-  async #look(life: number, answeredMs: number | null): Promise<void> {
+  /** One that was opened too early goes on asking until all is here. */
+  #pauseMs(): number {
+    if (this.#answeredMs === null) return IDLE_MS;
+    if (!this.#isOpen) return POLL_MS;
+    return this.#fault === null ? IDLE_MS : LATE_MS;
+  }
+
+  async #look(life: number, answeredMs: number): Promise<void> {
     const { view, link, time, limits, self } = this.#deps;
     const donors = donorsOf(busNodes(view.nodes(), self));
     const donor = donors[this.#attempts % Math.max(1, donors.length)];
@@ -113,7 +124,7 @@ export class SyncGate {
     const nowMs = time.monoMs();
     if (own !== this.#own && this.#sinceMs !== null) this.#sinceMs = nowMs;
     this.#own = own;
-    const waitedMs = nowMs - (answeredMs ?? nowMs);
+    const waitedMs = nowMs - answeredMs;
     const verdict = judgeSync(
       {
         isFresh: view.isFresh(),
@@ -125,7 +136,7 @@ export class SyncGate {
         stoodMs: this.#sinceMs === null ? 0 : nowMs - this.#sinceMs,
         waitedMs,
       },
-      limits,
+      this.#isOpen ? { ...limits, boundMs: Number.POSITIVE_INFINITY } : limits,
     );
     const counts = `${own ?? 'unknown'} here, ${given ?? 'unknown'} on ${donor?.nodeId ?? 'no peer'}`;
     if (verdict === 'alone') this.#open('no other node has contacts to give', null);

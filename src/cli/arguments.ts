@@ -55,14 +55,22 @@ export function parsedBy<T>(parse: (text: string) => Parsed<T>): (text: string) 
   };
 }
 
+/** A pattern as it was typed, and what it means. */
+export interface AskedPattern extends NamePattern {
+  readonly text: string;
+}
+
+/** What stands for no pattern at all. */
+export const EVERYBODY: AskedPattern = { text: '*', user: '*', domain: '*' };
+
 /** Reads `user@domain` with `*` and `?`; without `@` the user part, of any domain. */
-export function parseNamePattern(text: string): NamePattern {
+export function parseNamePattern(text: string): AskedPattern {
   const plain = text.replace(/^sips?:/, '').toLowerCase();
   if (!/^[\w.~+*?-]{1,64}(?:@[a-z0-9.*?-]{1,64})?$/.test(plain)) {
     throw new InvalidArgumentError('expected user@domain, * for any text, without @ a user.');
   }
   const [user = '*', domain = '*'] = plain.split('@');
-  return { user, domain };
+  return { text, user, domain };
 }
 
 /** What lists print at most unless --limit says otherwise. */

@@ -7,8 +7,10 @@ import { hideCredentials } from './hide-credentials.js';
 const NEXT_STEP: Readonly<Record<string, string>> = {
   CARNA_CONFIG: 'set or correct the variables named above, then run the command again',
   CARNA_USAGE: 'carna --help',
-  CARNA_STORE_UNAVAILABLE: 'check that PostgreSQL runs where CARNA_DATABASE_URL says',
-  CARNA_STORE_REFUSED: "check the user's rights in CARNA_DATABASE_URL, then: carna init",
+  CARNA_STORE_UNAVAILABLE:
+    'check that PostgreSQL runs where CARNA_DATABASE_URL (users and trunks: CARNA_MANAGER_DATABASE_URL) says',
+  CARNA_STORE_REFUSED:
+    "check the user's rights in CARNA_DATABASE_URL (users and trunks: CARNA_MANAGER_DATABASE_URL), then: carna init",
   CARNA_REGISTRY_NOT_SENT: 'check that ZooKeeper runs where CARNA_ZOOKEEPER says; safe to repeat',
   CARNA_REGISTRY_REJECTED:
     'check CARNA_ZOOKEEPER_AUTH, CARNA_CLUSTER and CARNA_DC, then: carna init',

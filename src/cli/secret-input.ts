@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { passwordFault } from '../topology/account.js';
 import { UsageError } from '../util/errors.js';
 import type { Context } from './context.js';
+import type { ProcessLike } from './process-like.js';
 
 /** Where a password comes from: never from argv, which everybody on the machine can read. */
 export interface PasswordOptions {
@@ -77,35 +78,58 @@ async function askTwice(context: Context): Promise<string | null> {
       'expected a terminal to ask for the password, --password-stdin or --generate, found none (nothing was changed)',
     );
   }
-  const first = await askHidden(context, 'Password: ');
-  if (first === null) return null;
-  const fault = passwordFault(first);
-  if (fault !== null) throw new UsageError(`${fault} (nothing was changed)`);
-  const second = await askHidden(context, 'The same again: ');
-  if (second !== null && second !== first) {
-    throw new UsageError('expected the same password twice, found two (nothing was changed)');
+  const prompt = openHiddenPrompt(context.proc);
+  try {
+    const first = await prompt.ask('Password: ');
+    if (first === null) return null;
+    const fault = passwordFault(first);
+    if (fault !== null) throw new UsageError(`${fault} (nothing was changed)`);
+    const second = await prompt.ask('The same again: ');
+    if (second !== null && second !== first) {
+      throw new UsageError('expected the same password twice, found two (nothing was changed)');
+    }
+    return second;
+  } finally {
+    prompt.close();
   }
-  return second;
 }
 
-/** Asks on the terminal without echo. Null on Ctrl-C and at the end of input. */
-async function askHidden({ proc }: Context, question: string): Promise<string | null> {
-  proc.stderr.write(question);
-  // The line editor echoes into nothing, and keeps no history.
+interface HiddenPrompt {
+  /** The next line that is typed, without echo. Null on Ctrl-C and at the end of input. */
+  ask(question: string): Promise<string | null>;
+  /** Gives the terminal back. */
+  close(): void;
+}
+
+/** One line editor for all questions: what is pasted in one go may hold more than one line. */
+function openHiddenPrompt(proc: ProcessLike): HiddenPrompt {
+  // It echoes into nothing and keeps no history.
   const output = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: proc.stdin, output, terminal: true, historySize: 0 });
-  const answer = new Promise<string | null>((resolve) => {
-    lines.once('line', resolve);
-    lines.once('close', () => resolve(null));
-    lines.once('SIGINT', () => resolve(null));
+  const editor = createInterface({ input: proc.stdin, output, terminal: true, historySize: 0 });
+  const typed: string[] = [];
+  let isOver = false;
+  let wake = (): void => undefined;
+  editor.on('line', (line) => {
+    typed.push(line);
+    wake();
   });
-  const stop = (): void => lines.close();
+  editor.on('close', () => {
+    isOver = true;
+    wake();
+  });
+  const stop = (): void => editor.close();
+  editor.on('SIGINT', stop);
   proc.on('SIGINT', stop);
-  try {
-    return await answer;
-  } finally {
-    proc.off('SIGINT', stop);
-    lines.close();
-    proc.stderr.write('\n');
-  }
+  return {
+    ask: async (question) => {
+      proc.stderr.write(question);
+      if (typed.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve));
+      proc.stderr.write('\n');
+      return typed.shift() ?? null;
+    },
+    close: () => {
+      proc.off('SIGINT', stop);
+      editor.close();
+    },
+  };
 }

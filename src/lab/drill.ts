@@ -1,8 +1,4 @@
-import { join } from 'node:path';
-import { LabError } from '../util/errors.js';
 import { passPackets } from './dropped-packets.js';
-import type { CallRun } from './calls/calls.js';
-import { startCalls } from './calls/calls.js';
 import { playWithAftermath } from './drills/aftermath.js';
 import { agentFrozen } from './drills/agent-frozen.js';
 import { agentKilled } from './drills/agent-killed.js';
@@ -24,6 +20,7 @@ import { kamailioKilledMidReload } from './drills/kamailio-killed-mid-reload.js'
 import { leaderFrozen } from './drills/leader-frozen.js';
 import { leaderKilled } from './drills/leader-killed.js';
 import { nodeLost } from './drills/node-lost.js';
+import { startLoad } from './drills/load.js';
 import { massSilence } from './drills/mass-silence.js';
 import type { DrillName } from './drills/names.js';
 import { postgresAway } from './drills/postgres-away.js';
@@ -82,8 +79,6 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'dc-link-cut': dcLinkCut,
 };
 
-/** More than any drill lasts; the calls are ended with it. */
-const CALL_SECONDS = 1_800;
 /** Calls after the act: what it broke shows in them. */
 const AFTER_MS = 1_000;
 
@@ -113,7 +108,8 @@ export async function runDrill(
   const { callMs, leadMs } = drill;
   await passPackets(lab.plan); // A drill that was killed may have left its rules.
   await platform.untilSettled(allNodes(lab), BACK_TIMEOUT_MS, options.signal);
-  const calls = callThrough(name, lab, callMs, options);
+  const kind = drill.load ?? (options.users ? 'users' : 'trunk');
+  const calls = await startLoad(kind, name, lab, callMs, options, platform.log);
   let judge: Judge;
   try {
     await pause(leadMs, options.signal);
@@ -126,27 +122,7 @@ export async function runDrill(
     throw err;
   }
   calls.stop();
-  const report = await calls.result;
+  const { report, findings } = await calls.result;
   const sent = { sent: report.sent, failed: report.sent - report.completed };
-  return { findings: judge(report), calls: sent };
-}
-
-function callThrough(
-  name: DrillName,
-  lab: LabState,
-  callMs: Drill['callMs'],
-  options: DrillOptions,
-): CallRun {
-  const entry = lab.plan.nodes.find((node) => node.role === 'load-balancer');
-  if (entry === undefined) throw new LabError('the lab has no load-balancer');
-  return startCalls({
-    target: entry.sip,
-    localHost: lab.plan.caller,
-    rate: options.callsPerSecond,
-    amount: { seconds: CALL_SECONDS },
-    callMs,
-    runDir: join(lab.runDir, 'drills', `${name}-${Date.now()}`),
-    // Ended once, by runDrill: asked twice, the caller would drop its calls instead of ending them.
-    env: options.env,
-  });
+  return { findings: [...judge(report), ...findings], calls: sent };
 }

@@ -30,21 +30,16 @@ export class Platform {
   readonly registry: Registry;
   readonly view: DcView;
   readonly store: Store;
+  readonly log: Logger;
   readonly #state: LabState;
-  readonly #log: Logger;
   readonly #rpc = new Map<string, BinrpcClient>();
 
   constructor(state: LabState, registry: Registry, store: Store, log: Logger) {
     this.#state = state;
-    this.#log = log;
+    this.log = log;
     this.registry = registry;
     this.view = registry.watchAll();
     this.store = store;
-  }
-
-  /** Another lab, of another data centre, in the same way. */
-  beside(other: LabState): Platform {
-    return openPlatform(other, this.#log);
   }
 
   /** The Kamailios that route to media, which is whose lists tell where the next call goes. */

@@ -117,12 +117,13 @@ function grantsOf(role: GroupRole): string {
     case 'carna_registrar':
       return `${ownList('registrar')};
         ${credentials('carna_registrar')};
-        GRANT SELECT ON public.subscriber TO carna_registrar;
-        GRANT SELECT, INSERT, UPDATE, DELETE ON public.location TO carna_registrar;
-        GRANT USAGE ON SEQUENCE public.location_id_seq TO carna_registrar`;
+        GRANT SELECT ON public.location TO carna_registrar;
+        GRANT EXECUTE ON FUNCTION carna.keep_contact, carna.forget_contact, carna.forget_expired
+          TO carna_registrar`;
     case 'carna_outbound':
       return `${ownList('outbound')};
-        GRANT SELECT ON public.subscriber, public.location TO carna_outbound`;
+        ${credentials('carna_outbound')};
+        GRANT SELECT ON public.location TO carna_outbound`;
   }
 }
 

@@ -34,7 +34,7 @@ test('an expected failure has no stack, its cause and a next step', () => {
     text,
     `error: PostgreSQL is away
   because: connect ECONNREFUSED 10.0.0.5:5432
-  next: check that PostgreSQL runs where CARNA_DATABASE_URL says
+  next: check that PostgreSQL runs where CARNA_DATABASE_URL (users and trunks: CARNA_MANAGER_DATABASE_URL) says
 `,
   );
 });

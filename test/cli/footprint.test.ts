@@ -44,7 +44,7 @@ test('an agent loads no other command, no lab, no reconciler, and without a data
   assert.deepEqual(new Set(among(loaded, PACKAGE)), new Set(['commander', 'zod', 'fastify']));
 });
 
-for (const command of ['nodes', 'plan', 'explain']) {
+for (const command of ['nodes', 'plan', 'explain', 'registrations', 'location', 'user', 'trunk']) {
   test(`the help of ${command} loads that command alone and no package but the parser`, () => {
     const loaded = loadedFor(command, '--help');
     assert.deepEqual(among(loaded, OWN_COMMAND), [command]);

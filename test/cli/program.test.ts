@@ -28,6 +28,10 @@ for (const [line, code, stream] of [
   ['explain --help', 0, /Exit code 0 when the chain is whole[^]*carna explain media-1/],
   ['plan --set x', 2, /expected a set number above 0/],
   ['plan --help', 0, /4 when something is held back[^]*carna plan --print-wiring/],
+  ['user add --help', 0, /--password-stdin[^]*carna user add alice@example\.org/],
+  ['trunk add --help', 0, /--prefix[^]*carna trunk add carrier-a/],
+  ['registrations --help', 0, /durable copy[^]*carna registrations alice@example\.org/],
+  ['location --help', 0, /Exit code 1 when no call would get through/],
   ['completion fish', 2, /Allowed choices are bash, zsh/],
 ] as const) {
   test(`carna ${line} exits with ${code} and says why`, async () => {
@@ -61,6 +65,9 @@ test('the bash completion offers commands, options and choices', async () => {
   assert.deepEqual(offered(out, ['top']), ['topology']);
   assert.deepEqual(offered(out, ['drain', 'media-1', '--w']), ['--why', '--wait']);
   assert.deepEqual(offered(out, ['completion', 'z']), ['zsh']);
+  assert.deepEqual(offered(out, ['user', 'p']), ['passwd']);
+  assert.deepEqual(offered(out, ['trunk', 'add', 'a', '--pr']), ['--prefix', '--priority']);
+  assert.deepEqual(offered(out, ['location', '--']), ['--all', '--json', '--help']);
 });
 
 for (const shell of ['bash', 'zsh']) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CLI_VARIABLES, loadCliConfig } from '../../src/config/cli.js';
+import { CLI_VARIABLES, loadAccountConfig, loadCliConfig } from '../../src/config/cli.js';
 import type { EndpointSource } from '../../src/config/cli.js';
 import { COMMON_VARIABLES } from '../../src/config/common.js';
 import type { CommonConfig } from '../../src/config/common.js';
@@ -174,3 +174,28 @@ test('operators need ZooKeeper but not PostgreSQL to be named', async () => {
     /CARNA_ZOOKEEPER: expected .* found nothing/,
   );
 });
+
+test('users and trunks need no ZooKeeper; a lab gives its databases where nothing names a platform', async () => {
+  const url = 'postgresql://m:pw@db/k';
+  const config = await loadAccountConfig({ CARNA_MANAGER_DATABASE_URL: url }, noFile, never);
+  assert.deepEqual([config.managerDatabaseUrl, config.databaseUrl], [url, null]);
+  const source = lab('/other');
+  const inLab = await loadAccountConfig({ CARNA_LAB: '/other' }, noFile, source);
+  assert.equal(inLab.databaseUrl, GOOD.CARNA_DATABASE_URL);
+  await loadAccountConfig({ CARNA_LAB: 'off' }, noFile, never);
+});
+
+for (const name of [
+  'CARNA_ZOOKEEPER',
+  'CARNA_DATABASE_URL',
+  'CARNA_DATABASE_URL_FILE',
+  'CARNA_MANAGER_DATABASE_URL',
+  'CARNA_MANAGER_DATABASE_URL_FILE',
+]) {
+  test(`users are never changed in a lab where ${name} names a platform`, async () => {
+    const env = { [name]: name === 'CARNA_ZOOKEEPER' ? 'zk:2181' : 'postgres://a/b' };
+    const config = await loadAccountConfig(env, () => 'postgres://a/b', never);
+    const isManager = name.startsWith('CARNA_MANAGER');
+    assert.equal(config.managerDatabaseUrl, isManager ? 'postgres://a/b' : null);
+  });
+}

@@ -179,6 +179,7 @@ function registerDrill(lab: Command, context: Context): void {
     .option('--for <s>', 'how long a part stays away, in seconds (60; --quick: 2)', positive)
     .option('--rounds <n>', 'how often each node is drained (2; --quick: 1)', positive)
     .option('--rate <n>', 'calls a second meanwhile', positive, 20)
+    .option('--users', 'users call users meanwhile, and register again and again')
     .option('--json', 'one JSON object at the end; DrillReport in src/lab/drills/report.ts')
     .addHelpText(
       'after',

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { parseSipAddress } from '../../topology/contact.js';
 import { contactView, edgeView } from '../../topology/whereabouts.js';
-import { DEFAULT_LIMIT, parseLimit, parseNamePattern } from '../arguments.js';
+import type { AskedPattern } from '../arguments.js';
+import { DEFAULT_LIMIT, EVERYBODY, parseLimit, parseNamePattern } from '../arguments.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
@@ -22,7 +23,11 @@ export function registerRegistrations(program: Command, context: Context): void 
   program
     .command('registrations')
     .description('one line per registered phone: where it is, through which edge, how long')
-    .argument('[aor]', "user@domain, * for any text ('*@example.org'); without @ a user")
+    .argument(
+      '[aor]',
+      "user@domain, * for any text ('*@example.org'); without @ a user",
+      parseNamePattern,
+    )
     .option('--limit <n>', 'how many lines at most', parseLimit, DEFAULT_LIMIT)
     .option('--all', 'also those that expired and still stand in the table')
     .option('--json', 'one JSON object; src/cli/telephony-json.ts')
@@ -36,17 +41,16 @@ Examples:
   carna registrations alice@example.org
   carna registrations '*@example.org' --json | jq -r '.contacts[].edge.nodeId' | sort | uniq -c`,
     )
-    .action(async (aor: string | undefined, options: Options) => {
-      context.exitCode = await registrationsCommand(context, aor ?? null, options);
+    .action(async (aor: AskedPattern | undefined, options: Options) => {
+      context.exitCode = await registrationsCommand(context, aor ?? EVERYBODY, options);
     });
 }
 
 async function registrationsCommand(
   context: Context,
-  aor: string | null,
+  pattern: AskedPattern,
   options: Options,
 ): Promise<ExitCode> {
-  const pattern = aor === null ? { user: '*', domain: '*' } : parseNamePattern(aor);
   return withOperatorData(context, async (data, config) => {
     const query = { pattern, limit: options.limit, withExpired: options.all === true };
     const [page, places] = await Promise.all([
@@ -71,7 +75,7 @@ async function registrationsCommand(
       contacts: page.contacts.map((contact) => contactView(contact, places.nodes, asOfMs)),
     };
     if (options.json === true) context.print(jsonLine(found));
-    else context.print(...registrationsText(found, aor, context.paint, context.width()));
+    else context.print(...registrationsText(found, pattern.text, context.paint, context.width()));
     return total === 0 ? EXIT.no : EXIT.done;
   });
 }

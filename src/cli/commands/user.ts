@@ -2,7 +2,8 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { Aor } from '../../topology/account.js';
 import { parseAor, parseKnownAor, parseNumbers } from '../../topology/account.js';
-import { DEFAULT_LIMIT, parsedBy, parseLimit, parseNamePattern } from '../arguments.js';
+import type { AskedPattern } from '../arguments.js';
+import { DEFAULT_LIMIT, EVERYBODY, parsedBy, parseLimit, parseNamePattern } from '../arguments.js';
 import type { Context } from '../context.js';
 import type { UserAddOptions } from '../user/add.js';
 import type { UserListOptions } from '../user/list.js';
@@ -73,7 +74,7 @@ function registerList(user: Command, context: Context): void {
     .argument(
       '[pattern]',
       "user@domain, * for any text; without @ a user or a number ('+44*')",
-      '*',
+      parseNamePattern,
     )
     .option('--limit <n>', 'how many at most', parseLimit, DEFAULT_LIMIT)
     .option('--json', JSON_HELP)
@@ -86,16 +87,10 @@ Examples:
   carna user list '*@example.org' --limit 1000
   carna user list --json | jq -r '.users[] | select(.contacts == 0).aor'`,
     )
-    .action(async (pattern: string, options: UserListOptions) => {
+    .action(async (pattern: AskedPattern | undefined, options: UserListOptions) => {
       const { listUsersCommand } = await import('../user/list.js');
-      const names = parsedPattern(pattern);
-      context.exitCode = await listUsersCommand(context, pattern, names, options);
+      context.exitCode = await listUsersCommand(context, pattern ?? EVERYBODY, options);
     });
-}
-
-/** The default of an argument is not parsed by commander. */
-function parsedPattern(text: string): ReturnType<typeof parseNamePattern> {
-  return text === '*' ? { user: '*', domain: '*' } : parseNamePattern(text);
 }
 
 function registerPassword(user: Command, context: Context): void {

@@ -54,6 +54,7 @@ export async function userCallCommand(
       },
       transfer: options.transfer === true,
       out: out === undefined ? null : { number: out, statuses },
+      registerEveryMs: null,
       log: labLogger(context.proc.env),
       signal,
       onProgress: (progress) => onProgress(progress, calls),

@@ -8,10 +8,10 @@ import { stateGlyph } from './state-mark.js';
 import { formatDuration, groupNumber, plural } from './units.js';
 import { moreText } from './user-text.js';
 
-/** One line per contact, the totals first. `asked` is the pattern, null = all. Pure. */
+/** One line per contact, the totals first. `asked` is the pattern, `*` = all. Pure. */
 export function registrationsText(
   found: RegistrationsJson,
-  asked: string | null,
+  asked: string,
   paint: Painter,
   width: number,
 ): string[] {
@@ -28,8 +28,8 @@ export function registrationsText(
   ];
 }
 
-function noneText(asked: string | null): string[] {
-  if (asked === null) return ['no phone is registered', '  next: carna user list'];
+function noneText(asked: string): string[] {
+  if (asked === '*') return ['no phone is registered', '  next: carna user list'];
   const name = printable(asked);
   const next = /^[^*?]+@[^*?]+$/.test(asked)
     ? `carna location ${name}`

@@ -1,5 +1,5 @@
-import type { NamePattern } from '../../store/like-pattern.js';
 import { aorText } from '../../topology/account.js';
+import type { AskedPattern } from '../arguments.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
@@ -12,11 +12,10 @@ export interface UserListOptions {
   readonly json?: true;
 }
 
-/** `carna user list [PATTERN]`. `asked` is the pattern as it was typed. */
+/** `carna user list [PATTERN]`. */
 export async function listUsersCommand(
   context: Context,
-  asked: string,
-  pattern: NamePattern,
+  pattern: AskedPattern,
   { limit, json }: UserListOptions,
 ): Promise<ExitCode> {
   return withAccounts(context, 'read', async (data) => {
@@ -27,7 +26,7 @@ export async function listUsersCommand(
       });
       context.print(jsonLine({ schema: JSON_SCHEMA, total: page.total, users }));
     } else {
-      context.print(...usersText(page, asked, context.paint, context.width()));
+      context.print(...usersText(page, pattern.text, context.paint, context.width()));
     }
     return page.total === 0 ? EXIT.no : EXIT.done;
   });

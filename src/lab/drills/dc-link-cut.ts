@@ -9,6 +9,7 @@ import type { Loss } from '../dropped-packets.js';
 import { whyNotDropped } from '../dropped-packets.js';
 import { openPhones, registerAll } from '../phones/phone-bank.js';
 import type { Platform } from '../platform.js';
+import { openPlatform } from '../platform.js';
 import type { LabState } from '../state.js';
 import type { OnEnd } from './fault-drill.js';
 import { faultDrill } from './fault-drill.js';
@@ -38,7 +39,7 @@ async function act(stage: DrillStage, onEnd: OnEnd): Promise<readonly Finding[]>
   const { lab, platform, awayMs, signal, say } = stage;
   const [other] = otherLabs(lab);
   if (other === undefined) return [];
-  const there = platform.beside(other);
+  const there = openPlatform(other, platform.log);
   onEnd(() => there.close());
   const calls = callsThere(stage, other);
   onEnd(async () => {

@@ -17,6 +17,8 @@ export interface ClientTransaction {
 export interface TransactionParts {
   readonly out: OutRequest;
   readonly timeoutMs: number;
+  /** Ends it when nobody has said anything until then. */
+  readonly silenceMs?: number;
   /** Sends with the branch of this transaction. */
   readonly send: (out: OutRequest) => void;
   /** Opens the transaction of a CANCEL. */
@@ -48,9 +50,14 @@ export function startTransaction(parts: TransactionParts): ClientTransaction {
     state = 'completed';
     clearTimeout(again);
     clearTimeout(deadline);
+    clearTimeout(silence);
     resolve(response);
   };
   const deadline = setTimeout(() => end(null), parts.timeoutMs);
+  const silence = setTimeout(
+    () => state === 'calling' && end(null),
+    parts.silenceMs ?? parts.timeoutMs,
+  );
   const cancel = (): void => {
     isCancelWanted = true;
     if (state !== 'proceeding') return; // Before any answer a CANCEL could overtake its INVITE.

@@ -22,6 +22,8 @@ export interface Incoming {
 export interface RequestOptions {
   /** Until a final answer; then the transaction ends with null. */
   readonly timeoutMs: number;
+  /** Until any answer; without it `timeoutMs` counts alone. */
+  readonly silenceMs?: number;
   readonly onProvisional?: (response: SipResponse) => void;
 }
 

@@ -7,7 +7,7 @@ import { openEndpoint } from './endpoint.js';
 import { Phone } from './phone.js';
 import { Switchboard } from './switchboard.js';
 
-/** Phones of the lab's users, each behind one of its load-balancers. */
+/** Phones of the lab's users, each behind all its load-balancers in an order of its own. */
 export interface PhoneBank {
   /** Phone number `n`, which was asked for. Throws RangeError for another. */
   phone(n: number): Phone;
@@ -28,6 +28,7 @@ export async function openPhones(
   numbers: readonly number[],
 ): Promise<PhoneBank> {
   const edges = plan.nodes.filter(({ role }) => role === 'load-balancer').map(({ sip }) => sip);
+  if (edges.length === 0) throw new LabError('the lab has no load-balancer');
   const boards = new Map<string, Switchboard>();
   const phones = new Map<number, Phone>();
   const close = async (): Promise<void> => {
@@ -36,11 +37,11 @@ export async function openPhones(
   try {
     for (const n of numbers) {
       const address = phoneAddress(plan, n);
-      const edge = edges[n % edges.length];
-      if (edge === undefined) throw new LabError('the lab has no load-balancer');
       const board = boards.get(address.host) ?? new Switchboard(await openEndpoint(address));
       boards.set(address.host, board);
-      const identity = { user: labUser(n), domain: LAB_SIP_DOMAIN, password, edge };
+      const first = n % edges.length;
+      const ordered = [...edges.slice(first), ...edges.slice(0, first)];
+      const identity = { user: labUser(n), domain: LAB_SIP_DOMAIN, password, edges: ordered };
       phones.set(n, new Phone(board, identity));
     }
   } catch (err) {

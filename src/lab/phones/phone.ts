@@ -1,3 +1,4 @@
+import { LabError } from '../../util/errors.js';
 import { wait } from '../../util/wait.js';
 import type { SipResponse } from '../standin/sip-message.js';
 import { headerOf } from '../standin/sip-message.js';
@@ -17,8 +18,8 @@ export interface PhoneIdentity {
   readonly user: string;
   readonly domain: string;
   readonly password: string;
-  /** The load-balancer that it speaks to. */
-  readonly edge: SipAddress;
+  /** The load-balancers that it speaks to, the best first; it registers at each. */
+  readonly edges: readonly SipAddress[];
 }
 
 /** What became of a call. */
@@ -35,6 +36,19 @@ export interface CallParts {
   readonly onRinging?: () => void;
 }
 
+interface SendParts {
+  readonly timeoutMs: number;
+  readonly silenceMs?: number;
+  readonly onRinging?: () => void;
+}
+
+interface Exchange {
+  readonly request: OutRequest;
+  readonly response: SipResponse | null;
+}
+
+/** A load-balancer that says nothing at all for so long is away. */
+const EDGE_SILENCE_MS = 2_000;
 /** How long a registrar may take. */
 const REGISTER_TIMEOUT_MS = 8_000;
 /** After a CANCEL the final answer still comes, if anybody is there. */
@@ -65,25 +79,36 @@ export class Phone {
     answerCalls(this.#board, { user: this.#identity.user, contact: this.contact }, plan);
   }
 
-  /** Registers for `expiresS` seconds (0 = leaves); the final status, or null for silence. */
+  /**
+   * Registers for `expiresS` seconds (0 = leaves) at each of its load-balancers, lest it cannot be reached when
+   * one is away; 200 when one of them takes it, else the final status of one, or null for silence.
+   */
   async register(expiresS: number): Promise<number | null> {
+    const statuses = await Promise.all(
+      this.#identity.edges.map((edge, line) => this.#registerAt(edge, line, expiresS)),
+    );
+    return statuses.includes(200) ? 200 : (statuses.find((status) => status !== null) ?? null);
+  }
+
+  async #registerAt(edge: SipAddress, line: number, expiresS: number): Promise<number | null> {
+    const q = (1 - line / (2 * this.#identity.edges.length)).toFixed(2);
     const out = (): OutRequest => ({
       method: 'REGISTER',
       uri: `sip:${this.#identity.domain}`,
       from: `<${this.aor}>;tag=${newToken()}`,
       to: `<${this.aor}>`,
-      callId: this.#registration,
+      callId: `${this.#registration}-${line}`,
       cseq: ++this.#registers,
       headers: [
-        ['Contact', `<${this.contact}>`],
+        ['Contact', `<${this.contact};line=${line}>;q=${q}`],
         ['Expires', String(expiresS)],
       ],
     });
-    const answer = await this.#authenticated(out, REGISTER_TIMEOUT_MS);
-    return answer.response?.status ?? null;
+    const { response } = await this.#authenticated(out, edge, { timeoutMs: REGISTER_TIMEOUT_MS });
+    return response?.status ?? null;
   }
 
-  /** Calls a URI through the phone's load-balancer. */
+  /** Calls a URI, through the next load-balancer when one does not answer or has no time (RFC 3263 4.3). */
   async call(target: string, parts: CallParts): Promise<CallAttempt> {
     let cseq = 0;
     const callId = parts.callId ?? newToken();
@@ -100,7 +125,7 @@ export class Phone {
       headers: [['Contact', `<${this.contact}>`]],
       body: { type: 'application/sdp', text },
     });
-    const { response, request } = await this.#authenticated(out, parts.timeoutMs, parts.onRinging);
+    const { response, request } = await this.#throughAnyEdge(out, parts);
     if (response === null) return { kind: 'unanswered' };
     if (response.status >= 300) return { kind: 'refused', status: response.status };
     const dialog = Dialog.ofCaller(request, response);
@@ -111,15 +136,26 @@ export class Phone {
     return { kind: 'answered', call };
   }
 
+  async #throughAnyEdge(next: () => OutRequest, parts: CallParts): Promise<Exchange> {
+    const { edges } = this.#identity;
+    for (const edge of edges.slice(0, -1)) {
+      const found = await this.#authenticated(next, edge, { ...parts, silenceMs: EDGE_SILENCE_MS });
+      if (found.response !== null && found.response.status !== 503) return found;
+    }
+    const last = edges.at(-1);
+    if (last === undefined) throw new LabError(`${this.aor} has no load-balancer`);
+    return this.#authenticated(next, last, parts);
+  }
+
   /** Sends, and again with credentials when they are asked for, or when another node does not know their nonce. */
   async #authenticated(
     next: () => OutRequest,
-    timeoutMs: number,
-    onRinging?: () => void,
-  ): Promise<{ readonly request: OutRequest; readonly response: SipResponse | null }> {
+    edge: SipAddress,
+    parts: SendParts,
+  ): Promise<Exchange> {
     let request = next();
     for (let attempt = 1; ; attempt++) {
-      const response = await this.#send(request, timeoutMs, onRinging);
+      const response = await this.#send(request, edge, parts);
       const challenge = response === null ? null : challengeIn(response);
       const isRefused = attempt > 1 && challenge?.isStale === false;
       if (challenge === null || isRefused || attempt === MAX_ATTEMPTS) return { request, response };
@@ -137,14 +173,12 @@ export class Phone {
   }
 
   /** Gives up with a CANCEL what rings too long. */
-  async #send(
-    out: OutRequest,
-    timeoutMs: number,
-    onRinging?: () => void,
-  ): Promise<SipResponse | null> {
+  async #send(out: OutRequest, edge: SipAddress, parts: SendParts): Promise<SipResponse | null> {
+    const { timeoutMs, silenceMs, onRinging } = parts;
     const stop = new AbortController();
-    const transaction = this.#board.endpoint.request(out, this.#identity.edge, {
+    const transaction = this.#board.endpoint.request(out, edge, {
       timeoutMs: timeoutMs + (out.method === 'INVITE' ? CANCEL_TIMEOUT_MS : 0),
+      ...(silenceMs === undefined ? {} : { silenceMs }),
       onProvisional: ({ status }) => status > 100 && onRinging?.(),
     });
     const late = wait(timeoutMs, stop.signal).then(() => {

@@ -10,6 +10,7 @@ import { ensureLabUsers, LAB_USERS, labUser } from '../users.js';
 import type { PhoneCall } from './phone-call.js';
 import type { PhoneBank } from './phone-bank.js';
 import { openPhones, registerAll } from './phone-bank.js';
+import { keepRegistered } from './refresh.js';
 import type { CallScript } from './script.js';
 import type { TrunkPeer } from './trunk-peer.js';
 import { openTrunk } from './trunk-peer.js';
@@ -27,6 +28,8 @@ export interface UserLoadOptions {
   readonly transfer: boolean;
   /** Called through the lab's trunks, which answer with these statuses, instead of phones; null = phones. */
   readonly out: { readonly number: string; readonly statuses: readonly number[] } | null;
+  /** The called phones register again so often; null = once is enough. */
+  readonly registerEveryMs: number | null;
   readonly log: Logger;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CallProgress) => void;
@@ -40,6 +43,9 @@ export interface UserLoadReport {
   readonly calledFaults: readonly string[];
   /** INVITEs that came to each trunk. */
   readonly trunkCalls: readonly number[];
+  /** How often phones registered again, and who could not. */
+  readonly registrations: number;
+  readonly registerFaults: readonly string[];
 }
 
 /** Users who call, under way. */
@@ -85,6 +91,12 @@ export async function startUserLoad(options: UserLoadOptions): Promise<UserLoad>
     targets: targetsOf(options),
     script: { ...options.script, transferTo: options.transfer ? uriOfUser(2 * phones + 1) : null },
   });
+  const called = calledPhones(options).map((n) => bank.phone(n));
+  const refreshing = keepRegistered(
+    options.registerEveryMs === null ? [] : called,
+    EXPIRES_S,
+    options.registerEveryMs ?? 0,
+  );
   const finish = async (): Promise<UserLoadReport> => {
     try {
       const report = await calls.result;
@@ -92,9 +104,12 @@ export async function startUserLoad(options: UserLoadOptions): Promise<UserLoad>
         bank.callsLeft() + trunks.reduce((sum, trunk) => sum + trunk.callsLeft(), 0);
       const none = (): boolean => legsLeft() === 0;
       await waitUntil('the last BYE', LEGS_TIMEOUT_MS, none).catch(() => undefined); // Told by the count.
-      await Promise.all(calledPhones(options).map((n) => bank.phone(n).register(0)));
-      const trunkCalls = trunks.map(({ called }) => called.length);
-      return { report, legsLeft: legsLeft(), calledFaults, trunkCalls };
+      await refreshing.stop();
+      await Promise.all(called.map((phone) => phone.register(0)));
+      const trunkCalls = trunks.map((trunk) => trunk.called.length);
+      const { count: registrations, faults: registerFaults } = refreshing;
+      const legs = { legsLeft: legsLeft(), calledFaults, trunkCalls };
+      return { report, ...legs, registrations, registerFaults };
     } finally {
       await closeAll();
     }

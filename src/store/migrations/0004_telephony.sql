@@ -35,11 +35,13 @@ CREATE INDEX edge_change_at ON carna.edge_change (at);
 -- The lock makes the order of seq the order of commits: who has read up to a number misses nothing.
 CREATE FUNCTION carna.note_change(p_kind text, p_key text, p_value text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    v_seq bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(1667330670);
-    INSERT INTO carna.edge_change (kind, key, value) VALUES (p_kind, p_key, p_value);
-    -- A reader that was away for longer sees the gap and loads everything.
-    DELETE FROM carna.edge_change WHERE at < clock_timestamp() - interval '1 hour';
+    INSERT INTO carna.edge_change (kind, key, value) VALUES (p_kind, p_key, p_value) RETURNING seq INTO v_seq;
+    -- A reader that was away for longer finds its place gone and loads everything.
+    DELETE FROM carna.edge_change WHERE at < clock_timestamp() - interval '1 hour' AND seq < v_seq - 1000;
 END
 $$;
 

@@ -10,12 +10,12 @@ CREATE FUNCTION carna.contact_text(p_text text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$ SELECT nullif(nullif(p_text, '<null>'), '') $$;
 
 -- Makes the row of one contact as a registrar has it. p_late: written some time after the registration, because
--- the database was away; then the row stays as it is when somebody wrote it later than that.
+-- the database was away; then a row that somebody wrote for a later registration stays as it is (false).
 CREATE FUNCTION carna.keep_contact(
     p_late boolean, p_aor text, p_ruid text, p_contact text, p_received text, p_path text, p_expires bigint,
     p_q integer, p_callid text, p_cseq bigint, p_modified bigint, p_flags bigint, p_cflags bigint,
     p_user_agent text, p_methods bigint, p_instance text, p_reg_id integer, p_server_id integer
-) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     v_user     text := substring(p_aor FROM '^(.*)@');
     v_domain   text := substring(p_aor FROM '@([^@]*)$');
@@ -44,25 +44,28 @@ BEGIN
         methods = EXCLUDED.methods, instance = EXCLUDED.instance, reg_id = EXCLUDED.reg_id,
         server_id = EXCLUDED.server_id
     WHERE NOT p_late OR l.last_modified <= EXCLUDED.last_modified;
+    RETURN FOUND;
 END
 $$;
 
 -- Takes away a contact that was taken back at p_modified, under whatever name another registrar keeps it.
 CREATE FUNCTION carna.forget_contact(
     p_late boolean, p_aor text, p_ruid text, p_contact text, p_instance text, p_reg_id integer, p_modified bigint
-) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     DELETE FROM public.location l
      WHERE (l.ruid = p_ruid
             OR (l.username = substring(p_aor FROM '^(.*)@') AND l.domain = substring(p_aor FROM '@([^@]*)$')
                 AND l.contact = p_contact AND l.reg_id = p_reg_id
                 AND l.instance IS NOT DISTINCT FROM carna.contact_text(p_instance)))
        AND (NOT p_late OR l.last_modified <= to_timestamp(p_modified) AT TIME ZONE 'UTC');
+    SELECT true;
 $$;
 
 -- Contacts that expired. Any registrar, any number of times.
-CREATE FUNCTION carna.forget_expired() RETURNS void
+CREATE FUNCTION carna.forget_expired() RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     DELETE FROM public.location l WHERE l.expires < clock_timestamp() AT TIME ZONE 'UTC' - interval '1 minute';
+    SELECT true;
 $$;
 
 REVOKE ALL ON FUNCTION carna.keep_contact, carna.forget_contact, carna.forget_expired FROM PUBLIC;

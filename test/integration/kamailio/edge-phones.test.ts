@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import { waitUntil } from '../../../src/util/wait.js';
 import { testDir } from '../../support/resources.js';
 import type { Scene } from './scene.js';
-import { contactUri, establish, useScenes, within } from './scene.js';
-import type { Received, RequestParts, SipPeer } from './sip-peer.js';
+import { byeOfCallee, contactUri, establish, useScenes, within } from './scene.js';
+import type { Received, SipPeer } from './sip-peer.js';
 import { header, openPeer, request } from './sip-peer.js';
 import type { StreamPhone, StreamPhoneOptions } from './stream-phone.js';
 import { openStreamPhone, PRIVATE_HOST } from './stream-phone.js';
@@ -49,19 +49,6 @@ function ofCaller(media: SipPeer, method: string, answer: Received): string {
       .reverse()
       .map((route) => `Route: ${route}`),
   });
-}
-
-/** The called side hangs up: the tags change places, the route is that of the INVITE. */
-function byeOfCallee(from: RequestParts['from'], invite: string): string {
-  return request('BYE', {
-    from,
-    uri: contactUri(invite),
-    callId: header(invite, 'Call-ID')[0] ?? '',
-    branch: 'bye-of-callee',
-    headers: header(invite, 'Record-Route').map((route) => `Route: ${route}`),
-  })
-    .replace(/\r\nFrom: .*/, `\r\nFrom: ${header(invite, 'To')[0]};tag=peer`)
-    .replace(/\r\nTo: .*/, `\r\nTo: ${header(invite, 'From')[0]}`);
 }
 
 for (const transport of ['TCP', 'TLS'] as const) {

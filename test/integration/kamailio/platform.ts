@@ -143,7 +143,8 @@ export interface NodeOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
-async function startNode(options: NodeOptions): Promise<Node> {
+/** One Kamailio that answers its RPC. */
+export async function startNode(options: NodeOptions): Promise<Node> {
   const { role, host, dir } = options;
   mkdirSync(dir, { recursive: true });
   const socket = join(dir, 'ctl');

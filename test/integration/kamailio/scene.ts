@@ -16,6 +16,8 @@ export interface Scene {
   readonly platform: Platform;
   readonly caller: SipPeer;
   readonly media: readonly SipPeer[];
+  /** In the place of dispatchers, beside the real ones. */
+  readonly dispatcherPeers: readonly SipPeer[];
   /** In the place of outbound nodes. */
   readonly outbound: readonly SipPeer[];
   /** In the place of registrars. */
@@ -35,6 +37,7 @@ export interface SceneOptions extends Partial<
   /** Media addresses in the table that nobody serves. */
   readonly deadMedia?: number;
   readonly unreachableMedia?: readonly string[];
+  readonly dispatcherPeers?: number;
   readonly outbound?: number;
   readonly registrars?: number;
 }
@@ -45,12 +48,12 @@ export interface Closable {
 
 export interface Scenes {
   /** A fresh platform on addresses of its own, closed after the test. */
-  scene(options?: SceneOptions): Promise<Scene>;
+  readonly scene: (options?: SceneOptions) => Promise<Scene>;
   /** Waits for a resource and closes it after the test. */
-  opened<T extends Closable>(opening: Promise<T>): Promise<T>;
+  readonly opened: <T extends Closable>(opening: Promise<T>) => Promise<T>;
   readonly net: string;
   /** Puts a row into the table of the newest scene. */
-  addRow(setid: number, host: string): Promise<void>;
+  readonly addRow: (setid: number, host: string) => Promise<void>;
 }
 
 /** Scenes over one database, for the tests of one file; registers the hooks that open and close them. */
@@ -106,6 +109,7 @@ async function openScene(place: Place, options: SceneOptions): Promise<Scene> {
   const [caller] = await peers(1, 1);
   assert.ok(caller);
   const media = await peers(10, options.media ?? 1);
+  const dispatcherPeers = await peers(5, options.dispatcherPeers ?? 0);
   const outbound = await peers(6, options.outbound ?? 0);
   const registrars = await peers(8, options.registrars ?? 0);
   const loadBalancer = address(2);
@@ -124,7 +128,7 @@ async function openScene(place: Place, options: SceneOptions): Promise<Scene> {
     registrars: hosts(registrars),
     mediaAttrs: options.mediaAttrs ?? [],
     env: options.env ?? {},
-    ...(options.deadDispatchers === undefined ? {} : { deadDispatchers: options.deadDispatchers }),
+    deadDispatchers: [...(options.deadDispatchers ?? []), ...hosts(dispatcherPeers)],
     pingInterval: options.pingInterval ?? NO_PINGS_S,
   });
   await place.opened(Promise.resolve({ close: () => platform.stop() }));
@@ -134,7 +138,8 @@ async function openScene(place: Place, options: SceneOptions): Promise<Scene> {
       loadBalancer,
     );
   const spare = (index: number): string => address(18 + index);
-  return { platform, caller, media, outbound, registrars, loadBalancer, spare, call };
+  const inside = { media, dispatcherPeers, outbound, registrars };
+  return { platform, caller, ...inside, loadBalancer, spare, call };
 }
 
 /** Lets the media node answer the caller's call with 200 and gives what the caller needs to go on. */
@@ -166,6 +171,19 @@ export function within(answer: Received, callId: string): Omit<RequestParts, 'fr
 /** The address in the Contact of a message. */
 export function contactUri(text: string): string {
   return /<([^>]+)>/.exec(header(text, 'Contact')[0] ?? '')?.[1] ?? '';
+}
+
+/** The called side hangs up: the tags change places, the route is that of the INVITE. */
+export function byeOfCallee(from: RequestParts['from'], invite: string): string {
+  return request('BYE', {
+    from,
+    uri: contactUri(invite),
+    callId: header(invite, 'Call-ID')[0] ?? '',
+    branch: `${header(invite, 'Call-ID')[0]}-bye-of-callee`,
+    headers: header(invite, 'Record-Route').map((route) => `Route: ${route}`),
+  })
+    .replace(/\r\nFrom: .*/, `\r\nFrom: ${header(invite, 'To')[0]};tag=peer`)
+    .replace(/\r\nTo: .*/, `\r\nTo: ${header(invite, 'From')[0]}`);
 }
 
 /** How often a peer was asked to take a call, retransmissions left out. */

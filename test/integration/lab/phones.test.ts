@@ -27,8 +27,8 @@ async function phoneAt(
 ): Promise<[Phone, Switchboard]> {
   const board = new Switchboard(await openEndpoint({ host, port: 5060 }));
   closers.push(() => board.endpoint.close());
-  const edge = { host: edgeHost, port: 5060 };
-  return [new Phone(board, { user, domain: 'carna.test', password: 'x', edge }), board];
+  const edges = [{ host: edgeHost, port: 5060 }];
+  return [new Phone(board, { user, domain: 'carna.test', password: 'x', edges }), board];
 }
 
 const [a, boardA] = await phoneAt(HOST_A, 'phone-1', HOST_B);
@@ -100,7 +100,12 @@ test('a refusal, and an address where nobody is, are told apart', async () => {
     status: 486,
   });
   const nobody = { host: `${NET}.60.9`, port: 5060 };
-  const alone = new Phone(boardA, { user: 'x', domain: 'carna.test', password: 'x', edge: nobody });
+  const alone = new Phone(boardA, {
+    user: 'x',
+    domain: 'carna.test',
+    password: 'x',
+    edges: [nobody],
+  });
   assert.deepEqual(await alone.call(b.contact, { timeoutMs: 100 }), { kind: 'unanswered' });
   assert.equal(await a.register(60), 405);
 });
@@ -108,9 +113,26 @@ test('a refusal, and an address where nobody is, are told apart', async () => {
 test('a trunk takes every number, and tells which', async () => {
   const trunk = await openTrunk({ host: `${NET}.70.1`, port: 5060 }, { status: 503 });
   closers.push(() => trunk.close());
-  const edge = { host: `${NET}.70.1`, port: 5060 };
-  const caller = new Phone(boardA, { user: 'y', domain: 'carna.test', password: 'x', edge });
+  const edges = [{ host: `${NET}.70.1`, port: 5060 }];
+  const caller = new Phone(boardA, { user: 'y', domain: 'carna.test', password: 'x', edges });
   const attempt = await caller.call('sip:+4930123@carna.test', { timeoutMs: LIMIT_MS });
   assert.deepEqual(attempt, { kind: 'refused', status: 503 });
   assert.deepEqual(trunk.called, ['+4930123']);
+});
+
+test('a phone calls through its second load-balancer when the first is silent or has no time', async () => {
+  const busy = await openTrunk({ host: `${NET}.70.2`, port: 5060 }, { status: 503 });
+  closers.push(() => busy.close());
+  b.answer(QUICK);
+  for (const host of [`${NET}.60.9`, `${NET}.70.2`]) {
+    const edges = [
+      { host, port: 5060 },
+      { host: HOST_B, port: 5060 },
+    ];
+    const who = { user: 'z', domain: 'carna.test', password: 'x', edges };
+    const attempt = await new Phone(boardA, who).call(b.contact, { timeoutMs: LIMIT_MS });
+    assert.ok(attempt.kind === 'answered', attempt.kind);
+    assert.equal(await attempt.call.hangUp(), 200);
+  }
+  assert.equal(busy.called.length, 1);
 });

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { waitUntil } from '../../../src/util/wait.js';
+import type { Scene } from './scene.js';
+import { byeOfCallee, contactUri, establish, useScenes, within } from './scene.js';
+import type { Received, SipPeer } from './sip-peer.js';
+import { header, openPeer, request } from './sip-peer.js';
+
+const { scene, opened } = useScenes();
+
+const IDENTITIES = [
+  'P-Asserted-Identity: <sip:boss@carna.test>',
+  'P-Preferred-Identity: <sip:boss@carna.test>',
+  'Remote-Party-ID: <sip:boss@carna.test>',
+];
+const IDENTITY = /\r\n(P-Asserted-Identity|P-Preferred-Identity|Remote-Party-ID):/;
+
+test('an identity from outside is removed, one from inside is told, except where privacy is asked', async () => {
+  const s = await scene({ outbound: 1 });
+  const [outbound] = s.outbound;
+  assert.ok(outbound);
+  s.call('INVITE', { callId: 'claims', headers: IDENTITIES });
+  assert.doesNotMatch((await s.media[0]?.until(/^INVITE /))?.text ?? '', IDENTITY);
+  const uri = `sip:tester@${s.caller.host}:5060`;
+  const [known = ''] = IDENTITIES;
+  const ring = (callId: string, headers: readonly string[]): void =>
+    outbound.send(
+      request('INVITE', { from: outbound, uri, callId, headers: [route(s), known, ...headers] }),
+      s.loadBalancer,
+    );
+  ring('told', ['X-Carna-Call: inner', 'User-Agent: inner/1.0']);
+  const told = await s.caller.until(/^INVITE [^]*Call-ID: told\r/);
+  assert.match(told.text, /\r\nP-Asserted-Identity: /);
+  assert.doesNotMatch(told.text, /X-Carna-|User-Agent|\r\nRoute:/);
+  s.caller.reply(told, '180 Ringing', ['X-Carna-User: forged', ...IDENTITIES]);
+  const ringing = await outbound.until(/^SIP\/2.0 180 /);
+  assert.doesNotMatch(ringing.text, /X-Carna-/);
+  assert.doesNotMatch(ringing.text, IDENTITY);
+  ring('hidden', ['Privacy: id']);
+  const hidden = await s.caller.until(/^INVITE [^]*Call-ID: hidden\r/);
+  assert.doesNotMatch(hidden.text, IDENTITY);
+});
+
+function route(s: Scene): string {
+  return `Route: <sip:${s.loadBalancer}:5060;lr>`;
+}
+
+test('a way prescribed from outside is refused, unless it is a phone that names us as its proxy', async () => {
+  const s = await scene({ env: { CARNA_SIP_DOMAIN: 'carna.test' } });
+  const victim = await opened(openPeer(s.spare(0)));
+  const proxy = `<sip:${s.loadBalancer};lr>`;
+  const refused: readonly (readonly [string, string, readonly string[]])[] = [
+    ['elsewhere', `sip:x@${victim.host}`, [`Route: ${proxy}`]],
+    ['further', 'sip:x@carna.test', [`Route: ${proxy}, <sip:${victim.host};lr>`]],
+    ['more', 'sip:x@carna.test', [`Route: ${proxy}`, `Route: <sip:${victim.host};lr>`]],
+    [
+      'received',
+      'sip:x@carna.test',
+      [`Route: <sip:${s.loadBalancer};lr;received=sip:${victim.host}:5060>`],
+    ],
+    ['foreign', 'sip:x@carna.test', [`Route: <sip:${victim.host};lr>`]],
+  ];
+  for (const [callId, uri, headers] of refused) {
+    s.call('INVITE', { callId, uri, headers });
+    await s.caller.until(new RegExp(`^SIP/2.0 403 Preloaded Route Denied[^]*Call-ID: ${callId}\r`));
+  }
+  s.call('INVITE', { callId: 'proxy', uri: 'sip:echo@carna.test', headers: [`Route: ${proxy}`] });
+  const invite = await s.media[0]?.until(/^INVITE /);
+  assert.deepEqual(header(invite?.text ?? '', 'Call-ID'), ['proxy']);
+  assert.deepEqual(header(invite?.text ?? '', 'Route'), []);
+  assert.deepEqual(victim.received, []);
+});
+
+test('a Record-Route that this edge never wrote leads nowhere, its own does', async () => {
+  const s = await scene({ env: { CARNA_ROUTE_SECRET: 'of-this-test-only' } });
+  const victim = await opened(openPeer(s.spare(0)));
+  const uri = `sip:+49301234@${victim.host}:5060`;
+  const { answer } = await establish(s, 'real');
+  const [own = ''] = header(answer.text, 'Record-Route');
+  assert.match(own, /;k=o[0-9a-f]{32}/);
+  const forged = [
+    `<sip:${s.loadBalancer};lr>`,
+    `<sip:${s.loadBalancer};lr;k=o>`,
+    own, // of another call
+    own.replace(';k=o', ';k=i'),
+  ];
+  for (const [index, given] of forged.entries()) {
+    const callId = `forged-${index}`;
+    s.call('INVITE', { callId, uri, toTag: 'any', headers: [`Route: ${given}`] });
+    await s.caller.until(new RegExp(`^SIP/2.0 403 [^]*Call-ID: ${callId}\r`));
+  }
+  // The way of a strict router: the proxy in the request line, the target as the last Route.
+  s.call('INVITE', {
+    callId: 'strict',
+    uri: `sip:${s.loadBalancer}:5060`,
+    toTag: 'any',
+    headers: [`Route: <sip:${victim.host}:5060;lr>, <${uri}>`],
+  });
+  await s.caller.until(/^SIP\/2.0 4\d\d [^]*Call-ID: strict\r/);
+  s.call('BYE', within(answer, 'real'));
+  await s.media[0]?.until(/^BYE /);
+  assert.deepEqual(victim.received, []);
+});
+
+test('what stands alone goes to the dispatchers; a subscription keeps its way', async () => {
+  const s = await scene({ dispatchers: 0, dispatcherPeers: 1 });
+  const [dispatcher] = s.dispatcherPeers;
+  assert.ok(dispatcher);
+  for (const method of ['SUBSCRIBE', 'PUBLISH', 'MESSAGE', 'NOTIFY', 'INFO']) {
+    s.call(method, { callId: `alone-${method}`, uri: 'sip:bob@carna.test' });
+  }
+  await s.caller.until(/^SIP\/2.0 405 [^]*Call-ID: alone-INFO/);
+  for (const method of ['PUBLISH', 'MESSAGE', 'NOTIFY', 'SUBSCRIBE']) {
+    const got = await dispatcher.until(new RegExp(`^${method} `));
+    assert.equal(header(got.text, 'Record-Route').length, method === 'SUBSCRIBE' ? 1 : 0, method);
+    dispatcher.reply(got, '202 Accepted', [`Contact: <sip:${dispatcher.host}:5060>`]);
+    await s.caller.until(new RegExp(`^SIP/2.0 202 [^]*CSeq: 1 ${method}`));
+  }
+  const subscribe = await dispatcher.until(/^SUBSCRIBE /);
+  dispatcher.send(
+    byeOfCallee(dispatcher, subscribe.text).replaceAll('BYE', 'NOTIFY'),
+    s.loadBalancer,
+  );
+  await s.caller.until(/^NOTIFY /);
+});
+
+test('a trunk says 503: the dispatcher hears it; a phone that is silent is not tried elsewhere', async () => {
+  const s = await scene({ dispatchers: 0, dispatcherPeers: 1 });
+  const [dispatcher] = s.dispatcherPeers;
+  assert.ok(dispatcher);
+  const trunk = await opened(openPeer(s.spare(0)));
+  dial(s, dispatcher, trunk, 'full', 'TrunkA;cap=5');
+  const invite = await trunk.until(/^INVITE /);
+  trunk.reply(invite, '503 Service Unavailable');
+  await dispatcher.until(/^SIP\/2.0 503 /);
+});
+
+/** A call that a dispatcher sends to a trunk. */
+function dial(s: Scene, from: SipPeer, trunk: SipPeer, callId: string, name: string): void {
+  const uri = `sip:+49301234567@${trunk.host}:5060`;
+  const headers = [route(s), `X-Carna-Trunk: ${name}`];
+  from.send(request('INVITE', { from, uri, callId, headers }), s.loadBalancer);
+}
+
+const answered = (callId: string, status: string): RegExp =>
+  new RegExp(`^SIP/2.0 ${status} [^]*Call-ID: ${callId}\r`);
+
+test('a trunk carries as many calls as its cap, and every end of a call gives the place back', async () => {
+  const s = await scene({ dispatchers: 0, dispatcherPeers: 1 });
+  const [dispatcher] = s.dispatcherPeers;
+  assert.ok(dispatcher);
+  const trunk = await opened(openPeer(s.spare(0)));
+  const attempt = async (callId: string, name = 'TrunkA;cap=5'): Promise<Received> => {
+    dial(s, dispatcher, trunk, callId, name);
+    return trunk.until(new RegExp(`^INVITE [^]*Call-ID: ${callId}\r`));
+  };
+  const refused = async (callId: string): Promise<void> => {
+    dial(s, dispatcher, trunk, callId, 'TrunkA;cap=5');
+    const given = await dispatcher.until(answered(callId, '503'));
+    assert.deepEqual(header(given.text, 'X-Carna-Reason'), ['cap']);
+  };
+  const contact = [`Contact: <sip:trunk@${trunk.host}:5060>`];
+  for (let i = 1; i <= 3; i++) {
+    trunk.reply(await attempt(`up-${i}`), '200 OK', contact);
+    await dispatcher.until(answered(`up-${i}`, '200'));
+  }
+  const ringing = await attempt('ringing');
+  trunk.reply(ringing, '180 Ringing', contact);
+  const busy = await attempt('busy');
+  assert.doesNotMatch(busy.text, /X-Carna-/);
+  await refused('sixth');
+  await attempt('other-trunk', 'TrunkB;cap=1');
+  await attempt('no-cap', 'TrunkA');
+
+  // "no-cap" counts for TrunkA as well: three ends leave three of five.
+  trunk.reply(busy, '486 Busy Here');
+  await dispatcher.until(answered('busy', '486'));
+  dispatcher.send(
+    request('CANCEL', { from: dispatcher, uri: requestUri(ringing), callId: 'ringing' }),
+    s.loadBalancer,
+  );
+  trunk.reply(await trunk.until(/^CANCEL /), '200 OK');
+  trunk.reply(ringing, '487 Request Terminated');
+  await dispatcher.until(answered('ringing', '487'));
+  const up = await trunk.until(/^INVITE [^]*Call-ID: up-1\r/);
+  trunk.send(byeOfCallee(trunk, up.text), s.loadBalancer);
+  const bye = await dispatcher.until(/^BYE /);
+  dispatcher.reply(bye, '200 OK');
+  await trunk.until(/^SIP\/2.0 200 [^]*BYE/);
+  await attempt('again-1');
+  await attempt('again-2');
+  await refused('full-again');
+  await waitUntil('two calls up, four on their way', 5_000, async () =>
+    /all: 6/.test(await s.platform.loadBalancer.rpc('dlg.stats_active')),
+  );
+});
+
+function requestUri(received: Received): string {
+  return received.text.split(' ')[1] ?? '';
+}
+
+test('a cap that somebody outside writes counts nothing', async () => {
+  const s = await scene();
+  for (let i = 0; i < 3; i++) {
+    s.call('INVITE', { callId: `claim-${i}`, headers: ['X-Carna-Trunk: TrunkA;cap=1'] });
+    const invite = await s.media[0]?.until(new RegExp(`^INVITE [^]*Call-ID: claim-${i}\r`));
+    assert.deepEqual(header(invite?.text ?? '', 'X-Carna-Trunk'), []);
+    assert.ok(contactUri(invite?.text ?? ''));
+  }
+});
