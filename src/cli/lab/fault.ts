@@ -27,8 +27,9 @@ export function faultCommand(
   const { lab, name } = placePart(defaultRunDir(context.proc.env), target.name);
   const { act, past, next } = VERBS[verb];
   const hit = act(lab, { ...target, name });
+  const what = hit.what.replace(name, target.name);
   const suffix = verb === 'freeze' ? ` ${target.name}${target.agent ? ' --agent' : ''}` : '';
-  context.print(`${hit.what} (pid ${hit.process.pid}) ${past}`, `${next}${suffix}`);
+  context.print(`${what} (pid ${hit.process.pid}) ${past}`, `${next}${suffix}`);
 }
 
 /** `carna lab freeze | thaw NODE --workers`. */
@@ -61,22 +62,25 @@ export async function infrastructureCommand(
     const next = await restartDaemon(state, part, context.proc.env);
     const pid = next.processes[part]?.pid ?? 0;
     context.print(
-      next === state ? `${part} runs already (pid ${pid})` : `${part} started again (pid ${pid})`,
+      next === state
+        ? `${called} runs already (pid ${pid})`
+        : `${called} started again (pid ${pid})`,
       'look: carna topology',
     );
     return;
   }
   if (verb === 'stop') {
     await stopInfrastructure(state, [part]);
-    context.print(`${part} stopped; again: carna lab start ${part}`);
+    context.print(`${called} stopped; again: carna lab start ${called}`);
   } else {
     const running = state.processes[part];
-    if (running !== undefined && isAlive(running)) throw new LabError(`${part} is running already`);
+    if (running !== undefined && isAlive(running))
+      throw new LabError(`${called} is running already`);
     await startInfrastructure(state, [part], context.proc.env);
     context.print(
       part.startsWith('zookeeper-')
-        ? `${part} runs again; look: carna lab status`
-        : `${part} serves again`,
+        ? `${called} runs again; look: carna lab status`
+        : `${called} serves again`,
     );
   }
 }

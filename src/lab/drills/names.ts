@@ -124,4 +124,6 @@ export const QUICK_DRILLS: readonly DrillName[] = [
   'cut-leader',
   'mass-silence',
   'burst-200',
+  'dc-media-lost',
+  'dc-link-cut',
 ];
