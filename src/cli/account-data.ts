@@ -21,6 +21,8 @@ export interface AccountData {
   readUser(aor: Aor): Promise<User | null>;
   /** Users whose names begin like that one, at most `limit`. */
   readSimilarUsers(aor: Aor, limit: number): Promise<readonly Aor[]>;
+  /** Who has a number. */
+  readOwners(number: string): Promise<readonly Aor[]>;
   addUser(aor: Aor, secrets: Secrets, numbers: readonly string[]): Promise<AddResult>;
   /** False when there is no such user. */
   setSecrets(aor: Aor, secrets: Secrets): Promise<boolean>;

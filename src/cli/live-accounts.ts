@@ -3,6 +3,7 @@ import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
 import {
   addUser,
+  readOwners,
   readSimilarUsers,
   readUser,
   readUsers,
@@ -41,6 +42,7 @@ export function openLiveAccounts(config: AccountConfig): AccountData {
     readUsers: async (query) => readUsers(store(), query),
     readUser: async (aor) => readUser(store(), aor),
     readSimilarUsers: async (aor, limit) => readSimilarUsers(store(), aor, limit),
+    readOwners: async (number) => readOwners(store(), number),
     addUser: async (aor, secrets, numbers) => addUser(store(), aor, secrets, numbers),
     setSecrets: async (aor, secrets) => setSecrets(store(), aor, secrets),
     removeUser: async (aor) => removeUser(store(), aor),

@@ -46,6 +46,8 @@ export interface UserChangeJson extends Shape {
 export interface TrunkListJson extends Shape {
   /** The number asked for; null = all trunks are listed. */
   readonly number: string | null;
+  /** Who has that number: a call to it goes to that user and takes none of `trunks`. Null when nobody has it. */
+  readonly user: string | null;
   /** A call tries at most so many. */
   readonly maxTries: number;
   readonly trunks: readonly (Trunk & {

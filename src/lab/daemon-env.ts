@@ -105,6 +105,7 @@ export function agentEnv(
     ...(node.role === 'load-balancer' ? { CARNA_PIKE_REQUESTS: String(PIKE_REQUESTS) } : {}),
     CARNA_SIP_DOMAIN: LAB_SIP_DOMAIN,
     TZ: 'UTC', // The database's times are in UTC, and Kamailio reads them as local ones.
+    ...(node.role === 'load-balancer' ? { CARNA_ROUTE_SECRET: context.secrets.routeSecret } : {}),
     CARNA_CTL_SOCKET: ctlSocket(context.runDir, node),
     CARNA_DATABASE_URL_FILE: files.readerUrl,
     CARNA_KAMAILIO_DB_URL: loginUrl(

@@ -9,6 +9,7 @@ import { burst } from './drills/burst.js';
 import { clockJump } from './drills/clock-jump.js';
 import { datacentreSilent } from './drills/datacentre-silent.js';
 import { cutLeader } from './drills/cut-leader.js';
+import { dispatchersLost } from './drills/dispatchers-lost.js';
 import { drain } from './drills/drain.js';
 import { drainCut } from './drills/drain-cut.js';
 import { drainDeadline } from './drills/drain-deadline.js';
@@ -20,6 +21,7 @@ import { kamailioKilledMidReload } from './drills/kamailio-killed-mid-reload.js'
 import { leaderFrozen } from './drills/leader-frozen.js';
 import { leaderKilled } from './drills/leader-killed.js';
 import { nodeLost } from './drills/node-lost.js';
+import { loadBalancerKilled } from './drills/load-balancer-killed.js';
 import { startLoad } from './drills/load.js';
 import { massSilence } from './drills/mass-silence.js';
 import type { DrillName } from './drills/names.js';
@@ -28,6 +30,8 @@ import { postgresFrozen } from './drills/postgres-frozen.js';
 import { postgresFull } from './drills/postgres-full.js';
 import { postgresRefusing } from './drills/postgres-refusing.js';
 import { postgresRestarted } from './drills/postgres-restarted.js';
+import { proxiesKilled } from './drills/proxies-killed.js';
+import { rollingRestart } from './drills/rolling-restart.js';
 import { sigtermFive } from './drills/sigterm-five.js';
 import type { Drill, DrillOptions, Finding, Judge } from './drills/stage.js';
 import { allNodes, BACK_TIMEOUT_MS, pause } from './drills/stage.js';
@@ -75,6 +79,10 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'postgres-frozen': postgresFrozen,
   'postgres-refusing': postgresRefusing,
   'postgres-full': postgresFull,
+  'proxies-killed': proxiesKilled,
+  'load-balancer-killed': loadBalancerKilled,
+  'dispatchers-lost': dispatchersLost,
+  'rolling-restart': rollingRestart,
   'dc-media-lost': dcMediaLost,
   'dc-link-cut': dcLinkCut,
 };

@@ -23,6 +23,7 @@ export function newSecrets(): LabSecrets {
     managerPassword: password(),
     eslPassword: password(),
     userPassword: password(),
+    routeSecret: password(),
     zookeeperAuth: `carna:${password()}`,
   };
 }

@@ -55,6 +55,8 @@ export interface LabSecrets {
   readonly eslPassword: string;
   /** Of every user of the lab. */
   readonly userPassword: string;
+  /** Signs the Record-Routes of the load-balancers. */
+  readonly routeSecret: string;
   readonly zookeeperAuth: string;
 }
 

@@ -495,3 +495,18 @@ test('an image that must not be pulled is a missing part', async () => {
   assert.match(err.message, /CARNA_DOCKER_PULL=never forbids to pull it\n {2}remedy: load it/);
   assert.ok(!bench.engine.acts.some((act) => act.startsWith('pull')));
 });
+
+test('what is known only at a start is in the environment of that start', async () => {
+  let starts = 0;
+  const startEnv = async () => ({ CARNA_DMQ_PEERS: `sip:10.0.0.${++starts}:5061` });
+  const bench = new Bench({ startEnv });
+  const server = await bench.start();
+  bench.engine.die(0);
+  await bench.settled(server.cleared);
+  await bench.start();
+  const told = bench.engine.bodies.map((body) => body.Env);
+  assert.deepEqual(told, [
+    [`DB_PASSWORD=${SECRET}`, 'CARNA_DMQ_PEERS=sip:10.0.0.1:5061'],
+    [`DB_PASSWORD=${SECRET}`, 'CARNA_DMQ_PEERS=sip:10.0.0.2:5061'],
+  ]);
+});

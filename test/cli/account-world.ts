@@ -56,6 +56,10 @@ export function accountWorld(
       return found === undefined ? null : publicly(found);
     },
     readSimilarUsers: async () => [...users.values()],
+    readOwners: async (number) => {
+      const owner = ownerOf(number);
+      return owner === undefined ? [] : [owner];
+    },
     addUser: async (aor: Aor, secrets, numbers) => {
       if (users.has(aorText(aor))) return { kind: 'user-exists' };
       const number = numbers.find((one) => ownerOf(one) !== undefined);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AccountWorld } from './account-world.js';
-import { accountWorld, trunk } from './account-world.js';
+import { accountWorld, stored, trunk } from './account-world.js';
 import type { Outcome, Terminal } from './support.js';
 import { carna, fakeData } from './support.js';
 
@@ -124,6 +124,15 @@ test('a number that no trunk carries is a no, with what to do', async () => {
   assert.match(out, /^no trunk carries \+33123456[^]*next: carna trunk list/);
   const none = await run('trunk list', accountWorld());
   assert.deepEqual([none.code, none.out.startsWith('there are no trunks yet')], [1, true]);
+});
+
+test('a number of a user takes no trunk', async () => {
+  const world = accountWorld([stored('alice@a.test', { numbers: ['+442079460123'] })], CARRIERS);
+  const { code, out } = await run('trunk list +442079460123', world);
+  assert.equal(code, 0);
+  assert.match(out, /belongs to alice@a\.test: a call to it[^]*next: carna location alice@a\.test/);
+  const { out: json } = await run('trunk list +442079460123 --json', world);
+  assert.equal((JSON.parse(json) as { user: string }).user, 'alice@a.test');
 });
 
 test('list --json has every column, and for a number rank, share and what is sent', async () => {

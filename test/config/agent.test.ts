@@ -111,3 +111,16 @@ test('a reconciler needs both servers and has a session of its own length', () =
     (err) => err instanceof ConfigError && err.faults.length === 2,
   );
 });
+
+test('nodes of the bus are known by an address, and the bus has a port of its own', () => {
+  const bus = { CARNA_DATABASE_URL: 'postgresql://u:p@db/carna' };
+  for (const role of ['registrar', 'outbound']) {
+    const env = { ...MEDIA, ...bus, CARNA_ROLE: role };
+    assert.equal(loadAgentConfig(env, noFile).dmqPort, 5061);
+    check({ ...bus, CARNA_ROLE: role, CARNA_SIP_HOST: 'reg.example.net' }, [
+      /^CARNA_SIP_HOST: expected an address for role/,
+    ]);
+    check({ ...bus, CARNA_ROLE: role, CARNA_DMQ_PORT: '5060' }, [/^CARNA_DMQ_PORT: /]);
+  }
+  loadAgentConfig({ ...MEDIA, CARNA_SIP_HOST: 'media.example.net' }, noFile);
+});

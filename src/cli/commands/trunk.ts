@@ -85,7 +85,7 @@ function registerList(trunk: Command, context: Context): void {
     .addHelpText(
       'after',
       `
-Exit code 1 when there is none. Examples:
+A number that a user has takes no trunk: it says whose it is. Exit code 1 when there is none. Examples:
   carna trunk list
   carna trunk list +442079460123`,
     )

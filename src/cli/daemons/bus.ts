@@ -17,8 +17,8 @@ import { CarnaError } from '../../util/errors.js';
 const KDMQ_TIMEOUT_MS = 800;
 /** A member sends 10,000 contacts in well under a second; its answer comes after the last. */
 const SYNC_TIMEOUT_MS = 10_000;
-/** A server that starts while the registry cannot be read is told of its peers later. */
-const VIEW_WAIT_MS = 2_000;
+/** A server that starts while the registry was never read is told of its peers later. */
+const VIEW_WAIT_MS = 1_000;
 
 /** The DMQ bus beside a registrar or an outbound node. */
 export interface OpenBus {
@@ -57,9 +57,11 @@ function startEnv(
 ): StartEnv {
   const { nodeId, dc, dmqPort, sipHost } = config;
   return async () => {
-    await nodes.whenFresh(VIEW_WAIT_MS).catch((err: unknown) => {
-      if (!(err instanceof CarnaError)) throw err;
-    });
+    if (records().length === 0) {
+      await nodes.whenFresh(VIEW_WAIT_MS).catch((err: unknown) => {
+        if (!(err instanceof CarnaError)) throw err;
+      });
+    }
     const peers = firstPeers(busNodes(records(), { nodeId, dc, dmqPort }));
     return {
       CARNA_DMQ_HOST: sipHost,

@@ -1,5 +1,6 @@
 import type { Trunk, TrunkTry } from '../../topology/trunk.js';
 import { ALL_NUMBERS, MAX_TRIES, trunkUri } from '../../topology/trunk.js';
+import { printable } from './colour.js';
 import { renderTable } from './layout.js';
 import { groupNumber, plural } from './units.js';
 
@@ -36,8 +37,20 @@ export function trunksText(trunks: readonly Trunk[], width: number): string[] {
   return [first, ...renderTable(columns, rows, width)];
 }
 
-/** What a call to a number tries, in order. Pure. */
-export function triesText(number: string, tries: readonly TrunkTry[], width: number): string[] {
+/** What a call to a number tries, in order; `user` has the number, so that none is taken. Pure. */
+export function triesText(
+  number: string,
+  user: string | null,
+  tries: readonly TrunkTry[],
+  width: number,
+): string[] {
+  if (user !== null) {
+    const name = printable(user);
+    return [
+      `${number} belongs to ${name}: a call to it goes to that user and takes no trunk`,
+      `  next: carna location ${name}`,
+    ];
+  }
   if (tries.length === 0) {
     return [
       `no trunk carries ${number}: a call to it is refused`,

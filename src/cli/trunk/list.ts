@@ -1,3 +1,4 @@
+import { aorText } from '../../topology/account.js';
 import { MAX_TRIES, triesFor } from '../../topology/trunk.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
@@ -18,17 +19,19 @@ export async function listTrunksCommand(
 ): Promise<ExitCode> {
   return withAccounts(context, 'read', async (data) => {
     const trunks = await data.readTrunks();
+    const [owner] = number === null ? [] : await data.readOwners(number);
+    const user = owner === undefined ? null : aorText(owner);
     const tries = number === null ? null : triesFor(number, trunks);
     if (options.json === true) {
       const listed =
         tries === null
           ? trunks.map((trunk) => ({ ...trunk, rank: null, share: null, sent: null }))
           : tries.map(({ trunk, rank, share, sent }) => ({ ...trunk, rank, share, sent }));
-      const known = { number, maxTries: MAX_TRIES, trunks: listed };
+      const known = { number, user, maxTries: MAX_TRIES, trunks: listed };
       context.print(jsonLine({ schema: JSON_SCHEMA, ...known }));
     } else if (number === null || tries === null) {
       context.print(...trunksText(trunks, context.width()));
-    } else context.print(...triesText(number, tries, context.width()));
-    return (tries ?? trunks).length === 0 ? EXIT.no : EXIT.done;
+    } else context.print(...triesText(number, user, tries, context.width()));
+    return user === null && (tries ?? trunks).length === 0 ? EXIT.no : EXIT.done;
   });
 }

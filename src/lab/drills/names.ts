@@ -61,6 +61,15 @@ const MASS = {
   'burst-200': '200 nodes that no call is for come at once and go at once: few generations',
 } as const;
 
+const USERS = {
+  'proxies-killed':
+    'kill -9 of a dispatcher, a registrar and an outbound node in turn while users call users',
+  'load-balancer-killed':
+    'kill -9 of a load-balancer, back on its address: established calls can hang up',
+  'dispatchers-lost': 'kill -9 of all dispatchers with their agents: established calls can hang up',
+  'rolling-restart': 'every node of every role is drained and started anew while users call users',
+} as const;
+
 const DATA_CENTRES = {
   'dc-media-lost':
     'all media nodes are lost with their agents: the other data centre carries the calls until they return',
@@ -77,6 +86,7 @@ export const DRILL_SUMMARIES = {
   ...POSTGRES,
   ...NETWORK,
   ...MASS,
+  ...USERS,
   ...DATA_CENTRES,
 } as const;
 
@@ -98,6 +108,7 @@ export const DRILL_GROUPS: readonly DrillGroup[] = Object.entries({
   PostgreSQL: POSTGRES,
   Network: NETWORK,
   'Mass events': MASS,
+  'Calls of users': USERS,
   'Data centres': DATA_CENTRES,
 }).map(([heading, drills]) => ({ heading, names: Object.keys(drills) as DrillName[] }));
 
@@ -124,6 +135,10 @@ export const QUICK_DRILLS: readonly DrillName[] = [
   'cut-leader',
   'mass-silence',
   'burst-200',
+  'proxies-killed',
+  'load-balancer-killed',
+  'dispatchers-lost',
+  'rolling-restart',
   'dc-media-lost',
   'dc-link-cut',
 ];

@@ -39,7 +39,7 @@ export function inviteFor(
     to: `<${invite.uri}>`,
     callId: randomUUID(),
     headers: [
-      ...okHeaders.slice(0, 1),
+      ...okHeaders.filter(([name]) => name === 'Contact' || name === 'Allow'),
       ...pickHeaders(invite, PASSED_HEADERS),
       ['X-Carna-Call', callNameOf(invite)],
     ],

@@ -105,7 +105,9 @@ export class OutgoingCall {
       cancelLimit();
     };
     const request: RequestParts = {
-      ...{ ...invite, method: 'INVITE', cseq: this.#cseq, routes: [] },
+      ...{ ...invite, method: 'INVITE', cseq: this.#cseq },
+      // As the real one: a Route to the next hop, which takes it off; the dialog gets its own route set.
+      routes: [`<sip:${hop.host}:${hop.port};lr>`],
       ...{ local: tools.local, branch: newBranch() },
     };
     attempt.transaction = tools.clients.start(request, hop, {

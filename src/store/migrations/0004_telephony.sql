@@ -274,7 +274,7 @@ $$;
 -- One event of a call: {event: start | answer | fail | end, code, at (seconds since 1970), duration (seconds, of
 -- end)} and, as hexadecimal digits of their bytes, {call, legOf, from, to, caller, callee}. Writing an event
 -- twice changes nothing, and no order of them is needed but that a call starts before it ends.
-CREATE FUNCTION carna.log_call(p json) RETURNS void
+CREATE FUNCTION carna.log_call(p json) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     v_event text := p ->> 'event';
@@ -301,6 +301,7 @@ BEGIN
             coalesce(carna.text_of_hex(p ->> 'callee', 255), v_start.callee, ''),
             coalesce(carna.text_of_hex(p ->> 'legOf', 255), v_start.leg_of, ''))
         ON CONFLICT DO NOTHING;
+    RETURN 1;
 END
 $$;
 

@@ -7,6 +7,8 @@ import { DEFAULT_AGENT_TIMING } from '../../../src/agent/timing.js';
 import { createMetrics } from '../../../src/http/metrics.js';
 import type { AppliedRecord, NodeRecord, Role } from '../../../src/topology/node.js';
 import { DEFAULT_WIRING } from '../../../src/topology/wiring.js';
+import type { FakeBus } from './fake-bus.js';
+import { DMQ_PORT } from './fake-bus.js';
 import type { FakeKamailio } from './fake-kamailio.js';
 import { FakeTime, flush } from './fake-time.js';
 import { FakePublication, FakeRuntime, FakeView, silentLog } from './fakes.js';
@@ -29,6 +31,7 @@ export class AgentBench {
     kamailio: FakeKamailio | null = null,
     timing: Partial<AgentTiming> = {},
     prepare: (bench: AgentBench) => void = () => undefined,
+    bus: FakeBus | null = null,
   ) {
     let ids = 0;
     prepare(this);
@@ -53,6 +56,7 @@ export class AgentBench {
       },
       kamailio:
         kamailio === null ? null : { rpc: kamailio, table: kamailio, publication: this.applied },
+      bus: bus === null ? null : { view: bus, link: bus, dmqPort: DMQ_PORT },
       publication,
       view,
       registryState: () => 'connected',

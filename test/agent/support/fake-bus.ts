@@ -6,11 +6,11 @@ import { ServerUnavailableError } from '../../../src/util/errors.js';
 export const DMQ_PORT = 5061;
 export const SELF = 'sip:10.0.0.1:5061';
 
-/** Servers on a bus, in memory; ours is 10.0.0.1. Each call is noted as words. */
+/** Servers on a bus, in memory; ours is 10.0.0.1 unless said. Each call is noted as words. */
 export class FakeBus implements BusLink, BusView {
   records: NodeRecord[] = [];
   fresh = true;
-  members: ListedMember[] = [{ address: SELF, status: 'active', isLocal: true }];
+  members: ListedMember[];
   /** Contacts by host; a host that is missing does not answer. */
   readonly contacts = new Map<string, number>();
   /** Members that each other server names. */
@@ -22,6 +22,12 @@ export class FakeBus implements BusLink, BusView {
   rpcFails = false;
   readonly acts: string[] = [];
   readonly #listeners = new Set<() => void>();
+  readonly #self: string;
+
+  constructor(self = SELF) {
+    this.#self = self;
+    this.members = [{ address: self, status: 'active', isLocal: true }];
+  }
 
   /** Registers a node at 10.0.0.`at` and lets its server answer. */
   add(at: number, state: NodeState, contacts: number | null, role: Role = 'registrar'): void {
@@ -112,7 +118,7 @@ export class FakeBus implements BusLink, BusView {
   async introduce(to: string, member: string): Promise<boolean> {
     this.acts.push(`tell ${short(to)} of ${short(member)}`);
     if (!this.#lives(to)) return false;
-    if (to === SELF) this.lists(Number(short(member)));
+    if (to === this.#self) this.lists(Number(short(member)));
     return true;
   }
 

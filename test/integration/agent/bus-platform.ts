@@ -8,7 +8,7 @@ import { kamailioBinary, kamailioCommand } from '../../../src/lab/parts/kamailio
 import { startZookeeper, stopZookeeper } from '../../../src/lab/parts/zookeeper.js';
 import { BinrpcClient } from '../../../src/protocols/binrpc/client.js';
 import type { DmqNode } from '../../../src/protocols/binrpc/dmq-rpc.js';
-import { readDmqNodes } from '../../../src/protocols/binrpc/dmq-rpc.js';
+import { readDmqNodes, removeDmqNode } from '../../../src/protocols/binrpc/dmq-rpc.js';
 import { readContactCount } from '../../../src/protocols/sip/options-ping.js';
 import { openRegistry } from '../../../src/registry/registry.js';
 import { waitUntil } from '../../../src/util/wait.js';
@@ -199,6 +199,25 @@ export class BusPeer {
   async killAgent(): Promise<void> {
     if (this.#agent !== null) await stopDaemon(this.#agent, 'SIGKILL', 5_000);
     this.#agent = null;
+  }
+
+  /** Its Kamailio forgets a member, as when the network between them was cut for long. */
+  async forget(peer: BusPeer): Promise<void> {
+    await removeDmqNode(this.#ctl, peer.address);
+  }
+
+  /** Agent and server at once, as when a host is lost; it does not come back. */
+  async loseHost(): Promise<void> {
+    const pid = (await this.health())?.server.pid ?? null;
+    this.signalAgent('SIGSTOP');
+    if (pid !== null) killGroup(pid);
+    await this.killAgent();
+  }
+
+  /** Stops or continues every process of its Kamailio. */
+  async signalServer(signal: NodeJS.Signals): Promise<void> {
+    const pid = (await this.health())?.server.pid ?? Number.NaN;
+    process.kill(-pid, signal);
   }
 
   signalAgent(signal: NodeJS.Signals): void {

@@ -85,6 +85,43 @@ test('without ZooKeeper nobody is removed, and what died meanwhile is removed af
   await two.up();
 });
 
+test('two islands that both took registrations become one, and both know all', async (t) => {
+  for (const peer of [one, two, three]) peer.signalAgent('SIGSTOP');
+  for (const peer of [one, three]) {
+    await peer.forget(two);
+    await two.forget(peer);
+  }
+  await one.register('west', 300);
+  await two.register('east', 200);
+  await three.untilContacts(530);
+  assert.equal(await two.contacts(), 430);
+  const atMs = performance.now();
+  for (const peer of [one, two, three]) peer.signalAgent('SIGCONT');
+  await Promise.all([one, two, three].map((peer) => peer.untilContacts(730)));
+  t.diagnostic(`one again after ${Math.round(performance.now() - atMs)} ms`);
+  await one.untilMembers('2 active, 3 active');
+  await two.untilMembers('1 active, 3 active');
+  await three.untilMembers('1 active, 2 active');
+});
+
+test('a server that hangs is removed, and is up again with what it missed', async (t) => {
+  await two.signalServer('SIGSTOP');
+  await one.untilMembers('3 active');
+  await one.register('missed', 50);
+  await two.signalServer('SIGCONT');
+  await waitUntil('it was down', LIMIT_MS, async () => two.said('"to":"down"').length >= 2);
+  assert.equal(await two.up(), 780);
+  t.diagnostic((await two.health())?.bus?.sync ?? '');
+  await one.untilMembers('2 active, 3 active');
+});
+
+test('a host that is lost with its agent is removed when its session has ended', async (t) => {
+  const atMs = performance.now();
+  await two.loseHost();
+  await Promise.all([one.untilMembers('3 active'), three.untilMembers('1 active')]);
+  t.diagnostic(`removed after ${Math.round(performance.now() - atMs)} ms, session 1000 ms`);
+});
+
 /** Waits for two looks at the registry in which nobody speaks for `other`. */
 async function untilUnspokenFor(seer: BusPeer, other: BusPeer): Promise<void> {
   await waitUntil(`${other.host} is not registered`, LIMIT_MS, async () => {

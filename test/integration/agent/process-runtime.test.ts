@@ -194,3 +194,27 @@ for (const content of ['', 'null', '[1]', '{"pid":1}', '{"pid":-1,"startTicks":1
     assert.equal(await runtimeOf(dir, process.execPath, []).adopt(), null);
   });
 }
+
+test('what is known only at a start is in the environment of that start', async () => {
+  const dir = testDir('runtime');
+  let starts = 0;
+  const source =
+    "require('node:fs').writeFileSync(process.env.AT_START, 'x'); setInterval(() => {}, 1000)";
+  const runtime = processRuntime(
+    {
+      command: process.execPath,
+      args: ['-e', source],
+      env: { ...process.env, AT_START: 'never' },
+      startEnv: async () => ({ AT_START: `start-${++starts}` }),
+      cwd: dir,
+      stateDir: dir,
+    },
+    silentLog,
+    systemTimekeeper,
+  );
+  for (const file of ['start-1', 'start-2']) {
+    const server = await runtime.start('life', () => undefined);
+    await said(dir, file);
+    await server.stop(KILL_AT_ONCE);
+  }
+});

@@ -31,6 +31,16 @@ const OPTIONAL = {
   CARNA_CHILDREN: '1',
   CARNA_LOG_CALLS: '1',
   CARNA_PIKE_REQUESTS: '0',
+  CARNA_TCP: '1',
+  CARNA_ADVERTISE: '127.0.0.1',
+  CARNA_REGISTERS_PER_SECOND: '0',
+  CARNA_BAN_SECONDS: '5',
+  CARNA_DIALOG_KEEPALIVE_S: '60',
+  CARNA_SIP_DOMAIN: 'carna.test',
+  CARNA_ROUTE_SECRET: 'not-for-any-log-either',
+  CARNA_TLS_CERT: '/nowhere/cert.pem',
+  CARNA_TLS_KEY: '/nowhere/key.pem',
+  CARNA_TLS_PORT: '5071',
 };
 
 interface Outcome {
@@ -97,6 +107,22 @@ for (const role of ROLES) {
     assert.ok(!command.join(' ').includes(SECRET));
   });
 }
+
+test('load-balancer: a certificate without its key is refused by name', async () => {
+  const env = { ...REQUIRED, CARNA_TLS_CERT: '/nowhere/cert.pem' };
+  const { code, output } = await check(kamailioConfig('load-balancer'), env);
+  assert.notEqual(code, 0);
+  assert.match(output, /not defined \[CARNA_TLS_KEY\]/);
+});
+
+test('the load-balancer listens by TCP unless told otherwise, the dispatcher by UDP alone', async () => {
+  const listening = async (role: KamailioRole, env = {}): Promise<string[]> =>
+    (await check(kamailioConfig(role), { ...REQUIRED, ...env })).output.match(/udp: |tcp: /g) ?? [];
+  assert.deepEqual(await listening('load-balancer'), ['udp: ', 'tcp: ']);
+  assert.deepEqual(await listening('load-balancer', { CARNA_TCP: '0' }), ['udp: ']);
+  assert.deepEqual(await listening('dispatcher'), ['udp: ']);
+  assert.deepEqual(await listening('dispatcher', { CARNA_TCP: '1' }), ['udp: ', 'tcp: ']);
+});
 
 test('Kamailio is found where the environment says, or its absence is named with the remedy', () => {
   const missing = { CARNA_KAMAILIO: '/nowhere/kamailio' };

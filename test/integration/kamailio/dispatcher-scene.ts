@@ -116,8 +116,8 @@ export function sendCall(peer: SipPeer, dispatcher: string, call: Call): void {
   const { callId, to, from = 'alice', cseq = 1, src = '192.0.2.7:5062', method = 'INVITE' } = call;
   const lines = [
     `${method} ${to} SIP/2.0`,
-    `Via: SIP/2.0/UDP ${peer.host}:${peer.port};branch=z9hG4bK-${callId}-${cseq}`,
-    `From: <sip:${from}@${DOMAIN}>;tag=${callId}-from`,
+    `Via: SIP/2.0/UDP ${peer.host}:${peer.port};branch=z9hG4bK-${md5(callId)}-${cseq}`,
+    `From: <sip:${from}@${DOMAIN}>;tag=${md5(callId)}`,
     `To: <${to}>`,
     `Call-ID: ${callId}`,
     `CSeq: ${cseq} ${method}`,
@@ -200,7 +200,8 @@ export function answerAll(
       if (message === undefined || !message.text.startsWith('INVITE ')) continue;
       invites.push(message);
       const contact = `Contact: <sip:peer@${peer.host}:${peer.port}>`;
-      peer.reply(message, status, [...headers, contact]);
+      const has = headers.some((line) => line.startsWith('Contact:'));
+      peer.reply(message, status, has ? headers : [...headers, contact]);
     }
   }, 2);
   return { invites, stop: () => clearInterval(timer) };

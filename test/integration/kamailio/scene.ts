@@ -162,7 +162,7 @@ export function within(answer: Received, callId: string): Omit<RequestParts, 'fr
   return {
     uri: contactUri(answer.text),
     callId,
-    toTag: 'peer',
+    toTag: /;tag=(.+)/.exec(header(answer.text, 'To')[0] ?? '')?.[1] ?? '',
     cseq: 2,
     headers: routes.map((route) => `Route: ${route}`),
   };

@@ -20,6 +20,7 @@ export interface SipPeer {
   reply(request: Received, status: string, headers?: readonly string[]): void;
   /** Waits for the first message whose text matches. */
   until(pattern: RegExp): Promise<Received>;
+  /** Closing it again does nothing. */
   close(): Promise<void>;
 }
 
@@ -30,6 +31,7 @@ const PATIENCE_MS = 8_000;
 export async function openPeer(host: string, isAlive = true): Promise<SipPeer> {
   const socket = createSocket('udp4');
   const received: Received[] = [];
+  let isClosed = false;
   const reply = (request: Received, status: string, headers: readonly string[] = []): void =>
     transmit(socket, replyText(request.text, status, headers), request.host, request.port);
   socket.on('message', (bytes, from) => {
@@ -52,7 +54,11 @@ export async function openPeer(host: string, isAlive = true): Promise<SipPeer> {
       await waitUntil(`${host} gets ${pattern}`, PATIENCE_MS, () => find() !== undefined, 5);
       return find() ?? { text: '', host: '', port: 0 };
     },
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
+    close: async () => {
+      if (isClosed) return;
+      isClosed = true;
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
+    },
   };
 }
 

@@ -27,6 +27,7 @@ test('a call to a user becomes a B leg through the dispatcher, and BYE of the ca
   assert.deepEqual(b.invite(), ['100 INVITE', 'INVITE sip:bob@carna.test']);
   const bob = b.lastRequest(/^INVITE/);
   assert.deepEqual(b.last(/^INVITE/).to, DISPATCHER);
+  assert.deepEqual(valuesOf(bob, 'route'), ['<sip:127.0.0.20:5060;lr>']);
   assert.notEqual(headerOf(bob, 'call-id'), 'call-a');
   assert.match(headerOf(bob, 'from'), /^"Ann" <sip:ann@carna\.test>;tag=(?!ann-1)/);
   assert.equal(headerOf(bob, 'max-forwards'), '67');
@@ -121,6 +122,7 @@ test('CANCEL: 487 at once, CANCEL to the called side when it has shown itself', 
   assert.deepEqual(cancel(ringing), ['200 CANCEL', 'CANCEL sip:bob@carna.test', '487 INVITE']);
   const sentCancel = ringing.lastRequest(/^CANCEL/);
   assert.deepEqual(valuesOf(sentCancel, 'via'), valuesOf(bob, 'via'));
+  assert.deepEqual(valuesOf(sentCancel, 'route'), valuesOf(bob, 'route'));
   ringing.answer(sentCancel, 200);
   assert.deepEqual(ringing.answer(bob, 487), ['ACK sip:bob@carna.test']);
   assert.equal(ringing.core.active, 0);
