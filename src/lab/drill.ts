@@ -132,5 +132,6 @@ export async function runDrill(
   calls.stop();
   const { report, findings } = await calls.result;
   const sent = { sent: report.sent, failed: report.sent - report.completed };
-  return { findings: [...judge(report), ...findings], calls: sent };
+  const ofLoad = drill.phonesMayFail === true ? [] : findings;
+  return { findings: [...judge(report), ...ofLoad], calls: sent };
 }

@@ -7,25 +7,30 @@ import { serverOf } from '../server-pid.js';
 import type { LabState } from '../state.js';
 import { hungUpIn, onlyBeingSetUp } from './setups.js';
 import type { Drill, DrillStage, Judge } from './stage.js';
-import { nodesOf, pause, seconds, wallMs, wholeAgain } from './stage.js';
+import { BACK_TIMEOUT_MS, nodesOf, pause, seconds, wallMs, wholeAgain } from './stage.js';
 
 const CALL_MS = 3_000;
 /** Longer than a call: every call that stands when they are killed hangs up without them. */
 const AWAY_MS = CALL_MS + 2_000;
+
+/** Until the load-balancers' own pings have found them back. */
+const PINGED_MS = 2_500;
 
 /** kill -9 of all dispatchers with their agents: no new call is possible, every established one can hang up. */
 export const dispatchersLost: Drill = {
   callMs: CALL_MS,
   leadMs: CALL_MS,
   load: 'users',
+  phonesMayFail: true,
   // Every list has the set of dispatchers, in which nobody takes calls then.
   lists: { unwatched: ({ plan }) => kamailiosOf(plan).map(({ name }) => name) },
   act,
 };
 
 async function act(stage: DrillStage): Promise<Judge> {
-  const { lab, env, signal, say } = stage;
+  const { lab, platform, env, signal, say } = stage;
   const dispatchers = nodesOf(lab, 'dispatcher');
+  const old = new Map(dispatchers.map(({ name }) => [name, platform.instanceOf(name)]));
   let state: LabState = lab;
   const fromMs = wallMs();
   try {
@@ -43,7 +48,11 @@ async function act(stage: DrillStage): Promise<Judge> {
     for (const node of dispatchers) state = await restartAgent(state, node, env);
   }
   const gone = { fromMs, untilMs: fromMs + AWAY_MS };
+  for (const [name, instance] of old) {
+    await platform.untilUpAgain(name, instance, BACK_TIMEOUT_MS, signal);
+  }
   const whole = await wholeAgain({ ...stage, lab: state });
+  await pause(PINGED_MS, signal);
   const outage = { fromMs, untilMs: wallMs() };
   return (report) => [
     onlyBeingSetUp(report, [outage]),

@@ -48,6 +48,8 @@ export interface ListDemand {
 export interface Drill {
   /** Who calls; without it whoever the options say. */
   readonly load?: LoadKind;
+  /** Nothing is demanded of registrations meanwhile: there is no way for them. */
+  readonly phonesMayFail?: true;
   /** How long the calls of this drill last. */
   readonly callMs: CallOptions['callMs'];
   /** What this lab or machine lacks for the drill, in a few words ("--zookeepers 3"); null = nothing. */
