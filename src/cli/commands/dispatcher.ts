@@ -104,7 +104,7 @@ async function compare(
 }
 
 /** The lists of all Kamailios that consume the set (undefined = any) and serve, read at the same time. */
-async function readLiveLists(
+export async function readLiveLists(
   data: OperatorData,
   topology: TopologyData,
   setid: number | undefined,
