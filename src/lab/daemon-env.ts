@@ -1,13 +1,6 @@
-import {
-  kamailioLogin,
-  LAB_CLUSTER,
-  LAB_DC,
-  LAB_SIP_DOMAIN,
-  loginUrl,
-  secretFiles,
-} from './secrets.js';
-import type { LabNode, LabPlan, LabReconciler } from './plan.js';
-import { zookeeperServers } from './plan.js';
+import { kamailioLogin, LAB_CLUSTER, LAB_SIP_DOMAIN, loginUrl, secretFiles } from './secrets.js';
+import type { LabNode, LabPlan, LabReconciler, LabRemote } from './plan.js';
+import { DMQ_PORT, hasDmq, zookeeperServers } from './plan.js';
 import type { KamailioProbing, LabSecrets } from './state.js';
 import { ctlSocket, LAB_MARK, partDir } from './state.js';
 
@@ -29,6 +22,12 @@ export const LAB_TICK_MS = 500;
 
 /** Calls that a media node of the lab admits. */
 export const MEDIA_MAX_SESSIONS = 1_000;
+
+/**
+ * Requests within two seconds from one address that a load-balancer of the lab serves: its load comes from one,
+ * a benchmark's with thousands of requests a second.
+ */
+const PIKE_REQUESTS = 50_000;
 
 /** Variables of ours that a daemon inherits from whoever starts the lab: which binaries to use, and marks. */
 const INHERITED = new Set([
@@ -57,6 +56,7 @@ export function reconcilerEnv(context: LabContext, reconciler: LabReconciler): N
     CARNA_ZK_SESSION_TIMEOUT_MS: String(RECONCILER_ZK_SESSION_MS),
     CARNA_DATABASE_URL_FILE: files.reconcilerUrl,
     CARNA_RECONCILER_ID: reconciler.name,
+    CARNA_REMOTE_ZOOKEEPERS: remoteZookeepers(context.plan.site.remotes),
     // A row that changes by itself some time after a return would blur what a drill looks at.
     CARNA_SLOW_START_MS: '0',
     CARNA_HTTP_HOST: reconciler.http.host,
@@ -101,7 +101,10 @@ export function agentEnv(
   if (node.role === 'media') return shared;
   return {
     ...shared,
+    ...(hasDmq(node) ? { CARNA_DMQ_HOST: node.sip.host, CARNA_DMQ_PORT: String(DMQ_PORT) } : {}),
+    ...(node.role === 'load-balancer' ? { CARNA_PIKE_REQUESTS: String(PIKE_REQUESTS) } : {}),
     CARNA_SIP_DOMAIN: LAB_SIP_DOMAIN,
+    TZ: 'UTC', // The database's times are in UTC, and Kamailio reads them as local ones.
     ...(node.role === 'load-balancer' ? { CARNA_ROUTE_SECRET: context.secrets.routeSecret } : {}),
     CARNA_CTL_SOCKET: ctlSocket(context.runDir, node),
     CARNA_DATABASE_URL_FILE: files.readerUrl,
@@ -117,11 +120,17 @@ export function agentEnv(
   };
 }
 
+/** As CARNA_REMOTE_ZOOKEEPERS takes it. */
+function remoteZookeepers(remotes: readonly LabRemote[]): string {
+  if (remotes.length === 0) return 'none';
+  return remotes.map(({ dc, zookeeper }) => `${dc}=${zookeeper}`).join(';');
+}
+
 function commonEnv(context: LabContext): NodeJS.ProcessEnv {
   return {
     ...baseEnv(context.env, context.mark),
     CARNA_CLUSTER: LAB_CLUSTER,
-    CARNA_DC: LAB_DC,
+    CARNA_DC: context.plan.site.dc,
     CARNA_ZOOKEEPER: zookeeperServers(context.plan),
     CARNA_ZOOKEEPER_AUTH_FILE: secretFiles(context.runDir).zookeeperAuth,
   };

@@ -1,16 +1,15 @@
-import { join } from 'node:path';
-import { LabError } from '../util/errors.js';
 import { passPackets } from './dropped-packets.js';
-import type { CallRun } from './calls/calls.js';
-import { startCalls } from './calls/calls.js';
 import { playWithAftermath } from './drills/aftermath.js';
 import { agentFrozen } from './drills/agent-frozen.js';
 import { agentKilled } from './drills/agent-killed.js';
 import { reconcilersRestarted } from './drills/reconcilers-restarted.js';
+import { dcLinkCut } from './drills/dc-link-cut.js';
+import { dcMediaLost } from './drills/dc-media-lost.js';
 import { burst } from './drills/burst.js';
 import { clockJump } from './drills/clock-jump.js';
 import { datacentreSilent } from './drills/datacentre-silent.js';
 import { cutLeader } from './drills/cut-leader.js';
+import { dispatchersLost } from './drills/dispatchers-lost.js';
 import { drain } from './drills/drain.js';
 import { drainCut } from './drills/drain-cut.js';
 import { drainDeadline } from './drills/drain-deadline.js';
@@ -22,6 +21,8 @@ import { kamailioKilledMidReload } from './drills/kamailio-killed-mid-reload.js'
 import { leaderFrozen } from './drills/leader-frozen.js';
 import { leaderKilled } from './drills/leader-killed.js';
 import { nodeLost } from './drills/node-lost.js';
+import { loadBalancerKilled } from './drills/load-balancer-killed.js';
+import { startLoad } from './drills/load.js';
 import { massSilence } from './drills/mass-silence.js';
 import type { DrillName } from './drills/names.js';
 import { postgresAway } from './drills/postgres-away.js';
@@ -29,6 +30,8 @@ import { postgresFrozen } from './drills/postgres-frozen.js';
 import { postgresFull } from './drills/postgres-full.js';
 import { postgresRefusing } from './drills/postgres-refusing.js';
 import { postgresRestarted } from './drills/postgres-restarted.js';
+import { proxiesKilled } from './drills/proxies-killed.js';
+import { rollingRestart } from './drills/rolling-restart.js';
 import { sigtermFive } from './drills/sigterm-five.js';
 import type { Drill, DrillOptions, Finding, Judge } from './drills/stage.js';
 import { allNodes, BACK_TIMEOUT_MS, pause } from './drills/stage.js';
@@ -76,10 +79,14 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'postgres-frozen': postgresFrozen,
   'postgres-refusing': postgresRefusing,
   'postgres-full': postgresFull,
+  'proxies-killed': proxiesKilled,
+  'load-balancer-killed': loadBalancerKilled,
+  'dispatchers-lost': dispatchersLost,
+  'rolling-restart': rollingRestart,
+  'dc-media-lost': dcMediaLost,
+  'dc-link-cut': dcLinkCut,
 };
 
-/** More than any drill lasts; the calls are ended with it. */
-const CALL_SECONDS = 1_800;
 /** Calls after the act: what it broke shows in them. */
 const AFTER_MS = 1_000;
 
@@ -109,7 +116,8 @@ export async function runDrill(
   const { callMs, leadMs } = drill;
   await passPackets(lab.plan); // A drill that was killed may have left its rules.
   await platform.untilSettled(allNodes(lab), BACK_TIMEOUT_MS, options.signal);
-  const calls = callThrough(name, lab, callMs, options);
+  const kind = drill.load ?? (options.users ? 'users' : 'trunk');
+  const calls = await startLoad(kind, name, lab, callMs, options, platform.log);
   let judge: Judge;
   try {
     await pause(leadMs, options.signal);
@@ -122,27 +130,8 @@ export async function runDrill(
     throw err;
   }
   calls.stop();
-  const report = await calls.result;
+  const { report, findings } = await calls.result;
   const sent = { sent: report.sent, failed: report.sent - report.completed };
-  return { findings: judge(report), calls: sent };
-}
-
-function callThrough(
-  name: DrillName,
-  lab: LabState,
-  callMs: Drill['callMs'],
-  options: DrillOptions,
-): CallRun {
-  const entry = lab.plan.nodes.find((node) => node.role === 'load-balancer');
-  if (entry === undefined) throw new LabError('the lab has no load-balancer');
-  return startCalls({
-    target: entry.sip,
-    localHost: lab.plan.caller,
-    rate: options.callsPerSecond,
-    amount: { seconds: CALL_SECONDS },
-    callMs,
-    runDir: join(lab.runDir, 'drills', `${name}-${Date.now()}`),
-    // Ended once, by runDrill: asked twice, the caller would drop its calls instead of ending them.
-    env: options.env,
-  });
+  const ofLoad = drill.phonesMayFail === true ? [] : findings;
+  return { findings: [...judge(report), ...ofLoad], calls: sent };
 }

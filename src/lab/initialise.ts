@@ -8,6 +8,7 @@ import type { LabContext } from './daemon-env.js';
 import { openLabRegistry } from './lab-registry.js';
 import { postgresUrl } from './parts/postgres.js';
 import { kamailioLogin, LAB_DATABASE, LAB_LOGINS } from './secrets.js';
+import { ensureLabTrunks, ensureLabUsers, LAB_USERS } from './users.js';
 
 const TIMEOUT_MS = 10_000;
 
@@ -38,6 +39,8 @@ async function initialiseDatabase(context: LabContext, log: Logger): Promise<voi
       const password = context.secrets.kamailioPasswords[role];
       await createLogin(store, { ...kamailioLogin(role), password });
     }
+    await ensureLabUsers(store, LAB_USERS, context.secrets.userPassword);
+    await ensureLabTrunks(store, context.plan);
   } finally {
     await store.close();
   }

@@ -13,11 +13,11 @@ export interface LabSize {
 }
 
 export const DEFAULT_SIZE: LabSize = {
-  loadBalancers: 1,
+  loadBalancers: 2,
   dispatchers: 2,
   media: 3,
-  registrars: 0,
-  outbounds: 0,
+  registrars: 2,
+  outbounds: 2,
   reconcilers: 2,
   zookeepers: 1,
 };
@@ -62,10 +62,32 @@ export interface LabZookeeper {
   readonly peers: { readonly quorum: LabAddress; readonly election: LabAddress } | null;
 }
 
+/** Another data centre that the reconcilers of a lab read. */
+export interface LabRemote {
+  readonly dc: string;
+  /** Connect string of its ZooKeeper. */
+  readonly zookeeper: string;
+}
+
+/** Which of several data centres on one machine a lab is. */
+export interface LabSite {
+  readonly dc: string;
+  /** Before the name of each node: `dc2-`; empty in the first. */
+  readonly prefix: string;
+  readonly remotes: readonly LabRemote[];
+}
+
+/** A lab of one data centre. */
+export const ONLY_SITE: LabSite = { dc: 'dc1', prefix: '', remotes: [] };
+
+/** More would be as many platforms of a dozen nodes on one machine. */
+export const MAX_DCS = 3;
+
 /** Who stands where: every node on a loopback address of its own, so that all use the usual ports. */
 export interface LabPlan {
   /** First two numbers of every address, for example `127.0`. */
   readonly net: string;
+  readonly site: LabSite;
   readonly zookeepers: readonly LabZookeeper[];
   readonly postgres: LabAddress;
   /** Where calls come from. */
@@ -74,7 +96,9 @@ export interface LabPlan {
   readonly reconcilers: readonly LabReconciler[];
 }
 
-const SIP_PORT = 5060;
+export const SIP_PORT = 5060;
+/** Where registrars and outbound nodes tell each other of contacts. */
+export const DMQ_PORT = 5061;
 const ESL_PORT = 8021;
 const HTTP_PORT = 9100;
 
@@ -88,18 +112,21 @@ const SUBNET: Readonly<Record<Role, number>> = {
 };
 
 /** Lays a lab of this size out below `net`. Pure; equal inputs give equal plans. */
-export function planLab(size: LabSize, net: string): LabPlan {
+export function planLab(size: LabSize, net: string, site: LabSite = ONLY_SITE): LabPlan {
+  const nodes = (count: number, role: Role): LabNode[] =>
+    series(count, (n) => labNode({ net, site }, role, n));
   return {
     net,
+    site,
     zookeepers: labZookeepers(size.zookeepers, net),
     postgres: { host: `${net}.1.2`, port: 5432 },
     caller: `${net}.2.1`,
     nodes: [
-      ...series(size.loadBalancers, (n) => labNode(net, 'load-balancer', n)),
-      ...series(size.dispatchers, (n) => labNode(net, 'dispatcher', n)),
-      ...series(size.media, (n) => labNode(net, 'media', n)),
-      ...series(size.registrars, (n) => labNode(net, 'registrar', n)),
-      ...series(size.outbounds, (n) => labNode(net, 'outbound', n)),
+      ...nodes(size.loadBalancers, 'load-balancer'),
+      ...nodes(size.dispatchers, 'dispatcher'),
+      ...nodes(size.media, 'media'),
+      ...nodes(size.registrars, 'registrar'),
+      ...nodes(size.outbounds, 'outbound'),
     ],
     reconcilers: series(size.reconcilers, (n) => ({
       name: `reconciler-${n}`,
@@ -140,12 +167,50 @@ export function zookeeperServers(plan: Pick<LabPlan, 'zookeepers'>): string {
   return plan.zookeepers.map(({ client }) => `${client.host}:${client.port}`).join(',');
 }
 
+/**
+ * The plans of `dcs` data centres: the first below `net`, each further one below the next number, and each
+ * with the others as its remotes. Throws RangeError when the numbers do not suffice. Pure.
+ */
+export function planLabs(size: LabSize, net: string, dcs: number): readonly LabPlan[] {
+  const second = Number(net.slice(net.indexOf('.') + 1));
+  if (second + dcs - 1 > 255) throw new RangeError(`${net} has no ${dcs - 1} further numbers`);
+  const alone = series(dcs, (n) => {
+    const dc = `dc${n}`;
+    const site = { dc, prefix: n === 1 ? '' : `${dc}-`, remotes: [] };
+    return planLab(size, `127.${second + n - 1}`, site);
+  });
+  return alone.map((plan) => {
+    const others = alone.filter((other) => other !== plan);
+    const remotes = others.map((other): LabRemote => {
+      return { dc: other.site.dc, zookeeper: zookeeperServers(other) };
+    });
+    return { ...plan, site: { ...plan.site, remotes } };
+  });
+}
+
+/** Addresses that the phones of a lab share when there are more phones than that. */
+const PHONE_ADDRESSES = 250;
+
+/** Where phone number `n` (from 1) of a lab stands; many phones share an address. Pure. */
+export function phoneAddress({ net }: Pick<LabPlan, 'net'>, n: number): LabAddress {
+  return { host: `${net}.60.${1 + ((n - 1) % PHONE_ADDRESSES)}`, port: SIP_PORT };
+}
+
+/** Where trunk number `n` (from 1) of a lab stands. Pure. */
+export function trunkAddress({ net }: Pick<LabPlan, 'net'>, n: number): LabAddress {
+  return { host: `${net}.70.${n}`, port: SIP_PORT };
+}
+
 /** Node number `n` (from 1) of a role. */
-export function labNode(net: string, role: Role, n: number): LabNode {
+export function labNode(
+  { net, site }: Pick<LabPlan, 'net' | 'site'>,
+  role: Role,
+  n: number,
+): LabNode {
   const host = `${net}.${SUBNET[role]}.${n}`;
   const kind: NodeKind = role === 'media' ? 'freeswitch' : 'kamailio';
   return {
-    name: `${role === 'load-balancer' ? 'lb' : role}-${n}`,
+    name: `${site.prefix}${role === 'load-balancer' ? 'lb' : role}-${n}`,
     role,
     kind,
     sip: { host, port: SIP_PORT },
@@ -178,9 +243,17 @@ export function nodeAddresses(
 ): { readonly who: string; readonly address: LabAddress; readonly udp: boolean }[] {
   return [
     { who: node.name, address: node.sip, udp: true },
+    ...(hasDmq(node)
+      ? [{ who: node.name, address: { host: node.sip.host, port: DMQ_PORT }, udp: true }]
+      : []),
     { who: node.name, address: node.http, udp: false },
     ...(node.esl === null ? [] : [{ who: node.name, address: node.esl, udp: false }]),
   ];
+}
+
+/** Whether a node is one of those that tell each other of contacts. Pure. */
+export function hasDmq({ role }: Pick<LabNode, 'role'>): boolean {
+  return role === 'registrar' || role === 'outbound';
 }
 
 function series<T>(count: number, make: (n: number) => T): T[] {

@@ -14,7 +14,7 @@ import { DeadlineError, LabError } from '../util/errors.js';
 import { wait } from '../util/wait.js';
 import { openLabRegistry } from './lab-registry.js';
 import type { LabNode } from './plan.js';
-import { LAB_DC, LAB_LOGINS, loginUrl } from './secrets.js';
+import { LAB_LOGINS, loginUrl } from './secrets.js';
 import { unsettled } from './settled.js';
 import type { LabState } from './state.js';
 import { ctlSocket } from './state.js';
@@ -30,11 +30,13 @@ export class Platform {
   readonly registry: Registry;
   readonly view: DcView;
   readonly store: Store;
+  readonly log: Logger;
   readonly #state: LabState;
   readonly #rpc = new Map<string, BinrpcClient>();
 
-  constructor(state: LabState, registry: Registry, store: Store) {
+  constructor(state: LabState, registry: Registry, store: Store, log: Logger) {
     this.#state = state;
+    this.log = log;
     this.registry = registry;
     this.view = registry.watchAll();
     this.store = store;
@@ -97,7 +99,7 @@ export class Platform {
 
   /** Who took the newest epoch; null before the first. */
   async leader(): Promise<{ readonly holder: string; readonly epoch: number } | null> {
-    return readLeader(this.store, LAB_DC);
+    return readLeader(this.store, this.#state.plan.site.dc);
   }
 
   /** Resolves when a leader as wanted has taken its epoch. Throws DeadlineError. */
@@ -139,13 +141,13 @@ export class Platform {
     }
   }
 
-  /** Where a Kamailio's live list differs from the table in the sets that it consumes; empty = equal. */
-  async listFaults(node: LabNode): Promise<string[]> {
-    const setids = setsConsumedBy(DEFAULT_WIRING, node.role);
-    const [{ rows }, live] = await Promise.all([
-      readTable(this.store, setids),
-      this.liveList(node),
-    ]);
+  /** Where a Kamailio's live list differs from the table in these sets, or in all that it consumes; empty = equal. */
+  async listFaults(
+    node: LabNode,
+    setids: readonly number[] = setsConsumedBy(DEFAULT_WIRING, node.role),
+  ): Promise<string[]> {
+    const [{ rows }, all] = await Promise.all([readTable(this.store, setids), this.liveList(node)]);
+    const live = all.filter(({ setid }) => setids.includes(setid));
     const found = new Map(live.map((entry) => [rowKey(entry), entry.letters]));
     const missing = rows
       .filter((row) => !isShown(row.flags, found.get(rowKey(row))))
@@ -182,5 +184,5 @@ export function openPlatform(state: LabState, log: Logger): Platform {
     statementTimeoutMs: 5_000,
     log,
   });
-  return new Platform(state, registry, store);
+  return new Platform(state, registry, store, log);
 }

@@ -22,6 +22,7 @@ export function newSecrets(): LabSecrets {
     },
     managerPassword: password(),
     eslPassword: password(),
+    userPassword: password(),
     routeSecret: password(),
     zookeeperAuth: `carna:${password()}`,
   };
@@ -29,7 +30,6 @@ export function newSecrets(): LabSecrets {
 
 export const LAB_DATABASE = 'carna';
 export const LAB_CLUSTER = 'lab';
-export const LAB_DC = 'dc1';
 /** The domain of the lab's users. */
 export const LAB_SIP_DOMAIN = 'carna.test';
 
@@ -62,6 +62,7 @@ export interface SecretFiles {
   readonly readerUrl: string;
   readonly managerUrl: string;
   readonly eslPassword: string;
+  readonly userPassword: string;
 }
 
 export function secretFiles(runDir: string): SecretFiles {
@@ -72,6 +73,7 @@ export function secretFiles(runDir: string): SecretFiles {
     readerUrl: join(dir, 'reader-database-url'),
     managerUrl: join(dir, 'manager-database-url'),
     eslPassword: join(dir, 'esl-password'),
+    userPassword: join(dir, 'user-password'),
   };
 }
 
@@ -88,4 +90,5 @@ export function writeSecretFiles(runDir: string, plan: LabPlan, secrets: LabSecr
   write(files.readerUrl, loginUrl(plan, LAB_LOGINS.reader.user, secrets.readerPassword));
   write(files.managerUrl, loginUrl(plan, LAB_LOGINS.manager.user, secrets.managerPassword));
   write(files.eslPassword, secrets.eslPassword);
+  write(files.userPassword, secrets.userPassword);
 }

@@ -33,7 +33,7 @@ export const DEFAULT_PROBING: KamailioProbing = { intervalS: 1, marksSilent: tru
 
 /** Everything a later command must know of a lab that is up: the content of `lab.json` (mode 0600, it holds passwords). */
 export interface LabState {
-  readonly schema: 3;
+  readonly schema: 4;
   readonly runDir: string;
   /** Value of LAB_MARK in the environment of every process of this run. */
   readonly mark: string;
@@ -53,6 +53,8 @@ export interface LabSecrets {
   readonly kamailioPasswords: Readonly<Record<KamailioRole, string>>;
   readonly managerPassword: string;
   readonly eslPassword: string;
+  /** Of every user of the lab. */
+  readonly userPassword: string;
   /** Signs the Record-Routes of the load-balancers. */
   readonly routeSecret: string;
   readonly zookeeperAuth: string;
@@ -84,7 +86,7 @@ export function readLab(runDir: string): LabState | null {
   if (!existsSync(file)) return null;
   try {
     const state = JSON.parse(readFileSync(file, 'utf8')) as LabState;
-    if (state.schema === 3) return state;
+    if (state.schema === 4) return state;
   } catch (err) {
     throw new LabError(`${file} cannot be read; remove ${runDir} if no lab runs there`, {
       cause: err,

@@ -1,17 +1,21 @@
+import { nestedLabs } from './data-centres.js';
 import { infrastructureNames } from './infrastructure.js';
 import { postgresUrl } from './parts/postgres.js';
 import { isAlive } from './parts/daemon.js';
 import type { ZookeeperMode } from './parts/zookeeper.js';
 import { zookeeperMode } from './parts/zookeeper.js';
 import { zookeeperServers } from './plan.js';
-import { LAB_DATABASE, secretFiles } from './secrets.js';
+import { LAB_DATABASE, LAB_SIP_DOMAIN, secretFiles } from './secrets.js';
 import { serverOf } from './server-pid.js';
 import type { LabState } from './state.js';
 import { ctlSocket } from './state.js';
+import { LAB_USERS } from './users.js';
 
 /** Documented, stable shape of `carna lab status --json`. */
 export interface LabStatus {
   readonly schema: 1;
+  /** Its data centre. */
+  readonly dc: string;
   readonly runDir: string;
   /** What runs media: "freeswitch" or "stand-in". */
   readonly media: 'freeswitch' | 'stand-in';
@@ -20,10 +24,18 @@ export interface LabStatus {
   readonly zookeepers: readonly LabZookeeperStatus[];
   /** For psql; the superuser of this private cluster. */
   readonly databaseUrl: string;
-  /** Where calls go in: the load-balancers. */
+  /** Calls and phones go in at the load-balancers. */
   readonly nodes: readonly LabNodeStatus[];
+  /** Who can register and call: phone-1@domain and so on, all with the password in that file. */
+  readonly users: {
+    readonly domain: string;
+    readonly count: number;
+    readonly passwordFile: string;
+  };
   /** zookeeper (or zookeeper-1 and so on), postgres, reconcilers. */
   readonly parts: readonly { readonly name: string; readonly pid: number | null }[];
+  /** The same of each further data centre (`carna lab up --dc`). */
+  readonly dataCentres: readonly LabStatus[];
 }
 
 export interface LabZookeeperStatus {
@@ -62,6 +74,7 @@ export async function labStatus(state: LabState): Promise<LabStatus> {
   };
   return {
     schema: 1,
+    dc: plan.site.dc,
     runDir,
     media: state.media.kind,
     zookeeper: zookeeperServers(plan),
@@ -89,9 +102,15 @@ export async function labStatus(state: LabState): Promise<LabStatus> {
       agentPid: pidOf(node.name),
       serverPid: serverOf(runDir, node)?.pid ?? null,
     })),
+    users: {
+      domain: LAB_SIP_DOMAIN,
+      count: LAB_USERS,
+      passwordFile: secretFiles(runDir).userPassword,
+    },
     parts: [...infrastructureNames(plan), ...plan.reconcilers.map((r) => r.name)].map((name) => ({
       name,
       pid: pidOf(name),
     })),
+    dataCentres: await Promise.all(nestedLabs(runDir).map(labStatus)),
   };
 }

@@ -13,7 +13,7 @@ const carna = new Carna(runDir);
 const NET = `127.${100 + (process.pid % 25) * 2}`;
 
 before(async () => {
-  await carna.run('lab', 'up', '--net', NET);
+  await carna.run('lab', 'up', '--net', NET, '--load-balancers', '1');
 });
 
 after(async () => {

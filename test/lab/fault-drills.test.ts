@@ -2,13 +2,24 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { differences, servedSets } from '../../src/lab/drills/list-watch.js';
 import { tableFaults, wholeTable } from '../../src/lab/drills/whole-table.js';
-import { DEFAULT_SIZE, planLab } from '../../src/lab/plan.js';
+import { planLab } from '../../src/lab/plan.js';
 import type { LiveDestination } from '../../src/topology/live-destination.js';
 
-const PLAN = planLab({ ...DEFAULT_SIZE, dispatchers: 1, media: 1, reconcilers: 1 }, '127.9');
+const SMALL = {
+  loadBalancers: 1,
+  dispatchers: 1,
+  media: 1,
+  registrars: 1,
+  outbounds: 1,
+  reconcilers: 1,
+  zookeepers: 1,
+};
+const PLAN = planLab(SMALL, '127.9');
 const WHOLE = [
   '10 sip:127.9.20.1:5060',
+  '20 sip:127.9.40.1:5060',
   '30 sip:127.9.30.1:5060',
+  '40 sip:127.9.50.1:5060',
   '50 sip:127.9.10.1:5060',
 ] as const;
 
@@ -24,11 +35,11 @@ const GOOD = Object.fromEntries(WHOLE.map((key) => [key, '771 8']));
 test('the table of a whole lab has no fault', () => checkTable(GOOD, []));
 
 test('a row that takes no calls, is missing, or belongs to nobody is a fault', () => {
-  checkTable({ ...GOOD, [WHOLE[1]]: '771 9' }, [`${WHOLE[1]}: flags 9`]);
-  checkTable({ ...GOOD, [WHOLE[1]]: '8 4' }, [`${WHOLE[1]}: flags 4`]);
+  checkTable({ ...GOOD, [WHOLE[2]]: '771 9' }, [`${WHOLE[2]}: flags 9`]);
+  checkTable({ ...GOOD, [WHOLE[2]]: '8 4' }, [`${WHOLE[2]}: flags 4`]);
   const rest = Object.fromEntries(Object.entries(GOOD).filter(([key]) => key !== WHOLE[0]));
   checkTable(rest, [`${WHOLE[0]}: flags none`]);
-  const stranger = '20 sip:127.9.40.1:5060';
+  const stranger = '20 sip:127.9.40.9:5060';
   checkTable({ ...GOOD, [stranger]: '771 8' }, [`${stranger}: belongs to no node`]);
 });
 

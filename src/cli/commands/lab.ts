@@ -1,50 +1,16 @@
-import { Argument, InvalidArgumentError, Option } from 'commander';
+import { Argument, Option } from 'commander';
 import type { Command } from 'commander';
 import { BENCH_PARTS } from '../../lab/bench/parts.js';
 import type { DrillName } from '../../lab/drills/names.js';
 import { DRILL_NAMES } from '../../lab/drills/names.js';
-import { ENSEMBLE_SIZES, MAX_NODES_PER_ROLE } from '../../lab/plan.js';
+import { DEFAULT_SIZE, MAX_DCS } from '../../lab/plan.js';
 import type { Context } from '../context.js';
 import type { BenchCliOptions } from '../lab/bench.js';
-import type { CallCliOptions } from '../lab/call.js';
 import type { DrillCliOptions } from '../lab/drill.js';
 import { drillList } from '../lab/drill-list.js';
 import type { UpCliOptions } from '../lab/up.js';
-
-/** How many nodes of a role that a lab can do without. */
-export function count(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value > MAX_NODES_PER_ROLE) {
-    throw new InvalidArgumentError(`expected a whole number from 0 to ${MAX_NODES_PER_ROLE}`);
-  }
-  return value;
-}
-
-/** A whole number of at least one, for counts on the command line. */
-export function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 1_000_000) {
-    throw new InvalidArgumentError('expected a whole number from 1 to 1000000');
-  }
-  return value;
-}
-
-/** Two numbers with a dot, the first half of loopback addresses. */
-export function loopbackPrefix(text: string): string {
-  if (!/^127\.(?:25[0-5]|2[0-4]\d|1?\d?\d)$/.test(text)) {
-    throw new InvalidArgumentError('expected 127.N with N from 0 to 255');
-  }
-  return text;
-}
-
-/** How many servers a lab's ZooKeeper may have. */
-export function ensemble(text: string): number {
-  const size = ENSEMBLE_SIZES.find((known) => String(known) === text);
-  if (size === undefined) {
-    throw new InvalidArgumentError(`expected ${ENSEMBLE_SIZES.join(', ')}`);
-  }
-  return size;
-}
+import { count, dataCentres, ensemble, loopbackPrefix, positive } from './lab-arguments.js';
+import { registerCall } from './lab-call.js';
 
 /** `carna lab`: the platform on one machine. Handlers are imported when they run. */
 export function registerLab(program: Command, context: Context): void {
@@ -58,6 +24,7 @@ State and logs stand in one folder: CARNA_LAB_DIR, else a folder in the temporar
 Examples:
   carna lab up --media 4
   carna lab up --zookeepers 3
+  carna lab up --dc 2 && carna lab kill dc2-media-1 && CARNA_DC=dc2 carna topology
   carna lab call --rate 50 --calls 500
   carna lab kill media-2
   carna lab status --json | jq -r .databaseUrl
@@ -76,12 +43,12 @@ function registerUp(lab: Command, context: Context): void {
   lab
     .command('up')
     .description('bring it up; a lab that is up is left alone')
-    .option('--load-balancers <n>', 'how many load-balancers', positive, 1)
-    .option('--dispatchers <n>', 'how many dispatchers', positive, 2)
-    .option('--media <n>', 'how many media nodes', positive, 3)
-    .option('--registrars <n>', 'how many registrars', count, 0)
-    .option('--outbounds <n>', 'how many outbound nodes', count, 0)
-    .option('--reconcilers <n>', 'how many reconcilers', positive, 2)
+    .option('--load-balancers <n>', 'how many load-balancers', positive, DEFAULT_SIZE.loadBalancers)
+    .option('--dispatchers <n>', 'how many dispatchers', positive, DEFAULT_SIZE.dispatchers)
+    .option('--media <n>', 'how many media nodes', positive, DEFAULT_SIZE.media)
+    .option('--registrars <n>', 'how many registrars', count, DEFAULT_SIZE.registrars)
+    .option('--outbounds <n>', 'how many outbound nodes', count, DEFAULT_SIZE.outbounds)
+    .option('--reconcilers <n>', 'how many reconcilers', positive, DEFAULT_SIZE.reconcilers)
     .option(
       '--zookeepers <n>',
       'how many ZooKeeper servers: 1, or an ensemble of 3 or 5',
@@ -89,6 +56,12 @@ function registerUp(lab: Command, context: Context): void {
       1,
     )
     .option('--net <127.N>', 'first half of every address', loopbackPrefix, '127.0')
+    .option(
+      '--dc <n>',
+      `how many data centres, at most ${MAX_DCS}: dc2 below 127.N+1, its nodes are called dc2-…`,
+      dataCentres,
+      1,
+    )
     .option('--ping-interval <s>', "seconds between Kamailio's own OPTIONS pings", positive, 1)
     .option('--stand-in', 'the stand-in for media although FreeSWITCH is installed')
     .action(async (options: UpCliOptions) => {
@@ -112,23 +85,6 @@ function registerStatus(lab: Command, context: Context): void {
     .action(async (options: { readonly json?: true }) => {
       const { statusCommand } = await import('../lab/status.js');
       await statusCommand(context, options);
-    });
-}
-
-function registerCall(lab: Command, context: Context): void {
-  lab
-    .command('call')
-    .description('put real SIP calls (sipp) through load-balancer, dispatcher and media')
-    .option('--rate <n>', 'new calls a second', positive, 50)
-    .option('--calls <n>', 'how many calls', positive, 500)
-    .option('--length <ms>', 'how long each call lasts once answered', positive, 2_000)
-    .option(
-      '--json',
-      'one JSON object; CallReport in src/lab/calls/report.ts, without the single calls',
-    )
-    .action(async (options: CallCliOptions) => {
-      const { callCommand } = await import('../lab/call.js');
-      await callCommand(context, options);
     });
 }
 
@@ -183,7 +139,7 @@ function registerInfrastructure(lab: Command, context: Context): void {
   }
   lab
     .command('add <role>')
-    .description('one more node: load-balancer, dispatcher or media; waits until it takes part')
+    .description('one more node of a role; waits until it takes part')
     .action(async (role: string) => {
       const { addCommand } = await import('../lab/add.js');
       await addCommand(context, role);
@@ -223,6 +179,7 @@ function registerDrill(lab: Command, context: Context): void {
     .option('--for <s>', 'how long a part stays away, in seconds (60; --quick: 2)', positive)
     .option('--rounds <n>', 'how often each node is drained (2; --quick: 1)', positive)
     .option('--rate <n>', 'calls a second meanwhile', positive, 20)
+    .option('--users', 'users call users meanwhile, and register again and again')
     .option('--json', 'one JSON object at the end; DrillReport in src/lab/drills/report.ts')
     .addHelpText(
       'after',

@@ -1,13 +1,12 @@
 import { addNode } from '../../lab/grow.js';
 import { openPlatform } from '../../lab/platform.js';
 import { defaultRunDir, requireLab } from '../../lab/state.js';
-import type { Role } from '../../topology/node.js';
+import { ROLES } from '../../topology/node.js';
 import { UsageError } from '../../util/errors.js';
 import type { Context } from '../context.js';
 import { untilInterrupted } from '../process-like.js';
 import { labLogger } from './logger.js';
 
-const ROLES: readonly Role[] = ['load-balancer', 'dispatcher', 'media'];
 const SETTLE_TIMEOUT_MS = 30_000;
 
 /** `carna lab add ROLE`. */

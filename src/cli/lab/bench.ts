@@ -7,6 +7,7 @@ import { FULL_SIZE, QUICK_SIZE, runBench } from '../../lab/bench/run-bench.js';
 import { sippBinary } from '../../lab/calls/calls.js';
 import { kamailioBinary } from '../../lab/parts/kamailio.js';
 import { readParts } from '../../lab/parts/versions.js';
+import type { LabSize } from '../../lab/plan.js';
 import { DEFAULT_SIZE, MAX_NODES_PER_ROLE } from '../../lab/plan.js';
 import { DEFAULT_PROBING, removeRunDir } from '../../lab/state.js';
 import { InvalidInputError, MissingPartError } from '../../util/errors.js';
@@ -25,6 +26,8 @@ export interface BenchCliOptions {
 
 /** Away from the addresses of `carna lab up` and of the demo. */
 const BENCH_NET = '127.9';
+/** Only what the benchmark's calls go through, so that figures of all releases are of the same lab. */
+const BENCH_LAB: LabSize = { ...DEFAULT_SIZE, loadBalancers: 1, registrars: 0, outbounds: 0 };
 
 /** `carna lab bench`: exit code 1 when a budget was missed. */
 export async function benchCommand(context: Context, options: BenchCliOptions): Promise<void> {
@@ -54,7 +57,7 @@ export async function benchCommand(context: Context, options: BenchCliOptions): 
             end: () => undefined,
           }),
           runDir,
-          size: DEFAULT_SIZE,
+          size: BENCH_LAB,
           net: BENCH_NET,
           probing: DEFAULT_PROBING,
           media: chooseMedia(context, false),

@@ -44,7 +44,7 @@ export async function demoCommand(context: Context): Promise<void> {
   let lab: LabState | null = null;
   try {
     await untilInterrupted(context.proc, async (signal) => {
-      title('up', 'ZooKeeper, PostgreSQL, 1 load-balancer, 2 dispatchers, 3 media, 2 reconcilers');
+      title('up', 'ZooKeeper, PostgreSQL, five roles of two nodes (media: three), 2 reconcilers');
       const options = { ...labOptions(context, signal), runDir, media, probing: DEFAULT_PROBING };
       const up = await labUp({ ...options, size: DEFAULT_SIZE, net: DEMO_NET });
       lab = up.state;

@@ -24,6 +24,7 @@ export interface DrillCliOptions {
   /** Without it ROUNDS, or with `quick` QUICK_ROUNDS. */
   readonly rounds?: number;
   readonly rate: number;
+  readonly users?: true;
   readonly json?: true;
 }
 
@@ -135,6 +136,7 @@ function drillOptions(
     awayMs: (options.for ?? (isQuick ? QUICK_FOR_S : FOR_S)) * 1_000,
     rounds: options.rounds ?? (isQuick ? QUICK_ROUNDS : ROUNDS),
     callsPerSecond: options.rate,
+    users: options.users === true,
     env: context.proc.env,
     signal,
     say: (line) => {

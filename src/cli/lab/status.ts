@@ -11,8 +11,14 @@ export async function statusCommand(
 ): Promise<void> {
   const state = requireLab(defaultRunDir(context.proc.env));
   const status = await labStatus(state);
-  if (options.json === true) context.print(JSON.stringify(status, null, 2));
-  else context.print(...statusText(status, context.width()));
+  if (options.json === true) {
+    context.print(JSON.stringify(status, null, 2));
+    return;
+  }
+  context.print(...statusText(status, context.width()));
+  for (const one of status.dataCentres) {
+    context.print('', `data centre ${one.dc}`, ...statusText(one, context.width()));
+  }
 }
 
 function statusText(status: LabStatus, width: number): string[] {
@@ -56,6 +62,7 @@ function statusText(status: LabStatus, width: number): string[] {
     ...status.parts
       .filter((part) => part.name.startsWith('reconciler'))
       .map((part) => `${part.name}   pid ${pid(part.pid)}`),
+    `users      phone-1 to phone-${status.users.count} @${status.users.domain}   password in ${status.users.passwordFile}`,
     `folder     ${status.runDir}`,
   ];
 }

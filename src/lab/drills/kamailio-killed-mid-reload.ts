@@ -1,4 +1,5 @@
 import type { GenerationRecord } from '../../topology/node.js';
+import { DEFAULT_WIRING, setsRoutedBy } from '../../topology/wiring.js';
 import { withDeadline } from '../../util/wait.js';
 import type { Hit } from '../faults.js';
 import { killPart } from '../faults.js';
@@ -95,7 +96,7 @@ async function oneRound(
     afterCommitMs: hit.atMs - record.committedAtMs,
     wasProven,
     upMs: wallMs() - startMs,
-    faults: await platform.listFaults(node), // At once: the list had to be right before it was published.
+    faults: await platform.listFaults(node, setsRoutedBy(DEFAULT_WIRING, node.role)), // At once: the list had to be right before it was published.
   };
 }
 

@@ -1,3 +1,4 @@
+import { DEFAULT_WIRING, setsRoutedBy } from '../../topology/wiring.js';
 import { killPart } from '../faults.js';
 import { onlyStoodOnIt } from './routings.js';
 import { readRoutings } from '../routed.js';
@@ -17,7 +18,7 @@ async function act(stage: DrillStage): Promise<Judge> {
   await platform.untilUpAgain(node.name, oldInstance, BACK_TIMEOUT_MS, signal);
   const upMs = performance.now() - startMs;
   // Asked right after the publication: the list had to be right before it.
-  const drift = await platform.listFaults(node);
+  const drift = await platform.listFaults(node, setsRoutedBy(DEFAULT_WIRING, node.role));
   const list = {
     what: 'its list is right when it is published as up',
     isGood: drift.length === 0,

@@ -112,7 +112,7 @@ export class ListWatch {
     const seen = `${this.#readings} readings of ${this.#clients.length} lists${silent}`;
     const never = {
       what: 'no list of a Kamailio was ever without a destination for calls',
-      isGood: unserved.length === 0 && this.#readings > 0,
+      isGood: unserved.length === 0 && (this.#readings > 0 || this.#clients.length === 0),
       seen: [seen, ...unserved].join('; '),
     };
     if (this.#mayChange === 'anything') return [never];

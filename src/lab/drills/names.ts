@@ -61,6 +61,22 @@ const MASS = {
   'burst-200': '200 nodes that no call is for come at once and go at once: few generations',
 } as const;
 
+const USERS = {
+  'proxies-killed':
+    'kill -9 of a dispatcher, a registrar and an outbound node in turn while users call users',
+  'load-balancer-killed':
+    'kill -9 of a load-balancer, back on its address: established calls can hang up',
+  'dispatchers-lost': 'kill -9 of all dispatchers with their agents: established calls can hang up',
+  'rolling-restart': 'every node of every role is drained and started anew while users call users',
+} as const;
+
+const DATA_CENTRES = {
+  'dc-media-lost':
+    'all media nodes are lost with their agents: the other data centre carries the calls until they return',
+  'dc-link-cut':
+    'the link between two data centres is cut for --for seconds: both go on, no row changes in either',
+} as const;
+
 /** Every drill with what it does, in the order in which `--all` runs them. Loads nothing: for help and completion. */
 export const DRILL_SUMMARIES = {
   ...AGENTS,
@@ -70,6 +86,8 @@ export const DRILL_SUMMARIES = {
   ...POSTGRES,
   ...NETWORK,
   ...MASS,
+  ...USERS,
+  ...DATA_CENTRES,
 } as const;
 
 export type DrillName = keyof typeof DRILL_SUMMARIES;
@@ -90,6 +108,8 @@ export const DRILL_GROUPS: readonly DrillGroup[] = Object.entries({
   PostgreSQL: POSTGRES,
   Network: NETWORK,
   'Mass events': MASS,
+  'Calls of users': USERS,
+  'Data centres': DATA_CENTRES,
 }).map(([heading, drills]) => ({ heading, names: Object.keys(drills) as DrillName[] }));
 
 /** Those that show much in little time: `--all --quick`, and what the tests run. */
@@ -115,4 +135,10 @@ export const QUICK_DRILLS: readonly DrillName[] = [
   'cut-leader',
   'mass-silence',
   'burst-200',
+  'proxies-killed',
+  'load-balancer-killed',
+  'dispatchers-lost',
+  'rolling-restart',
+  'dc-media-lost',
+  'dc-link-cut',
 ];

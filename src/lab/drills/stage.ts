@@ -7,6 +7,7 @@ import type { LabNode } from '../plan.js';
 import type { Platform } from '../platform.js';
 import type { LabState } from '../state.js';
 import type { MayChange } from './list-watch.js';
+import type { LoadKind } from './load.js';
 
 export interface DrillOptions {
   /** How long a part stays away, where a drill takes one away. */
@@ -14,6 +15,8 @@ export interface DrillOptions {
   /** How often each node is drained, where a drill drains. */
   readonly rounds: number;
   readonly callsPerSecond: number;
+  /** Users call users, instead of the load of a trunk. */
+  readonly users: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   /** One line of progress. */
@@ -43,6 +46,10 @@ export interface ListDemand {
 }
 
 export interface Drill {
+  /** Who calls; without it whoever the options say. */
+  readonly load?: LoadKind;
+  /** Nothing is demanded of registrations meanwhile: there is no way for them. */
+  readonly phonesMayFail?: true;
   /** How long the calls of this drill last. */
   readonly callMs: CallOptions['callMs'];
   /** What this lab or machine lacks for the drill, in a few words ("--zookeepers 3"); null = nothing. */

@@ -40,6 +40,9 @@ export function postgresBin(env: NodeJS.ProcessEnv): string {
   return found;
 }
 
+/** Every process of a Kamailio holds connections of its own: a lab of five roles needs some two hundred. */
+const MAX_CONNECTIONS = 1_000;
+
 /** Makes the cluster when the folder has none, starts it with durable commits, resolves when it takes connections. */
 export async function startPostgres(options: PostgresOptions): Promise<ProcessIdentity> {
   const bin = postgresBin(options.env);
@@ -56,6 +59,8 @@ export async function startPostgres(options: PostgresOptions): Promise<ProcessId
     String(options.port),
     '-k',
     options.dir,
+    '-c',
+    `max_connections=${MAX_CONNECTIONS}`,
   ]);
   if (command === undefined) throw new LabError('no command for postgres');
   const server = await startDaemon({

@@ -114,7 +114,7 @@ function stateOf(context: LabContext): Parameters<typeof openPlatform>[0] {
   const { runDir, mark, plan, secrets, probing } = context;
   const media = { kind: 'stand-in' } as const;
   const startedAtMs = Date.now();
-  return { schema: 3, runDir, mark, startedAtMs, plan, media, probing, secrets, processes: {} };
+  return { schema: 4, runDir, mark, startedAtMs, plan, media, probing, secrets, processes: {} };
 }
 
 async function startStores(
