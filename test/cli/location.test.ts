@@ -256,6 +256,14 @@ test('control characters of a phone cannot move the cursor', async () => {
   }
 });
 
+test('registrars that the table does not name have no column', async () => {
+  const { out } = await carna(
+    'registrations',
+    world([contact('alice', '10.0.1.1', { socket: null })]),
+  );
+  assert.match(out, /\nUSER +CONTACT +EDGE +EXPIRES +BY +USER AGENT\n/);
+});
+
 test('registrations --json is whole', async () => {
   const data = world(MANY, {}, { total: 9, users: 8, edges: EDGES });
   const { out } = await carna('registrations --json --limit 2', data);

@@ -60,12 +60,13 @@ function table({ contacts, asOfMs }: RegistrationsJson, paint: Painter, width: n
     contact.phone?.transport ?? '',
     printable(contact.userAgent ?? ''),
   ]);
+  const isRegistrarKnown = contacts.some((one) => (one.registrar ?? one.socket) !== null);
   const columns = [
     { header: 'USER' },
     { header: 'CONTACT', drop: 1 },
     { header: 'EDGE' },
     { header: 'EXPIRES' },
-    { header: 'REGISTRAR', drop: 3 },
+    { header: 'REGISTRAR', drop: 3, isHidden: !isRegistrarKnown },
     { header: 'BY', drop: 4 },
     { header: 'USER AGENT', drop: 5 },
   ] as const;

@@ -187,3 +187,12 @@ test('with the database away trunks are used as before', async () => {
   }
   await trunks(["'other', '192.0.2.2', '49', 0, 1, 0, 0, ''"], '+4930555', 'other');
 });
+
+test('the last trunk can go', async () => {
+  await db.sql('delete from carna.trunk');
+  await waitUntil(
+    'no trunk is left',
+    15_000,
+    async () => (await dial('+4930555')).status === '404',
+  );
+});

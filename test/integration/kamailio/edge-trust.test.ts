@@ -124,7 +124,7 @@ test('what stands alone goes to the dispatchers; a subscription keeps its way', 
   await s.caller.until(/^NOTIFY /);
 });
 
-test('a trunk says 503: the dispatcher hears it; a phone that is silent is not tried elsewhere', async () => {
+test('a trunk says 503: the dispatcher hears it, and the next trunk counts the call', async () => {
   const s = await scene({ dispatchers: 0, dispatcherPeers: 1 });
   const [dispatcher] = s.dispatcherPeers;
   assert.ok(dispatcher);
@@ -133,13 +133,25 @@ test('a trunk says 503: the dispatcher hears it; a phone that is silent is not t
   const invite = await trunk.until(/^INVITE /);
   trunk.reply(invite, '503 Service Unavailable');
   await dispatcher.until(/^SIP\/2.0 503 /);
+  dial(s, dispatcher, s.caller, 'full', 'TrunkB;cap=1', 'next');
+  s.caller.reply(await s.caller.until(/^INVITE /), '180 Ringing');
+  await dispatcher.until(/^SIP\/2.0 180 /);
+  const profile = s.platform.loadBalancer.rpc('dlg.profile_get_size', 'trunk', 'TrunkB');
+  assert.equal((await profile).trim(), '1', 'counted for the trunk that has it now');
 });
 
 /** A call that a dispatcher sends to a trunk. */
-function dial(s: Scene, from: SipPeer, trunk: SipPeer, callId: string, name: string): void {
+function dial(
+  s: Scene,
+  from: SipPeer,
+  trunk: SipPeer,
+  callId: string,
+  name: string,
+  branch = callId,
+): void {
   const uri = `sip:+49301234567@${trunk.host}:5060`;
   const headers = [route(s), `X-Carna-Trunk: ${name}`];
-  from.send(request('INVITE', { from, uri, callId, headers }), s.loadBalancer);
+  from.send(request('INVITE', { from, uri, callId, branch, headers }), s.loadBalancer);
 }
 
 const answered = (callId: string, status: string): RegExp =>
@@ -176,7 +188,12 @@ test('a trunk carries as many calls as its cap, and every end of a call gives th
   trunk.reply(busy, '486 Busy Here');
   await dispatcher.until(answered('busy', '486'));
   dispatcher.send(
-    request('CANCEL', { from: dispatcher, uri: requestUri(ringing), callId: 'ringing' }),
+    request('CANCEL', {
+      from: dispatcher,
+      uri: requestUri(ringing),
+      callId: 'ringing',
+      branch: 'ringing',
+    }),
     s.loadBalancer,
   );
   trunk.reply(await trunk.until(/^CANCEL /), '200 OK');
@@ -198,6 +215,38 @@ test('a trunk carries as many calls as its cap, and every end of a call gives th
 function requestUri(received: Received): string {
   return received.text.split(' ')[1] ?? '';
 }
+
+test('the branches of a forked call are dialogs of their own: the one that is answered stays', async () => {
+  const s = await scene({ outbound: 1 });
+  const [outbound] = s.outbound;
+  assert.ok(outbound);
+  const second = await opened(openPeer(s.spare(0)));
+  const fork = (to: SipPeer, branch: string): void => {
+    const uri = `sip:bob@${to.host}:5060`;
+    const headers = [route(s)];
+    outbound.send(
+      request('INVITE', { from: outbound, uri, callId: 'fork', branch, headers }),
+      s.loadBalancer,
+    );
+  };
+  fork(s.caller, 'one');
+  fork(second, 'two');
+  const first = await s.caller.until(/^INVITE /);
+  const taken = await second.until(/^INVITE /);
+  second.reply(taken, '200 OK', [`Contact: <sip:bob@${second.host}:5060>`]);
+  const answer = await outbound.until(answered('fork', '200'));
+  s.caller.reply(first, '486 Busy Here');
+  await outbound.until(answered('fork', '486'));
+  await waitUntil('one dialog is left', 8_000, async () =>
+    /all: 1/.test(await s.platform.loadBalancer.rpc('dlg.stats_active')),
+  );
+  second.send(byeOfCallee(second, taken.text), s.loadBalancer);
+  outbound.reply(await outbound.until(/^BYE /), '200 OK');
+  await waitUntil('none is left', 8_000, async () =>
+    /all: 0/.test(await s.platform.loadBalancer.rpc('dlg.stats_active')),
+  );
+  assert.ok(contactUri(answer.text));
+});
 
 test('a cap that somebody outside writes counts nothing', async () => {
   const s = await scene();

@@ -7,15 +7,16 @@ import { isAlive, signalDaemon, startDaemon } from '../../../src/lab/parts/daemo
 import type { KamailioRole } from '../../../src/topology/node.js';
 import { kamailioBinary, kamailioCommand } from '../../../src/lab/parts/kamailio.js';
 import { postgresUrl, startPostgres, stopPostgres } from '../../../src/lab/parts/postgres.js';
+import { DEBIAN_KAMAILIO_SCHEMA_DIR, migrate } from '../../../src/store/migrate.js';
+import { openStore } from '../../../src/store/pool.js';
 import { waitUntil } from '../../../src/util/wait.js';
-import { freePort, testDir } from '../../support/resources.js';
+import { freePort, loopbackNet, testDir } from '../../support/resources.js';
 
 const run = promisify(execFile);
-const SCHEMA_DIR = '/usr/share/kamailio/postgres';
 const PASSWORD = 'for-this-test-only';
 const READY_MS = 15_000;
 
-/** PostgreSQL with Kamailio's own schema, shared by the tests of one file. */
+/** PostgreSQL as `carna init` leaves it, shared by the tests of one file. */
 export interface Database {
   /** As Kamailio spells it. */
   readonly url: string;
@@ -31,14 +32,32 @@ export async function startDatabase(): Promise<Database> {
   const psql = async (...args: string[]): Promise<void> => {
     await run('psql', ['-qX', '-v', 'ON_ERROR_STOP=1', '-d', url, ...args]);
   };
-  for (const file of ['standard', 'dispatcher']) {
-    await psql('-1', '-f', join(SCHEMA_DIR, `${file}-create.sql`));
-  }
+  await migrateAt(url);
+  // Peers of a test call without a password, as trunks do.
+  await psql(
+    '-c',
+    'insert into carna.trunk (name, host, source, weight) ' +
+      `select 'peer-' || n, '${loopbackNet()}.' || n, true, 0 from generate_series(1, 254) as n`,
+  );
   return {
     url: url.replace('postgresql:', 'postgres:'),
     sql: (text) => psql('-c', text),
     stop: () => stopPostgres(postgres),
   };
+}
+
+async function migrateAt(url: string): Promise<void> {
+  const store = openStore({
+    url,
+    connectTimeoutMs: 3_000,
+    statementTimeoutMs: 10_000,
+    log: { warn: () => undefined },
+  });
+  try {
+    await migrate(store, { kamailioSchemaDir: DEBIAN_KAMAILIO_SCHEMA_DIR });
+  } finally {
+    await store.close();
+  }
 }
 
 export interface Node {
@@ -88,17 +107,19 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     [20, options.registrars ?? []],
     [30, options.media],
     [40, options.outbound ?? []],
+    [50, [options.loadBalancer]],
   ] as const) {
     for (const [index, host] of hosts.entries()) {
       const attrs = setid === 30 ? (options.mediaAttrs?.[index] ?? '') : '';
       await database.sql(
-        'insert into dispatcher (setid, destination, flags, attrs, description) ' +
+        `delete from dispatcher where setid = ${setid} and destination = 'sip:${host}:5060'; ` +
+          'insert into dispatcher (setid, destination, flags, attrs, description) ' +
           `values (${setid}, 'sip:${host}:5060', 8, '${attrs}', 'carna:${name}')`,
       );
     }
   }
   await makeView(database, `${name}_lb`, name, '10, 20, 40');
-  await makeView(database, `${name}_disp`, name, '20, 30, 40');
+  await makeView(database, `${name}_disp`, name, '10, 20, 30, 40, 50, 130');
   const dir = testDir(name);
   const nodes: Node[] = [];
   const start = async (role: KamailioRole, host: string, table: string): Promise<Node> => {
