@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
@@ -76,7 +76,13 @@ async function startDatabase(host: string): Promise<LocationDatabase> {
   // Each backend is the leader of a group of its own.
   const all = (): number[] => [server.pid, ...childrenOf(server.pid)];
   const signal = (name: NodeJS.Signals): void => {
-    for (const pid of all()) process.kill(pid, name);
+    for (const pid of all()) {
+      try {
+        process.kill(pid, name);
+      } catch {
+        // A backend that ended meanwhile.
+      }
+    }
   };
   const kill = async (): Promise<void> => {
     signal('SIGKILL');
@@ -142,6 +148,7 @@ function locationNode(
     server = null;
   };
   const start = async (): Promise<void> => {
+    rmSync(join(dir, 'kamailio.pid'), { force: true }); // of the one that was killed
     const started = await startDaemon({
       name: role,
       command,
