@@ -156,14 +156,16 @@ export class BusKeeper {
   async #pass(): Promise<void> {
     const { view, link, self } = this.#deps;
     const life = this.#life;
-    const listed = await link.list();
+    let listed = await link.list();
     if (life !== this.#life) return;
     this.#note(listed);
     if (!view.isFresh()) return;
     const evidence = await this.#askAll(whomToAsk(this.#nodes(), listed));
+    // As it is now: the questions took their time, and the gate or a peer may have told our server meanwhile.
+    if (evidence.size > 0) listed = await link.list();
     if (life !== this.#life) return;
     const isFresh = view.isFresh();
-    const nodes = this.#nodes(); // As they are now: the questions took their time.
+    const nodes = this.#nodes();
     const plan = planBus({ nodes, isFresh, listed, evidence, self: self.address });
     for (const step of plan.remove) await this.#remove(step);
     let unreached: string | null = null;

@@ -66,7 +66,8 @@ function startEnv(
     return {
       CARNA_DMQ_HOST: sipHost,
       CARNA_DMQ_PORT: String(dmqPort),
-      CARNA_DMQ_PEERS: peers.join(','),
+      // A variable that is set and empty is a mistake to Kamailio's configuration.
+      ...(peers.length === 0 ? {} : { CARNA_DMQ_PEERS: peers.join(',') }),
     };
   };
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { waitUntil } from '../../../src/util/wait.js';
-import { BusPlatform, LIMIT_MS } from './bus-platform.js';
-import type { BusPeer } from './bus-platform.js';
+import type { BusPeer } from './bus-peer.js';
+import { LIMIT_MS } from './bus-peer.js';
+import { BusPlatform } from './bus-platform.js';
 
 /** Long enough to see a member gone before it comes back. */
 const SLOW_RESTART = { CARNA_RESTART_MIN_MS: '4000', CARNA_RESTART_MAX_MS: '5000' };
@@ -64,7 +65,7 @@ test('a member whose agent alone is gone stays, and is taken over without a gate
   assert.equal(await two.contacts(), 220);
 });
 
-test('without ZooKeeper nobody is removed, and what died meanwhile is removed afterwards', async (t) => {
+test('without ZooKeeper nobody is removed, nor afterwards when the server lives', async () => {
   await platform.stopZookeeper();
   await waitUntil('the registry is lost', LIMIT_MS, async () => {
     return (await one.health())?.registry !== 'connected';
@@ -79,7 +80,6 @@ test('without ZooKeeper nobody is removed, and what died meanwhile is removed af
   await one.up();
   await untilUnspokenFor(one, two);
   assert.equal(await one.members(), '2 active, 3 active');
-  t.diagnostic(`removals before and after: ${before} ${await removals(one)}`);
   assert.equal(await removals(one), before);
   await two.start();
   await two.up();
@@ -106,10 +106,10 @@ test('two islands that both took registrations become one, and both know all', a
 
 test('a server that hangs is removed, and is up again with what it missed', async (t) => {
   await two.signalServer('SIGSTOP');
+  await waitUntil('it is down', LIMIT_MS, async () => (await two.health())?.state === 'down');
   await one.untilMembers('3 active');
   await one.register('missed', 50);
   await two.signalServer('SIGCONT');
-  await waitUntil('it was down', LIMIT_MS, async () => two.said('"to":"down"').length >= 2);
   assert.equal(await two.up(), 780);
   t.diagnostic((await two.health())?.bus?.sync ?? '');
   await one.untilMembers('2 active, 3 active');

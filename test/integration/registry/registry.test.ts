@@ -82,6 +82,25 @@ test('nodes, acknowledgements, intents and the generation are seen by everybody'
   all.close();
 });
 
+test('an agent that has peers sees the nodes and nothing else', async () => {
+  const agent = await registry('fra7');
+  await agent.initialise();
+  const nodes = (await registry('fra7', false)).watchNodes();
+  await nodes.whenFresh(5_000);
+  assert.equal(nodes.nodes().nodes.size, 0);
+  let rings = 0;
+  nodes.subscribe(() => (rings += 1));
+  const node = agent.publishNode('media-1');
+  node.set(nodeRecord());
+  assert.ok(await node.settled(5_000));
+  await waitUntil('the node', 5_000, () => nodes.nodes().nodes.has('media-1'));
+  assert.deepEqual(nodes.nodes().nodes.get('media-1')?.record, nodeRecord());
+  assert.equal(nodes.isFresh(), true);
+  assert.ok(rings > 0);
+  node.set(null);
+  await waitUntil('its end', 5_000, () => nodes.nodes().nodes.size === 0);
+});
+
 test("an operator's word against the guards is seen, replaced and taken away", async () => {
   const agent = await registry('guards');
   const all = agent.watchAll();
