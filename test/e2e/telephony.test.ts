@@ -191,6 +191,36 @@ async function writeBaresip(
   );
 }
 
+test('a media node killed under calls of users costs the calls that stood on it, and none else', async () => {
+  const media = lab().plan.nodes.find(({ name }) => name === 'media-1');
+  assert.ok(media !== undefined);
+  const many = ['--calls', '80', '--rate', '10', '--length', '1500'];
+  const running = carna.try(['lab', 'call', '--users', ...many, '--json']);
+  await waitUntil(
+    'a call stands on media-1',
+    LIMIT_MS,
+    async () => (await callsOn('media-1')) > 0,
+    100,
+  );
+  await carna.run('lab', 'kill', 'media-1');
+  const ended = await running;
+  const report = JSON.parse(ended.stdout) as CallJson & { failed: { node: string | null }[] };
+  assert.equal(report.sent, 80);
+  const here = `${media.sip.host}:${media.sip.port}`;
+  assert.deepEqual(
+    report.failed.filter(({ node }) => node !== here),
+    [],
+    ended.stdout,
+  );
+  const after = await calls('--users', '--calls', '20', '--length', '200');
+  assert.deepEqual([after.completed, after.legsLeft], [20, 0]);
+});
+
+async function callsOn(nodeId: string): Promise<number> {
+  const { loads } = await carna.json<{ loads: Record<string, number> }>('topology');
+  return loads[nodeId] ?? 0;
+}
+
 const DRILLS = ['proxies-killed', 'load-balancer-killed', 'dispatchers-lost', 'rolling-restart'];
 
 for (const drill of DRILLS) {

@@ -5,14 +5,16 @@ import { destinationUri } from '../../topology/node.js';
 import { DEFAULT_WIRING, setsListing } from '../../topology/wiring.js';
 import { DeadlineError } from '../../util/errors.js';
 import type { LabAddress } from '../plan.js';
-import { labNode } from '../plan.js';
+import { SIP_PORT } from '../plan.js';
 import { OptionsResponder } from '../options-responder.js';
 import { flagsOf } from './rows.js';
 import type { DrillStage } from './stage.js';
 import { untilFound, wallMs } from './stage.js';
 
-/** The lab's calls are for no registrar, so that none of them can be sent to such a node. */
-const ROLE = 'registrar';
+/** Others only trust load-balancers, so that no call can be sent to such a node. */
+const ROLE = 'load-balancer';
+/** Third number of their addresses, which no part of a lab has. */
+const SUBNET = 80;
 const WRITTEN_TIMEOUT_MS = 20_000;
 const KNOWN_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
@@ -39,7 +41,7 @@ export class SyntheticFleet {
     const { lab, platform } = stage;
     const run = randomBytes(3).toString('hex');
     const made = Array.from({ length: count }, (_, index) => {
-      const { sip } = labNode(lab.plan, ROLE, index + 1);
+      const sip = { host: `${lab.plan.net}.${SUBNET}.${index + 1}`, port: SIP_PORT };
       return { nodeId: `drill-${run}-${index + 1}`, sip };
     });
     const responder = await OptionsResponder.open(made.map(({ sip }) => sip));
