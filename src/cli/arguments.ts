@@ -38,6 +38,13 @@ export function parseNodeId(text: string): string {
   throw new InvalidArgumentError('expected a node id: letters, digits, dots, dashes, underscores.');
 }
 
+/** The same, or `dc/nodeId` for a node of another data centre. */
+export function parseNodeName(text: string): string {
+  if (!text.includes('/')) return parseNodeId(text);
+  if (/^[a-z0-9-]{1,32}\/[\w.-]{1,200}$/.test(text)) return text;
+  throw new InvalidArgumentError('expected a node id, or dc/node of another data centre.');
+}
+
 const MAX_TEXT = 160;
 
 /** One line for people, kept in the registry. */

@@ -12,6 +12,7 @@ import type { Store } from '../store/pool.js';
 import { openStore } from '../store/pool.js';
 import { deriveRows } from '../topology/desired-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import { isOurs, zoneOf } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
 import type { NodeRecord } from '../topology/node.js';
 import { DEFAULT_WIRING } from '../topology/wiring.js';
@@ -206,7 +207,9 @@ function deriveDesired(
   nowMs: number,
 ): readonly DispatcherRow[] {
   const { desired } = deriveRows(deriveInputOf(topology, table, DEFAULT_WIRING, nowMs));
-  return [...desired.values()].map(({ row }) => row);
+  // Of other data centres only the leader sees the nodes: their rows are wanted as they stand.
+  const remote = table.filter((row) => isOurs(row) && zoneOf(row) !== undefined);
+  return [...[...desired.values()].map(({ row }) => row), ...remote];
 }
 
 async function readLive(node: NodeRecord): Promise<LiveList> {

@@ -72,7 +72,11 @@ function columnsOf({ flags, priority, attrs, description }: DispatcherRow) {
 function compareWirings(before: Wiring, after: Wiring): PlanJson['wiringChanges'] {
   const has = (wiring: Wiring, one: WiringRule): boolean =>
     wiring.some(
-      (r) => r.consumer === one.consumer && r.target === one.target && r.setid === one.setid,
+      (r) =>
+        r.consumer === one.consumer &&
+        r.target === one.target &&
+        r.setid === one.setid &&
+        r.remote === one.remote,
     );
   const removed = before.filter((rule) => !has(after, rule));
   const added = after.filter((rule) => !has(before, rule));

@@ -2,7 +2,7 @@ import type { AddressConflict, Derived, DesiredRow, RowWhy } from '../topology/d
 import { deriveRows } from '../topology/desired-rows.js';
 import type { RowChange } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
-import { isSelectable, rowKey } from '../topology/dispatcher-row.js';
+import { isOurs, isSelectable, rowKey, zoneOf } from '../topology/dispatcher-row.js';
 import type { GuardRule, WitnessFinding } from '../topology/node.js';
 import type { PassInput } from '../topology/plan-pass.js';
 import { planPass } from '../topology/plan-pass.js';
@@ -41,7 +41,7 @@ export interface Waiting {
 }
 
 /** What had to be taken for granted. */
-export const ASSUMPTIONS = ['calm', 'unspent', 'admitted', 'goodbye'] as const;
+export const ASSUMPTIONS = ['calm', 'unspent', 'admitted', 'goodbye', 'remote'] as const;
 export type Assumption = (typeof ASSUMPTIONS)[number];
 
 /** What a reconcile would change now, and what the guards say to it. */
@@ -102,7 +102,7 @@ export function deriveOutlook(input: OutlookInput): PlanOutlook {
     refused: guarded.refused.filter(({ row }) => isOf(row)),
     conflicts: guarded.conflicts.filter(isOf),
     foreign: guarded.foreign.filter(({ row }) => isOf(row)),
-    assumed: assumptions(changes, unexplained),
+    assumed: assumptions(changes, unexplained, table),
   };
 }
 
@@ -160,6 +160,7 @@ function waitingNodes({ topology, table }: OutlookInput, { silent, desired }: De
 function assumptions(
   changes: readonly PlannedChange[],
   unexplained: ReadonlyMap<string, GuardRule>,
+  table: readonly DispatcherRow[],
 ): Assumption[] {
   const isGuess = changes.some(
     ({ change, heldBy }) => heldBy === null && unexplained.has(rowKey(change.row)),
@@ -171,6 +172,7 @@ function assumptions(
     unspent: isGuess,
     admitted: isNew,
     goodbye: isGone,
+    remote: table.some((row) => isOurs(row) && zoneOf(row) !== undefined),
   };
   return ASSUMPTIONS.filter((what) => isTaken[what]);
 }

@@ -45,4 +45,6 @@ export const ASSUMED: Readonly<Record<Assumption, string>> = {
     'a node that comes up answers the reconciler’s own OPTIONS (it is asked first; one that does not is listed inactive)',
   goodbye:
     'a disabled row without a znode is of a node that said goodbye (a leader may remember otherwise)',
+  remote:
+    'rows of other data centres stay as they stand: only the leader sees their nodes (carna topology says whether it does)',
 };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { COMMON_VARIABLES, wholeNumber } from './common.js';
+import { REMOTE_ZOOKEEPERS } from './remote-zookeepers.js';
 import type { Env, ReadFile, ValuesOf } from './variables.js';
 import { compileConfig, withDefault } from './variables.js';
 
@@ -39,11 +40,16 @@ export const RECONCILER_VARIABLES = {
     expected: 'whole milliseconds from 100 to 3600000',
     meaning: 'pause between looks that nothing rang for',
   }),
+  remoteZookeepers: REMOTE_ZOOKEEPERS,
 } as const;
 
 export type ReconcilerConfig = ValuesOf<typeof RECONCILER_VARIABLES>;
 
 /** Compiles the reconciler's environment. Throws one ConfigError naming every fault. */
 export function loadReconcilerConfig(env: Env, readFile: ReadFile): ReconcilerConfig {
-  return compileConfig(RECONCILER_VARIABLES, env, readFile);
+  return compileConfig(RECONCILER_VARIABLES, env, readFile, ({ dc, remoteZookeepers }) =>
+    remoteZookeepers.some((remote) => remote.dc === dc)
+      ? [`CARNA_REMOTE_ZOOKEEPERS: expected other data centres, found our own (CARNA_DC is ${dc})`]
+      : [],
+  );
 }

@@ -1,12 +1,5 @@
-import {
-  kamailioLogin,
-  LAB_CLUSTER,
-  LAB_DC,
-  LAB_SIP_DOMAIN,
-  loginUrl,
-  secretFiles,
-} from './secrets.js';
-import type { LabNode, LabPlan, LabReconciler } from './plan.js';
+import { kamailioLogin, LAB_CLUSTER, LAB_SIP_DOMAIN, loginUrl, secretFiles } from './secrets.js';
+import type { LabNode, LabPlan, LabReconciler, LabRemote } from './plan.js';
 import { DMQ_PORT, hasDmq, zookeeperServers } from './plan.js';
 import type { KamailioProbing, LabSecrets } from './state.js';
 import { ctlSocket, LAB_MARK, partDir } from './state.js';
@@ -63,6 +56,7 @@ export function reconcilerEnv(context: LabContext, reconciler: LabReconciler): N
     CARNA_ZK_SESSION_TIMEOUT_MS: String(RECONCILER_ZK_SESSION_MS),
     CARNA_DATABASE_URL_FILE: files.reconcilerUrl,
     CARNA_RECONCILER_ID: reconciler.name,
+    CARNA_REMOTE_ZOOKEEPERS: remoteZookeepers(context.plan.site.remotes),
     // A row that changes by itself some time after a return would blur what a drill looks at.
     CARNA_SLOW_START_MS: '0',
     CARNA_HTTP_HOST: reconciler.http.host,
@@ -126,11 +120,17 @@ export function agentEnv(
   };
 }
 
+/** As CARNA_REMOTE_ZOOKEEPERS takes it. */
+function remoteZookeepers(remotes: readonly LabRemote[]): string {
+  if (remotes.length === 0) return 'none';
+  return remotes.map(({ dc, zookeeper }) => `${dc}=${zookeeper}`).join(';');
+}
+
 function commonEnv(context: LabContext): NodeJS.ProcessEnv {
   return {
     ...baseEnv(context.env, context.mark),
     CARNA_CLUSTER: LAB_CLUSTER,
-    CARNA_DC: LAB_DC,
+    CARNA_DC: context.plan.site.dc,
     CARNA_ZOOKEEPER: zookeeperServers(context.plan),
     CARNA_ZOOKEEPER_AUTH_FILE: secretFiles(context.runDir).zookeeperAuth,
   };

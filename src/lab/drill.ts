@@ -3,6 +3,8 @@ import { playWithAftermath } from './drills/aftermath.js';
 import { agentFrozen } from './drills/agent-frozen.js';
 import { agentKilled } from './drills/agent-killed.js';
 import { reconcilersRestarted } from './drills/reconcilers-restarted.js';
+import { dcLinkCut } from './drills/dc-link-cut.js';
+import { dcMediaLost } from './drills/dc-media-lost.js';
 import { burst } from './drills/burst.js';
 import { clockJump } from './drills/clock-jump.js';
 import { datacentreSilent } from './drills/datacentre-silent.js';
@@ -81,6 +83,8 @@ const DRILLS: Readonly<Record<DrillName, Drill>> = {
   'load-balancer-killed': loadBalancerKilled,
   'dispatchers-lost': dispatchersLost,
   'rolling-restart': rollingRestart,
+  'dc-media-lost': dcMediaLost,
+  'dc-link-cut': dcLinkCut,
 };
 
 /** Calls after the act: what it broke shows in them. */

@@ -15,6 +15,8 @@ export type Loss =
   | { readonly kind: 'all'; readonly server: LabAddress }
   /** Nobody can connect any more; connections that stand are left alone. */
   | { readonly kind: 'new-connections'; readonly server: LabAddress }
+  /** Everything between two data centres that is told by their addresses. */
+  | { readonly kind: 'between'; readonly nets: readonly [string, string] }
   /** One connection, told by its client's end. */
   | { readonly kind: 'connection'; readonly server: LabAddress; readonly client: LabAddress };
 
@@ -89,6 +91,15 @@ function chainOf({ net }: Net): string {
 
 /** On their way in, where a loss is silent; a packet refused on its way out is an error of the sender. Pure. */
 export function matches(loss: Loss): readonly (readonly string[])[] {
+  if (loss.kind === 'between') {
+    const [a, b] = loss.nets.map((net) => `${net}.0.0/16`);
+    return a === undefined || b === undefined
+      ? []
+      : [
+          ['-s', a, '-d', b],
+          ['-s', b, '-d', a],
+        ];
+  }
   const toServer = ['-p', 'tcp', '-d', loss.server.host, '--dport', String(loss.server.port)];
   const fromServer = ['-p', 'tcp', '-s', loss.server.host, '--sport', String(loss.server.port)];
   switch (loss.kind) {

@@ -18,7 +18,7 @@ export async function addNode(
   if (count >= MAX_NODES_PER_ROLE) {
     throw new LabError(`the lab has ${count} ${role} nodes, which is the most it runs`);
   }
-  const node = labNode(state.plan.net, role, count + 1);
+  const node = labNode(state.plan, role, count + 1);
   await checkPortsFree(nodeAddresses(node), 'stop what holds them');
   const plan = { ...state.plan, nodes: [...state.plan.nodes, node] };
   const context: LabContext = { ...state, plan, env };

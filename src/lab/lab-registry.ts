@@ -3,7 +3,7 @@ import type { Registry } from '../registry/registry.js';
 import { openRegistry } from '../registry/registry.js';
 import type { LabPlan } from './plan.js';
 import { zookeeperServers } from './plan.js';
-import { LAB_CLUSTER, LAB_DC } from './secrets.js';
+import { LAB_CLUSTER } from './secrets.js';
 import type { LabSecrets } from './state.js';
 
 /** What of a lab's context or state says where its registry is. */
@@ -39,7 +39,7 @@ export function openLabRegistry(
     auth: labAuth(lab),
     zkSessionTimeoutMs: OPERATOR_ZK_SESSION_MS,
     cluster,
-    dc: LAB_DC,
+    dc: lab.plan.site.dc,
     log,
   });
 }

@@ -62,10 +62,32 @@ export interface LabZookeeper {
   readonly peers: { readonly quorum: LabAddress; readonly election: LabAddress } | null;
 }
 
+/** Another data centre that the reconcilers of a lab read. */
+export interface LabRemote {
+  readonly dc: string;
+  /** Connect string of its ZooKeeper. */
+  readonly zookeeper: string;
+}
+
+/** Which of several data centres on one machine a lab is. */
+export interface LabSite {
+  readonly dc: string;
+  /** Before the name of each node: `dc2-`; empty in the first. */
+  readonly prefix: string;
+  readonly remotes: readonly LabRemote[];
+}
+
+/** A lab of one data centre. */
+export const ONLY_SITE: LabSite = { dc: 'dc1', prefix: '', remotes: [] };
+
+/** More would be as many platforms of a dozen nodes on one machine. */
+export const MAX_DCS = 3;
+
 /** Who stands where: every node on a loopback address of its own, so that all use the usual ports. */
 export interface LabPlan {
   /** First two numbers of every address, for example `127.0`. */
   readonly net: string;
+  readonly site: LabSite;
   readonly zookeepers: readonly LabZookeeper[];
   readonly postgres: LabAddress;
   /** Where calls come from. */
@@ -90,18 +112,21 @@ const SUBNET: Readonly<Record<Role, number>> = {
 };
 
 /** Lays a lab of this size out below `net`. Pure; equal inputs give equal plans. */
-export function planLab(size: LabSize, net: string): LabPlan {
+export function planLab(size: LabSize, net: string, site: LabSite = ONLY_SITE): LabPlan {
+  const nodes = (count: number, role: Role): LabNode[] =>
+    series(count, (n) => labNode({ net, site }, role, n));
   return {
     net,
+    site,
     zookeepers: labZookeepers(size.zookeepers, net),
     postgres: { host: `${net}.1.2`, port: 5432 },
     caller: `${net}.2.1`,
     nodes: [
-      ...series(size.loadBalancers, (n) => labNode(net, 'load-balancer', n)),
-      ...series(size.dispatchers, (n) => labNode(net, 'dispatcher', n)),
-      ...series(size.media, (n) => labNode(net, 'media', n)),
-      ...series(size.registrars, (n) => labNode(net, 'registrar', n)),
-      ...series(size.outbounds, (n) => labNode(net, 'outbound', n)),
+      ...nodes(size.loadBalancers, 'load-balancer'),
+      ...nodes(size.dispatchers, 'dispatcher'),
+      ...nodes(size.media, 'media'),
+      ...nodes(size.registrars, 'registrar'),
+      ...nodes(size.outbounds, 'outbound'),
     ],
     reconcilers: series(size.reconcilers, (n) => ({
       name: `reconciler-${n}`,
@@ -142,6 +167,27 @@ export function zookeeperServers(plan: Pick<LabPlan, 'zookeepers'>): string {
   return plan.zookeepers.map(({ client }) => `${client.host}:${client.port}`).join(',');
 }
 
+/**
+ * The plans of `dcs` data centres: the first below `net`, each further one below the next number, and each
+ * with the others as its remotes. Throws RangeError when the numbers do not suffice. Pure.
+ */
+export function planLabs(size: LabSize, net: string, dcs: number): readonly LabPlan[] {
+  const second = Number(net.slice(net.indexOf('.') + 1));
+  if (second + dcs - 1 > 255) throw new RangeError(`${net} has no ${dcs - 1} further numbers`);
+  const alone = series(dcs, (n) => {
+    const dc = `dc${n}`;
+    const site = { dc, prefix: n === 1 ? '' : `${dc}-`, remotes: [] };
+    return planLab(size, `127.${second + n - 1}`, site);
+  });
+  return alone.map((plan) => {
+    const others = alone.filter((other) => other !== plan);
+    const remotes = others.map((other): LabRemote => {
+      return { dc: other.site.dc, zookeeper: zookeeperServers(other) };
+    });
+    return { ...plan, site: { ...plan.site, remotes } };
+  });
+}
+
 /** Addresses that the phones of a lab share when there are more phones than that. */
 const PHONE_ADDRESSES = 250;
 
@@ -156,11 +202,15 @@ export function trunkAddress({ net }: Pick<LabPlan, 'net'>, n: number): LabAddre
 }
 
 /** Node number `n` (from 1) of a role. */
-export function labNode(net: string, role: Role, n: number): LabNode {
+export function labNode(
+  { net, site }: Pick<LabPlan, 'net' | 'site'>,
+  role: Role,
+  n: number,
+): LabNode {
   const host = `${net}.${SUBNET[role]}.${n}`;
   const kind: NodeKind = role === 'media' ? 'freeswitch' : 'kamailio';
   return {
-    name: `${role === 'load-balancer' ? 'lb' : role}-${n}`,
+    name: `${site.prefix}${role === 'load-balancer' ? 'lb' : role}-${n}`,
     role,
     kind,
     sip: { host, port: SIP_PORT },

@@ -14,7 +14,7 @@ import { DeadlineError, LabError } from '../util/errors.js';
 import { wait } from '../util/wait.js';
 import { openLabRegistry } from './lab-registry.js';
 import type { LabNode } from './plan.js';
-import { LAB_DC, LAB_LOGINS, loginUrl } from './secrets.js';
+import { LAB_LOGINS, loginUrl } from './secrets.js';
 import { unsettled } from './settled.js';
 import type { LabState } from './state.js';
 import { ctlSocket } from './state.js';
@@ -99,7 +99,7 @@ export class Platform {
 
   /** Who took the newest epoch; null before the first. */
   async leader(): Promise<{ readonly holder: string; readonly epoch: number } | null> {
-    return readLeader(this.store, LAB_DC);
+    return readLeader(this.store, this.#state.plan.site.dc);
   }
 
   /** Resolves when a leader as wanted has taken its epoch. Throws DeadlineError. */

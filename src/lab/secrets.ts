@@ -30,7 +30,6 @@ export function newSecrets(): LabSecrets {
 
 export const LAB_DATABASE = 'carna';
 export const LAB_CLUSTER = 'lab';
-export const LAB_DC = 'dc1';
 /** The domain of the lab's users. */
 export const LAB_SIP_DOMAIN = 'carna.test';
 

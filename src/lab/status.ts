@@ -1,3 +1,4 @@
+import { nestedLabs } from './data-centres.js';
 import { infrastructureNames } from './infrastructure.js';
 import { postgresUrl } from './parts/postgres.js';
 import { isAlive } from './parts/daemon.js';
@@ -13,6 +14,8 @@ import { LAB_USERS } from './users.js';
 /** Documented, stable shape of `carna lab status --json`. */
 export interface LabStatus {
   readonly schema: 1;
+  /** Its data centre. */
+  readonly dc: string;
   readonly runDir: string;
   /** What runs media: "freeswitch" or "stand-in". */
   readonly media: 'freeswitch' | 'stand-in';
@@ -31,6 +34,8 @@ export interface LabStatus {
   };
   /** zookeeper (or zookeeper-1 and so on), postgres, reconcilers. */
   readonly parts: readonly { readonly name: string; readonly pid: number | null }[];
+  /** The same of each further data centre (`carna lab up --dc`). */
+  readonly dataCentres: readonly LabStatus[];
 }
 
 export interface LabZookeeperStatus {
@@ -69,6 +74,7 @@ export async function labStatus(state: LabState): Promise<LabStatus> {
   };
   return {
     schema: 1,
+    dc: plan.site.dc,
     runDir,
     media: state.media.kind,
     zookeeper: zookeeperServers(plan),
@@ -105,5 +111,6 @@ export async function labStatus(state: LabState): Promise<LabStatus> {
       name,
       pid: pidOf(name),
     })),
+    dataCentres: await Promise.all(nestedLabs(runDir).map(labStatus)),
   };
 }

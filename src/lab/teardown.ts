@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { nestedLabs } from './data-centres.js';
 import { passPackets } from './dropped-packets.js';
 import { infrastructureNames } from './infrastructure.js';
 import type { ProcessIdentity } from './parts/daemon.js';
@@ -15,9 +16,13 @@ const SERVER_GRACE_MS = 1_000;
  * Ends every process of a lab and removes its folder and its rules of iptables, whatever state it is in. Daemons that would bring
  * others back (agents, reconcilers) end first and without a drain: the platform itself goes away.
  *
+ * The further data centres below it end with it.
+ *
  * Returns what was still alive after the orderly part and had to be killed by its mark: nothing, normally.
  */
 export async function tearDown(state: LabState): Promise<readonly ProcessIdentity[]> {
+  const nested: ProcessIdentity[] = [];
+  for (const lab of nestedLabs(state.runDir)) nested.push(...(await tearDown(lab)));
   const infrastructure = new Set(infrastructureNames(state.plan));
   for (const [name, daemon] of Object.entries(state.processes)) {
     if (!infrastructure.has(name)) signalDaemon(daemon, 'SIGKILL');
@@ -39,7 +44,7 @@ export async function tearDown(state: LabState): Promise<readonly ProcessIdentit
   const left = killMarked(state.mark);
   await passPackets(state.plan); // A drill that was killed may have left its rules.
   removeRunDir(state.runDir);
-  return left;
+  return [...nested, ...left];
 }
 
 async function thaw(

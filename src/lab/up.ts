@@ -14,7 +14,7 @@ import { initialisePlatform } from './initialise.js';
 import { NOT_READ, openPlatform } from './platform.js';
 import type { ProcessIdentity } from './parts/daemon.js';
 import { isAlive } from './parts/daemon.js';
-import type { LabPlan, LabSize } from './plan.js';
+import type { LabPlan, LabSite, LabSize } from './plan.js';
 import { addressesOf, planLab } from './plan.js';
 import { checkPortsFree } from './ports.js';
 import type { Progress } from './progress.js';
@@ -29,6 +29,8 @@ export interface UpOptions {
   readonly size: LabSize;
   /** First two numbers of every address. */
   readonly net: string;
+  /** Which of several data centres it is; default: the only one. */
+  readonly site?: LabSite;
   readonly probing: KamailioProbing;
   readonly media: MediaServer;
   readonly env: NodeJS.ProcessEnv;
@@ -58,7 +60,7 @@ export async function labUp(options: UpOptions): Promise<UpResult> {
     if (isUp) return { kind: 'already-up', state: found, dead: dead.map(([name]) => name) };
     await tearDown(found); // All of it died, for example with the machine: nothing to keep.
   }
-  const plan = planLab(options.size, options.net);
+  const plan = planLab(options.size, options.net, options.site);
   await checkPortsFree(
     addressesOf(plan),
     `stop what holds them, or use other addresses: carna lab up --net 127.${options.net === '127.0' ? '1' : '0'}`,

@@ -1,4 +1,5 @@
 import type { Registry } from '../registry/registry.js';
+import type { NodesView } from '../registry/nodes-view.js';
 import type { DcView } from '../registry/views.js';
 import { knownTraces, recordLive } from '../store/change-log.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../store/dispatcher-table.js';
@@ -9,6 +10,7 @@ import { pingOptions } from '../protocols/sip/options-ping.js';
 import type { Clock } from '../util/clock.js';
 import { Doorbell } from '../util/doorbell.js';
 import type { GenerationZnode, ReconcilerTable, ReconcilerView } from './ports.js';
+import type { RemoteView } from './remotes.js';
 import type { WitnessPort } from './witness.js';
 import { DEFAULT_WITNESS_TIMING } from './witness.js';
 
@@ -25,6 +27,16 @@ export function reconcilerView(all: DcView): ReconcilerView {
     overrides: () => all.overrides().records,
     isFresh: () => all.isFresh(),
     subscribe: (listener, parts) => all.subscribe(listener, parts),
+  };
+}
+
+/** The registry's view of another data centre's nodes, as the reconciler asks for it. */
+export function remoteView(dc: string, view: NodesView): RemoteView {
+  return {
+    dc,
+    nodes: () => view.nodes().nodes,
+    isFresh: () => view.isFresh() && view.hasFolder(),
+    subscribe: (listener) => view.subscribe(listener),
   };
 }
 

@@ -1,23 +1,40 @@
 import type { HeldSet } from '../topology/guard.js';
 import { heldRecords, sameHeld } from '../topology/held.js';
-import type { GenerationRecord, HeldRecord, WitnessReport } from '../topology/node.js';
+import type {
+  GenerationRecord,
+  HeldRecord,
+  RemoteRecord,
+  WitnessReport,
+} from '../topology/node.js';
+import { sameRemotes } from '../topology/remotes.js';
 import { sameReport } from '../topology/witnessed.js';
 import type { ReconcilerDeps } from './ports.js';
 import type { Head } from './table-head.js';
 import { isSame } from './table-head.js';
 
-/** A changed report of the witness alone is published at most so often; with anything else at once. */
+/** A changed report of the witness, or of other data centres, alone is published at most so often; with anything else at once. */
 export const REPORT_EVERY_MS = 500;
 
-/** Keeps the generation znode equal to what the leader knows: the table's head, the holds, the witness's findings. */
+/** What is told beside the table and the holds. */
+export interface Report {
+  /** Of our own nodes; undefined = nothing was found. */
+  readonly witnessed: WitnessReport | undefined;
+  readonly remotes: readonly RemoteRecord[];
+}
+
+const NOTHING: Report = { witnessed: undefined, remotes: [] };
+
+/**
+ * Keeps the generation znode equal to what the leader knows: the table's head, the holds, the witness's
+ * findings, the other data centres.
+ */
 export class GenerationTeller {
   readonly #deps: Pick<ReconcilerDeps, 'generation' | 'clock'>;
   readonly #epoch: number;
   #held: readonly HeldRecord[] = [];
-  #report: WitnessReport | undefined;
-  #writtenReport: WitnessReport | undefined;
+  #report = NOTHING;
+  #written = NOTHING;
   #isDue = true;
-  #isReportDue = false;
   /** Monotonic ms. */
   #lastWriteMs = Number.NEGATIVE_INFINITY;
 
@@ -39,14 +56,13 @@ export class GenerationTeller {
     this.#isDue = true;
   }
 
-  noteReport(report: WitnessReport | undefined): void {
+  noteReport(report: Report): void {
     this.#report = report;
-    this.#isReportDue = !sameReport(report, this.#writtenReport);
   }
 
-  /** What the findings of an earlier leader were, as far as its record tells. */
-  async readReport(): Promise<WitnessReport | undefined> {
-    return (await this.#deps.generation.read())?.witnessed;
+  /** What the leader before us told; null when it told nothing, or nothing that can be understood. */
+  async readBefore(): Promise<GenerationRecord | null> {
+    return this.#deps.generation.read();
   }
 
   /** Compares with the znode itself: somebody may have changed it. */
@@ -58,23 +74,32 @@ export class GenerationTeller {
   /** Writes when something changed. Gives whether it did. Rejects with a CarnaError; it is still due then. */
   async publish(head: Head): Promise<boolean> {
     if (!this.#isDue && this.dueInMs() !== 0) return false;
+    const report = this.#report;
     await this.#deps.generation.write(this.#record(head));
     this.#isDue = false;
-    this.#isReportDue = false;
-    this.#writtenReport = this.#report;
+    this.#written = report;
     this.#lastWriteMs = this.#deps.clock.monoMs();
     return true;
   }
 
   /** Milliseconds until a changed report may be written; null = there is none. */
   dueInMs(): number | null {
-    if (!this.#isReportDue) return null;
+    const [now, told] = [this.#report, this.#written];
+    if (sameReport(now.witnessed, told.witnessed) && sameRemotes(now.remotes, told.remotes)) {
+      return null;
+    }
     return Math.max(0, this.#lastWriteMs + REPORT_EVERY_MS - this.#deps.clock.monoMs());
   }
 
   #record(head: Head): GenerationRecord {
-    const held = this.#held.length === 0 ? {} : { held: this.#held };
-    const witnessed = this.#report === undefined ? {} : { witnessed: this.#report };
-    return { schema: 1, epoch: this.#epoch, ...head, ...held, ...witnessed };
+    const { witnessed, remotes } = this.#report;
+    return {
+      schema: 1,
+      epoch: this.#epoch,
+      ...head,
+      ...(this.#held.length === 0 ? {} : { held: this.#held }),
+      ...(witnessed === undefined ? {} : { witnessed }),
+      ...(remotes.length === 0 ? {} : { remotes }),
+    };
   }
 }

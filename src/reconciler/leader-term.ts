@@ -3,14 +3,16 @@ import { describeRow } from '../topology/dispatcher-row.js';
 import type { HeldSet } from '../topology/guard.js';
 import type { Spent } from '../topology/guard-budget.js';
 import { noteSpent, shiftSpent, spentOf } from '../topology/guard-budget.js';
+import type { NodeRecord } from '../topology/node.js';
 import type { PassPlan } from '../topology/plan-pass.js';
-import { planPass } from '../topology/plan-pass.js';
+import { planZones } from '../topology/plan-zones.js';
 import type { Findings } from '../topology/witnessed.js';
 import type { Freshness } from './freshness.js';
 import { GenerationTeller } from './generation-teller.js';
 import { Newcomers } from './newcomers.js';
 import type { NodeMemory } from './node-memory.js';
 import type { ReconcilerDeps, Term } from './ports.js';
+import type { Remotes } from './remotes.js';
 import type { Picture } from './table-picture.js';
 import { TablePicture } from './table-picture.js';
 import { TermFindings } from './term-findings.js';
@@ -33,6 +35,7 @@ export interface PassResult {
 export interface TermState {
   readonly memory: NodeMemory;
   readonly freshness: Freshness;
+  readonly remotes: Remotes;
   readonly witness: Witness;
 }
 
@@ -67,7 +70,7 @@ export class LeaderTerm {
     this.#table = new TablePicture(deps, epoch);
     this.#teller = new GenerationTeller(deps, epoch);
     this.#newcomers = new Newcomers(state.witness, deps.clock);
-    this.#findings = new TermFindings(deps, state.witness, this.#teller);
+    this.#findings = new TermFindings(deps, state.witness, this.#teller, state.remotes);
   }
 
   /** After a failure nothing is taken for granted: table, head and znode are looked at again. */
@@ -83,7 +86,7 @@ export class LeaderTerm {
     const judged = await this.#judge();
     if (judged === null) return this.#idle();
     const { picture, plan } = judged;
-    this.#newcomers.want(plan.asking, this.#deps.view.nodes());
+    this.#newcomers.want(plan.asking, this.#recordOf);
     this.#rampEndsMs = plan.rampEndsMs;
     const hasCommitted = plan.changes.length > 0 || plan.audit.length > 0;
     if (hasCommitted) {
@@ -92,11 +95,7 @@ export class LeaderTerm {
     this.#noteHeld(plan.held);
     for (const setid of plan.released) await this.#deps.overrides.remove(setid);
     this.#forgetGone();
-    this.#findings.note(
-      plan,
-      this.#rows(),
-      this.#newcomers.input(this.#deps.view.nodes()).evidence,
-    );
+    this.#findings.note(plan, this.#rows(), this.#newcomers.input(this.#recordOf).evidence);
     // A pass that only began to ask is over at once: the answer comes within milliseconds.
     const wroteZnode = (hasCommitted || !this.isWaiting()) && (await this.#publish());
     const { generation } = (this.#table.current ?? picture).head;
@@ -109,7 +108,7 @@ export class LeaderTerm {
   look(): void {
     const picture = this.#table.current;
     if (picture === null || !this.#mayJudge()) return;
-    this.#newcomers.want(this.#plan(picture).asking, this.#deps.view.nodes());
+    this.#newcomers.want(this.#plan(picture).asking, this.#recordOf);
   }
 
   /** True while a newcomer's answer may come any moment. */
@@ -171,26 +170,28 @@ export class LeaderTerm {
   /** Also those of nodes whose admission is still open: they are told later. */
   #tracesToTell(picture: Picture): readonly string[] {
     const { audit, asking } = this.#plan(picture);
-    const nodes = this.#deps.view.nodes();
-    const open = [...asking.keys()].map((nodeId) => nodes.get(nodeId)?.record.trace.id);
+    const open = [...asking.keys()].map((nodeId) => this.#recordOf(nodeId)?.trace.id);
     const traces = [...audit.map((change) => change.traceId), ...open];
     return [...new Set(traces.filter((id) => id !== undefined))];
   }
 
   #plan({ rows }: Picture): PassPlan {
     const { view, wiring, limits, budget, clock, newPassId } = this.#deps;
-    const { memory, witness, freshness } = this.#state;
+    const { memory, witness, freshness, remotes } = this.#state;
     const nodes = view.nodes();
     memory.observe(nodes);
-    return planPass({
+    const witnessed = {
+      evidence: witness.evidence(),
+      silentSinceMs: witness.silentSinceMs(),
+      admission: this.#newcomers.input(this.#recordOf),
+    };
+    const input = {
       nodes,
       intents: view.intents(),
       wiring,
       previous: rows,
       remembered: memory.vanished(),
-      evidence: witness.evidence(),
-      silentSinceMs: witness.silentSinceMs(),
-      admission: this.#newcomers.input(nodes),
+      ...witnessed,
       isSettled: freshness.isSettled(),
       nowMs: clock.wallMs(),
       limits,
@@ -202,8 +203,13 @@ export class LeaderTerm {
       overrides: view.overrides(),
       known: this.#table.known,
       passId: newPassId(),
-    });
+    };
+    return planZones(input, remotes.inputs(witnessed));
   }
+
+  /** By the name that a node has here. */
+  readonly #recordOf = (name: string): NodeRecord | undefined =>
+    this.#deps.view.nodes().get(name)?.record ?? this.#state.remotes.recordOf(name);
 
   async #commit(picture: Picture, plan: PassPlan, seenAtMs: number): Promise<void> {
     const { generation } = await this.#table.commit(picture, plan, seenAtMs);
@@ -230,13 +236,14 @@ export class LeaderTerm {
 
   /** Memory is bounded by what stands in the table or is present; known traces by the same. */
   #forgetGone(): void {
-    const { memory } = this.#state;
+    const { memory, remotes } = this.#state;
     const vanished = memory.vanished();
-    if (vanished.size > 0) {
+    if (vanished.size + remotes.vanished > 0) {
       const owners = new Set([...this.#rows()].map((row) => row.description));
       memory.forget((nodeId) => owners.has(describeRow(nodeId)));
+      remotes.forget(owners);
     }
-    const nodes = this.#deps.view.nodes().size + vanished.size;
+    const nodes = this.#deps.view.nodes().size + vanished.size + remotes.size;
     this.#table.trimKnown(KNOWN_PER_NODE * nodes + KNOWN_SPARE);
   }
 }

@@ -2,7 +2,7 @@ import { backoffMs } from '../util/backoff.js';
 import { CarnaError } from '../util/errors.js';
 import { Doorbell } from '../util/doorbell.js';
 import type { AppliedRecord } from '../topology/node.js';
-import { REMOTE_SET_OFFSET, setsConsumedBy } from '../topology/wiring.js';
+import { setsConsumedBy } from '../topology/wiring.js';
 import type { ReconcilerDeps } from './ports.js';
 
 /**
@@ -51,10 +51,9 @@ async function noteProof(
   record: AppliedRecord,
 ): Promise<number> {
   if (record.drift !== null || noted.get(record.nodeId) === record.generation) return 0;
-  const local = setsConsumedBy(deps.wiring, record.role);
   const changes = await deps.table.recordLive({
     kamailio: record.nodeId,
-    setids: [...local, ...local.map((setid) => setid + REMOTE_SET_OFFSET)],
+    setids: setsConsumedBy(deps.wiring, record.role),
     generation: record.generation,
     provenAtMs: record.provenAtMs,
   });

@@ -1,10 +1,13 @@
 import type { AdmissionInput, Asking } from '../topology/admission.js';
 import { ADMISSION_WAIT_MS, admissionToken } from '../topology/admission.js';
-import type { Evidence, LiveNode } from '../topology/desired-rows.js';
+import type { Evidence } from '../topology/desired-rows.js';
 import type { NodeRecord } from '../topology/node.js';
 import type { Clock } from '../util/clock.js';
 import type { AskTarget } from './ask-pool.js';
 import type { Witness } from './witness.js';
+
+/** The record of a node by the name that it has here. */
+export type RecordOf = (name: string) => NodeRecord | undefined;
 
 interface Wanted extends AskTarget {
   readonly record: NodeRecord;
@@ -26,14 +29,14 @@ export class Newcomers {
   }
 
   /** What is known of them now. What was asked of another record of a node counts for nothing. */
-  input(nodes: ReadonlyMap<string, LiveNode>): AdmissionInput {
+  input(recordOf: RecordOf): AdmissionInput {
     const monoMs = this.#clock.monoMs();
     const evidence = new Map<string, Evidence>();
     const sinceMs = new Map<string, number>();
     if (this.#wanted.size === 0) return { evidence, sinceMs, monoMs };
     const admissions = this.#witness.admissions();
     for (const [nodeId, wanted] of this.#wanted) {
-      if (!isSame(wanted, nodes.get(nodeId)?.record)) continue;
+      if (!isSame(wanted, recordOf(nodeId))) continue;
       sinceMs.set(nodeId, wanted.sinceMs);
       const found = admissions.get(nodeId);
       if (found !== undefined && this.#witness.askedToken(nodeId) === wanted.token) {
@@ -44,12 +47,12 @@ export class Newcomers {
   }
 
   /** Has these asked, and nobody else. */
-  want(asking: ReadonlyMap<string, Asking>, nodes: ReadonlyMap<string, LiveNode>): void {
+  want(asking: ReadonlyMap<string, Asking>, recordOf: RecordOf): void {
     this.#endsMs = null;
     if (asking.size === 0 && this.#wanted.size === 0) return;
     const next = new Map<string, Wanted>();
     for (const [nodeId, { destination, admission }] of asking) {
-      const record = nodes.get(nodeId)?.record;
+      const record = recordOf(nodeId);
       if (record === undefined) continue;
       const wanted = this.#wantedOf(nodeId, record, destination);
       next.set(nodeId, wanted);

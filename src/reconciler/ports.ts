@@ -18,6 +18,7 @@ import type {
 import type { Wiring } from '../topology/wiring.js';
 import type { BackoffLimits } from '../util/backoff.js';
 import type { Clock } from '../util/clock.js';
+import type { RemoteView } from './remotes.js';
 import type { WitnessPort } from './witness.js';
 
 export type ViewPart = 'nodes' | 'intents' | 'overrides' | 'applied';
@@ -80,6 +81,8 @@ export interface ReconcilerDeps {
   readonly budget: BudgetLimits;
   readonly timing: ReconcilerTiming;
   readonly view: ReconcilerView;
+  /** Of the other data centres; none = this one stands alone. */
+  readonly remotes: readonly RemoteView[];
   readonly table: ReconcilerTable;
   readonly generation: GenerationZnode;
   readonly overrides: Overrides;

@@ -9,6 +9,7 @@ import { passStatus, reportPass } from './pass-report.js';
 import type { ReconcilerDeps, Term } from './ports.js';
 import type { ReconcilerStatus } from './status.js';
 import { counted, IDLE_STATUS } from './status.js';
+import { Remotes } from './remotes.js';
 import { Witness } from './witness.js';
 
 /** A reconciler: warm from its opening to its closing, writing only while it leads. */
@@ -26,15 +27,19 @@ export interface Reconciler {
 /** Begins to watch the view; writes nothing before `lead`. */
 export function openReconciler(deps: ReconcilerDeps): Reconciler {
   const state = new State(deps);
-  const unsubscribe = deps.view.subscribe(() => {
+  const look = (): void => {
     state.observe();
     state.ring();
-  }, ['nodes', 'intents', 'overrides']);
+  };
+  const own = deps.view.subscribe(look, ['nodes', 'intents', 'overrides']);
+  const others = deps.remotes.map((view) => view.subscribe(look));
   state.observe();
   return {
     lead: (term) => lead(deps, state, term),
     status: () => state.current(),
-    close: unsubscribe,
+    close: () => {
+      for (const off of [own, ...others]) off();
+    },
   };
 }
 
@@ -42,6 +47,7 @@ export function openReconciler(deps: ReconcilerDeps): Reconciler {
 class State {
   readonly memory = new NodeMemory();
   readonly freshness: Freshness;
+  readonly remotes: Remotes;
   readonly witness: Witness;
   status: ReconcilerStatus = IDLE_STATUS;
   readonly #deps: ReconcilerDeps;
@@ -49,9 +55,11 @@ class State {
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
-    this.freshness = new Freshness(deps.clock, deps.timing.settleMs);
+    const { clock, wiring, timing } = deps;
+    this.freshness = new Freshness(clock, timing.settleMs);
+    this.remotes = new Remotes(deps.remotes, { clock, wiring, settleMs: timing.settleMs });
     const onChange = (): void => deps.bell.ring();
-    this.witness = new Witness({ ...deps.witness, clock: deps.clock, onChange });
+    this.witness = new Witness({ ...deps.witness, clock, onChange });
   }
 
   /** The view changed. */
@@ -72,13 +80,16 @@ class State {
     const isFresh = this.#deps.view.isFresh();
     this.freshness.note(isFresh);
     if (isFresh) this.memory.observe(this.#deps.view.nodes());
+    this.remotes.observe();
   }
 
   current(): ReconcilerStatus {
     const isFresh = this.#deps.view.isFresh();
     this.freshness.note(isFresh);
     const isSettled = isFresh && this.freshness.isSettled();
-    return { ...this.status, isFresh, isSettled, viewAgeMs: this.freshness.staleForMs() };
+    const viewAgeMs = this.freshness.staleForMs();
+    const remotes = this.remotes.status();
+    return { ...this.status, isFresh, isSettled, viewAgeMs, remotes };
   }
 }
 
@@ -191,6 +202,7 @@ async function onePass(deps: ReconcilerDeps, state: State, own: LeaderTerm | nul
 function nextPassMs(deps: ReconcilerDeps, state: State, own: LeaderTerm): number {
   const settlesInMs = state.freshness.settlesInMs() ?? 0;
   const settles = settlesInMs === 0 ? [] : [settlesInMs + 1];
+  settles.push(...state.remotes.settlesInMs().map((ms) => ms + 1));
   return Math.min(
     deps.timing.resyncMs,
     ...limboEndsInMs(deps, state),

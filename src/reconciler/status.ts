@@ -1,6 +1,7 @@
 import type { AddressConflict, DesiredRow } from '../topology/desired-rows.js';
 import type { HeldSet } from '../topology/guard.js';
 import type { WitnessReport } from '../topology/node.js';
+import type { RemoteStatus } from './remotes.js';
 import type { RefusedRow } from '../topology/row-validation.js';
 
 /** What the reconciler knows of itself, for metrics, /healthz and the CLI. */
@@ -23,6 +24,8 @@ export interface ReconcilerStatus {
   readonly silent: readonly string[];
   /** Where the witness's findings differ from the agents' word; null = nowhere. */
   readonly witnessed: WitnessReport | null;
+  /** The other data centres. */
+  readonly remotes: readonly RemoteStatus[];
   readonly lastPassMs: number | null;
   /** Wall clock in ms of the end of the last pass that succeeded. */
   readonly lastPassAtMs: number | null;
@@ -56,6 +59,7 @@ export const IDLE_STATUS: ReconcilerStatus = {
   foreign: [],
   silent: [],
   witnessed: null,
+  remotes: [],
   lastPassMs: null,
   lastPassAtMs: null,
   failure: null,

@@ -5,6 +5,7 @@ import type { NodeChange } from '../topology/node-changes.js';
 import type { GenerationRecord } from '../topology/node.js';
 import { MAX_TRACES } from '../topology/node.js';
 import { hashSets } from '../topology/plan-pass.js';
+import { sameRemotes } from '../topology/remotes.js';
 import { sameReport } from '../topology/witnessed.js';
 
 /** What is told of the table beside its rows: the committed part of the generation record. */
@@ -44,6 +45,7 @@ export function isSame(found: GenerationRecord | null, wanted: GenerationRecord)
   }
   if (!sameHeld(found.held ?? [], wanted.held ?? [])) return false;
   if (!sameReport(found.witnessed, wanted.witnessed)) return false;
+  if (!sameRemotes(found.remotes, wanted.remotes)) return false;
   return sameEntries(found.sets, wanted.sets) && lastTrace(found) === lastTrace(wanted);
 }
 

@@ -2,11 +2,13 @@ import type { Evidence } from '../topology/desired-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { PassPlan } from '../topology/plan-pass.js';
 import type { Findings } from '../topology/witnessed.js';
-import { findingChanges, findingsOf, findWitnessed, witnessReport } from '../topology/witnessed.js';
+import { remoteRecords } from '../topology/remotes.js';
+import { findingChanges, findingsIn, findWitnessed, witnessReport } from '../topology/witnessed.js';
 import { destinationsOf } from './destinations.js';
 import { logFindings } from './findings-log.js';
 import type { GenerationTeller } from './generation-teller.js';
 import type { ReconcilerDeps } from './ports.js';
+import type { Remotes } from './remotes.js';
 import type { Witness } from './witness.js';
 
 /** What the witness found during one term, begun with what the leader before us had found. */
@@ -14,6 +16,7 @@ export class TermFindings {
   readonly #deps: Pick<ReconcilerDeps, 'clock' | 'log'>;
   readonly #witness: Witness;
   readonly #teller: GenerationTeller;
+  readonly #remotes: Remotes;
   /** Null: those of the leader before us were not read yet. */
   #found: Findings | null = null;
 
@@ -21,7 +24,9 @@ export class TermFindings {
     deps: Pick<ReconcilerDeps, 'clock' | 'log'>,
     witness: Witness,
     teller: GenerationTeller,
+    remotes: Remotes,
   ) {
+    this.#remotes = remotes;
     this.#deps = deps;
     this.#witness = witness;
     this.#teller = teller;
@@ -34,8 +39,8 @@ export class TermFindings {
   /** Reads those of the leader before us, once. Rejects with a CarnaError. */
   async begin(): Promise<void> {
     if (this.#found !== null) return;
-    this.#found = findingsOf(await this.#teller.readReport());
-    this.#teller.noteReport(witnessReport(this.#found));
+    this.#found = findingsIn(await this.#teller.readBefore());
+    this.#tell();
   }
 
   /** After a pass: has the vanished asked, and tells and logs what is found of them and of newcomers. */
@@ -55,9 +60,14 @@ export class TermFindings {
       before,
       nowMs: this.#deps.clock.wallMs(),
     });
+    this.#tell();
     if (this.#found === before) return;
-    this.#teller.noteReport(witnessReport(this.#found));
     logFindings(this.#deps.log, findingChanges(before, this.#found));
+  }
+
+  #tell(): void {
+    const remotes = remoteRecords(this.#remotes.status(), this.current);
+    this.#teller.noteReport({ witnessed: witnessReport(this.current), remotes });
   }
 }
 

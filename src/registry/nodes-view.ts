@@ -8,7 +8,7 @@ import type { ViewOptions } from './views.js';
 /** The folder itself is made once and stays: when it is gone, the tree was wiped, and no node is. */
 const LANDMARKS = [''];
 
-/** The nodes of a data centre and nothing else, for an agent that has peers. */
+/** The nodes of a data centre and nothing else, for an agent that has peers and for the reconcilers of other data centres. */
 export class NodesView {
   readonly #tree: TreeView;
   readonly #reader = new NodesReader();
@@ -30,6 +30,11 @@ export class NodesView {
 
   isFresh(): boolean {
     return this.#tree.snapshot().isFresh;
+  }
+
+  /** False while the folder is not there: the registry is new, another one, or was wiped, and tells nothing of nodes. */
+  hasFolder(): boolean {
+    return this.#tree.snapshot().entries.has('');
   }
 
   /** See TreeView.subscribe. */

@@ -1,5 +1,5 @@
 import type { Role } from '../topology/node.js';
-import { DEFAULT_WIRING, REMOTE_SET_OFFSET, setsConsumedBy } from '../topology/wiring.js';
+import { DEFAULT_WIRING, setsShownTo } from '../topology/wiring.js';
 import type { Wiring } from '../topology/wiring.js';
 import type { QueryFunction } from './pool.js';
 
@@ -26,8 +26,7 @@ export async function createViews(
   wiring: Wiring = DEFAULT_WIRING,
 ): Promise<void> {
   for (const role of consumingRoles(wiring)) {
-    const local = setsConsumedBy(wiring, role);
-    const setids = [...local, ...local.map((setid) => setid + REMOTE_SET_OFFSET)];
+    const setids = setsShownTo(wiring, role);
     const view = dispatcherView(role);
     await query(
       `CREATE OR REPLACE VIEW public.${view} AS

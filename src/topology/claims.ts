@@ -2,7 +2,7 @@ import type { Asking } from './admission.js';
 import { judgeAdmission } from './admission.js';
 import type { AddressConflict, DeriveInput, DesiredRow } from './desired-rows.js';
 import type { DispatcherRow } from './dispatcher-row.js';
-import { FLAGS_DISABLED, isOurs, isSelectable } from './dispatcher-row.js';
+import { FLAGS_DISABLED, isOfZone, isSelectable } from './dispatcher-row.js';
 import type { NodeRecord } from './node.js';
 import type { Verdict } from './node-verdict.js';
 import { judgeAsked, judgeLive } from './node-verdict.js';
@@ -30,7 +30,7 @@ export interface Working {
 
 /** Enters the rows of one live node. */
 export function claimRows(work: Working, nodeId: string, record: NodeRecord): void {
-  const places = placesOf(work.input.wiring, nodeId, record);
+  const places = placesOf(work.input.wiring, nodeId, record, work.input.zone);
   const [first] = places;
   if (first === undefined) return;
   const firstRow = work.table.get(first.key);
@@ -110,7 +110,7 @@ function enterClaim(
   current: DispatcherRow | undefined,
   claim: DesiredRow,
 ): void {
-  if (current !== undefined && !isOurs(current)) {
+  if (current !== undefined && !isOfZone(current, work.input.zone)) {
     const rival = work.foreign.get(key);
     if (rival === undefined || claim.nodeId < rival.nodeId) work.foreign.set(key, claim);
     return;

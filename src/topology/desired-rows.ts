@@ -2,7 +2,7 @@ import type { AdmissionInput, Asking } from './admission.js';
 import type { Working } from './claims.js';
 import { claimRows } from './claims.js';
 import type { DispatcherRow } from './dispatcher-row.js';
-import { describeRow, isOurs, rowKey } from './dispatcher-row.js';
+import { describeRow, isOfZone, rowKey, zoned } from './dispatcher-row.js';
 import type { IntentRecord, NodeRecord } from './node.js';
 import { judgeGone, judgeLeftover } from './node-verdict.js';
 import type { WeightScale } from './weights.js';
@@ -47,6 +47,8 @@ export interface DeriveInput {
   readonly nodes: ReadonlyMap<string, LiveNode>;
   readonly intents: ReadonlyMap<string, IntentRecord>;
   readonly wiring: Wiring;
+  /** The other data centre whose nodes these are; absent: our own. Only its rows are judged then. */
+  readonly zone?: string;
   /** The rows in the table (a map is by rowKey); those of others may be among them and are never touched. */
   readonly previous: readonly DispatcherRow[] | ReadonlyMap<string, DispatcherRow>;
   /** The last record of nodes whose znode vanished, by nodeId. */
@@ -149,11 +151,13 @@ export function tableByKey(rows: DeriveInput['previous']): ReadonlyMap<string, D
 
 /** What becomes of the rows of ours that no live node claims. */
 function judgeUnclaimed(work: Working): void {
+  const { zone } = work.input;
+  const tagLength = describeRow(zoned(zone, '')).length;
   let owners: ReadonlyMap<string, string> | undefined;
   for (const [key, row] of work.table) {
-    if (work.desired.has(key) || !isOurs(row)) continue;
+    if (work.desired.has(key) || !isOfZone(row, zone)) continue;
     owners ??= ownersByDescription(work.input);
-    const nodeId = owners.get(row.description) ?? row.description.slice(describeRow('').length);
+    const nodeId = owners.get(row.description) ?? row.description.slice(tagLength);
     const record = work.input.nodes.get(nodeId)?.record;
     const verdict =
       record === undefined
@@ -167,8 +171,9 @@ function judgeUnclaimed(work: Working): void {
 
 function ownersByDescription(input: DeriveInput): Map<string, string> {
   const owners = new Map<string, string>();
-  for (const nodeId of input.remembered.keys()) owners.set(describeRow(nodeId), nodeId);
-  for (const nodeId of input.intents.keys()) owners.set(describeRow(nodeId), nodeId);
-  for (const nodeId of input.nodes.keys()) owners.set(describeRow(nodeId), nodeId);
+  const tag = (nodeId: string): string => describeRow(zoned(input.zone, nodeId));
+  for (const nodeId of input.remembered.keys()) owners.set(tag(nodeId), nodeId);
+  for (const nodeId of input.intents.keys()) owners.set(tag(nodeId), nodeId);
+  for (const nodeId of input.nodes.keys()) owners.set(tag(nodeId), nodeId);
   return owners;
 }

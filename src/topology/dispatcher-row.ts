@@ -19,14 +19,44 @@ export interface DispatcherRow {
 
 const OWNER_TAG = 'carna:';
 
-/** The description of a row of ours: names the node, cut at the column's 64 characters keeping the end, which differs. */
-export function describeRow(nodeId: string): string {
-  return OWNER_TAG + nodeId.slice(-(64 - OWNER_TAG.length));
+/** Width of Kamailio's column. */
+const MAX_DESCRIPTION = 64;
+
+/**
+ * The description of a row of ours: names the node, cut at the column's 64 characters keeping the end, which
+ * differs. `name` is a node's of this data centre, or `dc/nodeId` (zoned): of such a one the data centre stays whole.
+ */
+export function describeRow(name: string): string {
+  const zone = name.slice(0, name.indexOf('/') + 1);
+  const room = MAX_DESCRIPTION - OWNER_TAG.length - zone.length;
+  return OWNER_TAG + zone + name.slice(zone.length).slice(-room);
 }
 
-/** True for the rows that Carna wrote; it never touches others. */
+/** True for the rows that Carna wrote, for whatever data centre; it never touches others. */
 export function isOurs(row: Pick<DispatcherRow, 'description'>): boolean {
   return row.description.startsWith(OWNER_TAG);
+}
+
+/**
+ * The name by which a node of another data centre is known here: `dc2/media-1`. No node id has a slash, so
+ * that nobody's own `media-1` can be taken for it. Without `zone` it is one of our own: its plain name.
+ */
+export function zoned(zone: string | undefined, nodeId: string): string {
+  return zone === undefined ? nodeId : `${zone}/${nodeId}`;
+}
+
+/** The data centre of a row of ours; undefined = this one. Of rows of others it tells nothing. */
+export function zoneOf({ description }: Pick<DispatcherRow, 'description'>): string | undefined {
+  const slash = description.indexOf('/');
+  return slash === -1 ? undefined : description.slice(OWNER_TAG.length, slash);
+}
+
+/** True for a row that Carna wrote for a node of this zone (undefined = our own data centre). */
+export function isOfZone(
+  row: Pick<DispatcherRow, 'description'>,
+  zone: string | undefined,
+): boolean {
+  return isOurs(row) && zoneOf(row) === zone;
 }
 
 /** The key under which a row is unique, for maps and messages. */

@@ -11,10 +11,12 @@ import {
   LOAD_CLASSES,
   MAX_HELD,
   MAX_HELD_DESTINATIONS,
+  MAX_REMOTES,
   MAX_TRACES,
   MAX_WITNESSED,
   NODE_KINDS,
   NODE_STATES,
+  REMOTE_LINKS,
   ROLES,
   TRANSPORTS,
   WITNESS_FINDINGS,
@@ -108,6 +110,15 @@ const witnessReport = z.object({
   nodes: z.array(witnessedRecord).max(MAX_WITNESSED),
 });
 
+const dataCentre = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'not a data centre');
+
+const remoteRecord = z.object({
+  dc: dataCentre,
+  link: z.enum(REMOTE_LINKS),
+  sinceMs: wallMs,
+  witnessed: witnessReport.optional(),
+});
+
 const overrideRecord = z.object({
   schema: z.literal(SCHEMA),
   setid,
@@ -126,6 +137,7 @@ const generationRecord = z.object({
   committedAtMs: wallMs,
   held: z.array(heldRecord).max(MAX_HELD).optional(),
   witnessed: witnessReport.optional(),
+  remotes: z.array(remoteRecord).max(MAX_REMOTES).optional(),
 });
 
 const appliedRecord = z.object({

@@ -60,7 +60,7 @@ export function judgeLeftover(
   record: NodeRecord,
   row: DispatcherRow,
 ): GoneVerdict {
-  const places = placesOf(input.wiring, nodeId, record);
+  const places = placesOf(input.wiring, nodeId, record, input.zone);
   const isWired = places.length === 0 || places.some((place) => place.setid === row.setid);
   const isHere = places.some((place) => place.key === rowKey(row));
   if (record.state === 'starting' && isWired && !input.intents.has(nodeId)) {

@@ -104,7 +104,28 @@ export interface GenerationRecord {
   readonly held?: readonly HeldRecord[] | undefined;
   /** What the reconciler's own OPTIONS found where they differ from the agents' word; absent = nothing. */
   readonly witnessed?: WitnessReport | undefined;
+  /** The other data centres whose nodes the leader reads; absent = none. At most MAX_REMOTES. */
+  readonly remotes?: readonly RemoteRecord[] | undefined;
 }
+
+/**
+ * Whether the nodes of another data centre are read: `linked` = now; `stale` = not now, their last known rows
+ * stay; `unread` = never since the leader's process began, the rows stay as an earlier leader left them.
+ */
+export const REMOTE_LINKS = ['linked', 'stale', 'unread'] as const;
+export type RemoteLink = (typeof REMOTE_LINKS)[number];
+
+/** Another data centre as the leader sees it. */
+export interface RemoteRecord {
+  readonly dc: string;
+  readonly link: RemoteLink;
+  /** Wall clock in ms since when: of a stale one the time of what was known last. */
+  readonly sinceMs: number;
+  /** What the reconciler's own OPTIONS found of its nodes, by their own ids; absent = nothing. */
+  readonly witnessed?: WitnessReport | undefined;
+}
+
+export const MAX_REMOTES = 8;
 
 export const MAX_TRACES = 100;
 

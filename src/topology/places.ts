@@ -1,5 +1,5 @@
 import type { DispatcherRow } from './dispatcher-row.js';
-import { describeRow, rowKey } from './dispatcher-row.js';
+import { describeRow, rowKey, zoned } from './dispatcher-row.js';
 import type { NodeRecord } from './node.js';
 import { destinationUri } from './node.js';
 import type { Wiring } from './wiring.js';
@@ -14,19 +14,28 @@ export interface Place extends Pick<DispatcherRow, 'setid' | 'destination' | 'de
 
 interface Places {
   readonly wiring: Wiring;
+  readonly zone: string | undefined;
   readonly places: readonly Place[];
 }
 
 /** Records never change, so neither do their places: most passes see the same records again. */
 const knownPlaces = new WeakMap<NodeRecord, Places>();
 
-/** The row places of a node: its first endpoint in every set that lists its role; none without an endpoint. Pure. */
-export function placesOf(wiring: Wiring, nodeId: string, record: NodeRecord): readonly Place[] {
+/**
+ * The row places of a node: its first endpoint in every set that lists its role; none without an endpoint.
+ * `zone`: the other data centre that it belongs to. Pure.
+ */
+export function placesOf(
+  wiring: Wiring,
+  nodeId: string,
+  record: NodeRecord,
+  zone?: string,
+): readonly Place[] {
   const known = knownPlaces.get(record);
-  if (known?.wiring === wiring) return known.places;
+  if (known?.wiring === wiring && known.zone === zone) return known.places;
   const endpoint = record.sip[0];
   const destination = endpoint === undefined ? null : destinationUri(endpoint);
-  const description = describeRow(nodeId);
+  const description = describeRow(zoned(zone, nodeId));
   const places =
     destination === null
       ? []
@@ -34,6 +43,6 @@ export function placesOf(wiring: Wiring, nodeId: string, record: NodeRecord): re
           const key = rowKey({ setid, destination });
           return { setid, destination, description, key, isWeighted: isWeighted(wiring, setid) };
         });
-  knownPlaces.set(record, { wiring, places });
+  knownPlaces.set(record, { wiring, zone, places });
   return places;
 }

@@ -1,3 +1,7 @@
+import type { WitnessFinding } from './node.js';
+import type { RemoteDcView } from './remote-view.js';
+import { fallbacksFor } from './remote-view.js';
+import { REMOTE_SET_OFFSET } from './wiring.js';
 import type { RoleView, TopologyView, ViewInput } from './view.js';
 
 /** Something outside that was refused or does not fit; `what` names it. */
@@ -16,6 +20,7 @@ export interface Problem {
     | 'unsupervised'
     | 'disagreed'
     | 'down'
+    | 'remote'
     | 'overdue'
     | 'unproven'
     | 'conflict'
@@ -33,10 +38,11 @@ export function findProblems(
 ): Problem[] {
   return [
     ...noGeneration(view),
-    ...view.roles.flatMap(nobodyUp),
+    ...view.roles.flatMap((role) => nobodyUp(role, view.remotes)),
     ...heldBack(view, input.nowMs),
     ...view.roles.flatMap((role) => missingNodes(role, input.nowMs)),
     ...disagreements(view, input.nowMs),
+    ...view.remotes.flatMap((remote) => remoteProblems(remote, input.nowMs)),
     ...view.roles.flatMap((role) => overdueDrains(role, input.nowMs)),
     ...unproven(view),
     ...input.conflicts.map(({ what, why }): Problem => ({
@@ -61,17 +67,57 @@ function noGeneration(view: Omit<TopologyView, 'problems'>): Problem[] {
 }
 
 /** A role with nodes, wanted by Kamailios that are there, and none of them takes new calls. */
-function nobodyUp(role: RoleView): Problem[] {
+function nobodyUp(role: RoleView, remotes: TopologyView['remotes']): Problem[] {
   if (role.nodes.length === 0 || role.counts.up > 0) return [];
+  const others = fallbacksFor(remotes, role.role);
+  const dcs = [...new Set(others.map(({ name }) => name.slice(0, name.indexOf('/'))))];
+  const where =
+    others.length === 0
+      ? 'new calls for it have nowhere to go'
+      : `its calls are carried by ${dcs.join(' and ')} (${others.length} in set ${others[0]?.setid ?? 0})`;
   return role.sets
     .filter((set) => set.consumers > 0)
     .map(({ setid }) => ({
       kind: 'nobody-up',
       what: `set ${setid}`,
-      text: `set ${setid}: no ${role.role} is up, new calls for it have nowhere to go`,
+      text: `set ${setid}: no ${role.role} is up, ${where}`,
       next: `carna nodes --role ${role.role}`,
     }));
 }
+
+/** Another data centre that is not read, and what the witness found of its nodes. */
+function remoteProblems({ dc, link, sinceMs, nodes }: RemoteDcView, nowMs: number): Problem[] {
+  const next = `carna dispatcher --set ${nodes[0]?.setid ?? REMOTE_SET_OFFSET}`;
+  const rows =
+    nodes.length === 1 ? 'its row stays as it was' : `its ${nodes.length} rows stay as they were`;
+  const age = seconds(nowMs - (sinceMs ?? nowMs));
+  const text = {
+    linked: null,
+    stale: `${dc} cannot be read for ${age}: ${rows}`,
+    unread: `${dc} could not be read for ${age}, since the leader began: ${rows}`,
+    unwatched: `${dc} is not read by the leader (CARNA_REMOTE_ZOOKEEPERS), ${rows}`,
+  }[link];
+  const found = nodes.flatMap(({ name, witnessed }): Problem[] =>
+    witnessed === null
+      ? []
+      : [
+          {
+            kind: 'remote',
+            what: name,
+            text: `${name}: ${REMOTE_FINDINGS[witnessed.finding]} (for ${seconds(nowMs - witnessed.sinceMs)})`,
+            next,
+          },
+        ],
+  );
+  return text === null ? found : [{ kind: 'remote', what: dc, text, next }, ...found];
+}
+
+const REMOTE_FINDINGS: Readonly<Record<WitnessFinding, string>> = {
+  unsupervised: 'its agent vanished, it answers SIP from here: row kept',
+  silent: 'its agent vanished, it does not answer SIP from here',
+  unasked: 'its agent vanished, the reconciler is asking it',
+  disagreed: 'its agent says up, it does not answer SIP from here: no call until it does',
+};
 
 /** What the guards hold back, by the leader's last word. */
 function heldBack(view: Omit<TopologyView, 'problems'>, nowMs: number): Problem[] {

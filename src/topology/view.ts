@@ -1,4 +1,4 @@
-import { describeRow, isOurs } from './dispatcher-row.js';
+import { describeRow, isOfZone } from './dispatcher-row.js';
 import type { DispatcherRow } from './dispatcher-row.js';
 import { destinationUri, ROLES } from './node.js';
 import type {
@@ -12,6 +12,8 @@ import type {
 } from './node.js';
 import { findProblems } from './problems.js';
 import type { Finding, Problem } from './problems.js';
+import type { RemoteDcView } from './remote-view.js';
+import { deriveRemotes } from './remote-view.js';
 import { consumersOf, setsConsumedBy, setsListing } from './wiring.js';
 import type { Wiring } from './wiring.js';
 import type { Findings } from './witnessed.js';
@@ -98,6 +100,8 @@ export interface TopologyView {
   readonly proven: number;
   /** Every role, in the order of ROLES, also without nodes. */
   readonly roles: readonly RoleView[];
+  /** The other data centres, by name. */
+  readonly remotes: readonly RemoteDcView[];
   readonly problems: readonly Problem[];
 }
 
@@ -110,7 +114,8 @@ export function deriveTopologyView(input: ViewInput): TopologyView {
   );
   const { generation } = input;
   const proven = consumers.filter((node) => whyUnproven(node.nodeId, null, input) === null);
-  const view = { generation, consumers: consumers.length, proven: proven.length, roles };
+  const remotes = deriveRemotes(generation, input.rows, input.wiring);
+  const view = { generation, consumers: consumers.length, proven: proven.length, roles, remotes };
   return { ...view, problems: findProblems(view, input) };
 }
 
@@ -158,7 +163,7 @@ function silentNodes(input: ViewInput): NodeView[] {
   const silent = new Map<string, NodeView>();
   for (const row of input.rows ?? []) {
     const rule = input.wiring.find((r) => r.setid === row.setid);
-    if (!isOurs(row) || rule === undefined) continue;
+    if (!isOfZone(row, undefined) || rule === undefined) continue;
     if (owned.has(row.destination) || owned.has(row.description)) continue;
     const witnessed = told.get(row.description) ?? null;
     const nodeId = witnessed?.nodeId ?? row.description.slice(row.description.indexOf(':') + 1);

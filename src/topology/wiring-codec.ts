@@ -20,6 +20,7 @@ const rule = z.strictObject({
   target: z.enum(ROLES, { error: (issue) => roleFault(issue.input, 'a role') }),
   setid: z.int().min(1).max(MAX_SETID),
   selection: z.enum(SELECTIONS).optional(),
+  remote: z.literal(true).optional(),
 });
 
 const document = z.strictObject({
@@ -28,8 +29,9 @@ const document = z.strictObject({
 });
 
 /**
- * Reads a wiring document: `{"schema": 1, "rules": [{"consumer", "target", "setid", "selection"}]}`. A rule
- * without `selection` has the one of the configurations as shipped.
+ * Reads a wiring document: `{"schema": 1, "rules": [{"consumer", "target", "setid", "selection", "remote"}]}`. A
+ * rule without `selection` has the one of the configurations as shipped; `"remote": true` gives it a second set
+ * for the nodes of other data centres.
  *
  * Throws InvalidInputError naming every fault with its place: what is no JSON, unknown fields and roles,
  * rules that stand twice, one set for two roles, sets that the other data centre's would meet. Pure.
@@ -40,8 +42,13 @@ export function decodeWiring(what: string, text: string): Wiring {
   }
   const result = document.safeParse(toJson(what, text));
   if (!result.success) throw faulty(what, result.error.issues.map(issueText));
-  const rules = result.data.rules.map(({ selection, ...one }): WiringRule => {
-    return { ...one, selection: selection ?? shippedSelection(one.consumer, one.target) };
+  const rules = result.data.rules.map(({ selection, remote, ...one }): WiringRule => {
+    const fallback = remote === undefined ? {} : { remote };
+    return {
+      ...one,
+      ...fallback,
+      selection: selection ?? shippedSelection(one.consumer, one.target),
+    };
   });
   const faults = rules.flatMap((one, i) => ruleFaults(one, i, rules));
   if (faults.length > 0) throw faulty(what, faults);
@@ -50,9 +57,9 @@ export function decodeWiring(what: string, text: string): Wiring {
 
 /** The document of a wiring, one rule a line, as decodeWiring reads it. Pure. */
 export function encodeWiring(wiring: Wiring): string[] {
-  const lines = wiring.map(({ consumer, target, setid, selection }, i) => {
+  const lines = wiring.map(({ consumer, target, setid, selection, remote }, i) => {
     const comma = i === wiring.length - 1 ? '' : ',';
-    return `    ${JSON.stringify({ consumer, target, setid, selection })}${comma}`;
+    return `    ${JSON.stringify({ consumer, target, setid, selection, remote })}${comma}`;
   });
   return ['{', `  "schema": ${SCHEMA},`, '  "rules": [', ...lines, '  ]', '}'];
 }

@@ -13,6 +13,8 @@ export interface WiringRule {
   readonly target: Role;
   readonly setid: number;
   readonly selection: Selection;
+  /** Whether nodes of other data centres stand in set `setid + REMOTE_SET_OFFSET` for these Kamailios to fall back to. */
+  readonly remote?: true | undefined;
 }
 
 export type Wiring = readonly WiringRule[];
@@ -28,7 +30,7 @@ export const DEFAULT_WIRING: Wiring = [
   // The way back for a media node's own calls names another dispatcher beside the one that routed.
   { consumer: 'dispatcher', target: 'dispatcher', setid: 10, selection: 'trust' },
   { consumer: 'dispatcher', target: 'registrar', setid: 20, selection: 'hash' },
-  { consumer: 'dispatcher', target: 'media', setid: 30, selection: 'weight' },
+  { consumer: 'dispatcher', target: 'media', setid: 30, selection: 'weight', remote: true },
   { consumer: 'dispatcher', target: 'outbound', setid: 40, selection: 'weight' },
   { consumer: 'dispatcher', target: 'load-balancer', setid: 50, selection: 'trust' },
   { consumer: 'registrar', target: 'dispatcher', setid: 10, selection: 'trust' },
@@ -37,14 +39,38 @@ export const DEFAULT_WIRING: Wiring = [
   { consumer: 'outbound', target: 'load-balancer', setid: 50, selection: 'trust' },
 ];
 
-/** The sets that a Kamailio of this role loads, ascending, without doubles. */
+/** The sets that a Kamailio of this role uses, those of other data centres too, ascending, without doubles. */
 export function setsConsumedBy(wiring: Wiring, role: Role): number[] {
-  return unique(wiring.filter((rule) => rule.consumer === role).map((rule) => rule.setid));
+  const setids = [...wiring, ...remoteWiring(wiring)]
+    .filter((rule) => rule.consumer === role)
+    .map((rule) => rule.setid);
+  return unique(setids);
+}
+
+/** The sets that its view in PostgreSQL shows: of each set that it may use also the one of other data centres. */
+export function setsShownTo(wiring: Wiring, role: Role): number[] {
+  const local = wiring.filter((rule) => rule.consumer === role).map((rule) => rule.setid);
+  return unique([...local, ...local.map((setid) => setid + REMOTE_SET_OFFSET)]);
 }
 
 /** The sets in which a node of this role is listed, ascending, without doubles. */
 export function setsListing(wiring: Wiring, role: Role): number[] {
   return unique(wiring.filter((rule) => rule.target === role).map((rule) => rule.setid));
+}
+
+const knownRemote = new WeakMap<Wiring, Wiring>();
+
+/** The sets in which nodes of other data centres stand, as a wiring of their own; the same object for the same wiring. */
+export function remoteWiring(wiring: Wiring): Wiring {
+  const known = knownRemote.get(wiring);
+  if (known !== undefined) return known;
+  const rules = wiring
+    .filter((rule) => rule.remote === true)
+    .map(({ consumer, target, setid, selection }) => {
+      return { consumer, target, setid: setid + REMOTE_SET_OFFSET, selection };
+    });
+  knownRemote.set(wiring, rules);
+  return rules;
 }
 
 /** How the configurations as shipped select among nodes of `target`; by hash where they do not. */

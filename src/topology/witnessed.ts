@@ -1,6 +1,7 @@
 import type { Asking } from './admission.js';
 import type { Evidence } from './desired-rows.js';
-import type { WitnessedRecord, WitnessFinding, WitnessReport } from './node.js';
+import { zoned } from './dispatcher-row.js';
+import type { GenerationRecord, WitnessedRecord, WitnessFinding, WitnessReport } from './node.js';
 import { MAX_WITNESSED, WITNESS_FINDINGS } from './node.js';
 
 /** Findings by nodeId. */
@@ -80,16 +81,31 @@ function isDisagreed(input: FindingsInput, nodeId: string): boolean {
   return evidence === 'silent';
 }
 
-/** What readers are told of the findings; undefined when there are none. Bounded. Pure. */
-export function witnessReport(found: Findings): WitnessReport | undefined {
-  if (found.size === 0) return undefined;
-  const all = [...found.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+/**
+ * What readers are told of the findings, of our own nodes or of those of another data centre (`zone`) by their
+ * own ids; undefined when there are none. Bounded. Pure.
+ */
+export function witnessReport(found: Findings, zone?: string): WitnessReport | undefined {
+  const all = [...found.values()]
+    .flatMap((one) => {
+      const nodeId = nodeIdIn(zone, one.nodeId);
+      return nodeId === null ? [] : [nodeId === one.nodeId ? one : { ...one, nodeId }];
+    })
+    .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  if (all.length === 0) return undefined;
   const counts: Partial<Record<WitnessFinding, number>> = {};
   for (const finding of WITNESS_FINDINGS) {
     const count = all.filter((one) => one.finding === finding).length;
     if (count > 0) counts[finding] = count;
   }
   return { counts, nodes: all.slice(0, MAX_WITNESSED) };
+}
+
+/** Null when the name is no node's of this data centre. */
+function nodeIdIn(zone: string | undefined, name: string): string | null {
+  if (zone === undefined) return name.includes('/') ? null : name;
+  const prefix = zoned(zone, '');
+  return name.startsWith(prefix) ? name.slice(prefix.length) : null;
 }
 
 /** True when both tell the same. Pure. */
@@ -105,9 +121,22 @@ function inOrder(report: WitnessReport | undefined): unknown {
   return [counts, nodes];
 }
 
-/** The findings of a report by nodeId, as far as it names them. Pure. */
-export function findingsOf(report: WitnessReport | undefined): Findings {
-  return new Map((report?.nodes ?? []).map((record) => [record.nodeId, record] as const));
+/** The findings of a report by nodeId, as far as it names them; `zone`: of another data centre, by zoned names. Pure. */
+export function findingsOf(report: WitnessReport | undefined, zone?: string): Findings {
+  const found = new Map<string, WitnessedRecord>();
+  for (const record of report?.nodes ?? []) {
+    const nodeId = zoned(zone, record.nodeId);
+    found.set(nodeId, zone === undefined ? record : { ...record, nodeId });
+  }
+  return found;
+}
+
+/** All findings that a leader's record tells, those of other data centres by zoned names. Pure. */
+export function findingsIn(record: GenerationRecord | null): Findings {
+  const remotes = (record?.remotes ?? []).flatMap(({ dc, witnessed }) => [
+    ...findingsOf(witnessed, dc),
+  ]);
+  return new Map([...findingsOf(record?.witnessed), ...remotes]);
 }
 
 /** What began and what ended between two states of the findings; a node whose finding changed is in both. Pure. */

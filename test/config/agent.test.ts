@@ -68,6 +68,41 @@ test('a command must be a JSON array, transports must be known, the shortest pau
   check({ CARNA_RESTART_MIN_MS: '500', CARNA_RESTART_MAX_MS: '100' }, [/CARNA_RESTART_MIN_MS/]);
 });
 
+const BASE = { CARNA_ZOOKEEPER: 'zk:2181', CARNA_DATABASE_URL: 'postgresql://u:p@db/carna' };
+
+test('the ensembles of other data centres are told by name; none is the default', () => {
+  assert.deepEqual(loadReconcilerConfig(BASE, noFile).remoteZookeepers, []);
+  const text = 'dc2=a:2181,b:2181/chroot;dc-3=127.0.0.1:2182';
+  const { remoteZookeepers } = loadReconcilerConfig(
+    { ...BASE, CARNA_REMOTE_ZOOKEEPERS: text },
+    noFile,
+  );
+  assert.deepEqual(
+    remoteZookeepers.map(({ dc, zookeeper }) => [dc, zookeeper.connectString]),
+    [
+      ['dc2', 'a:2181,b:2181/chroot'],
+      ['dc-3', '127.0.0.1:2182'],
+    ],
+  );
+});
+
+for (const [why, text] of [
+  ['no name', 'a:2181'],
+  ['no address', 'dc2='],
+  ['no port', 'dc2=a'],
+  ['a name that is no part of a path', 'dc/2=a:2181'],
+  ['a name twice', 'dc2=a:2181;dc2=b:2181'],
+  ['an end without anything', 'dc2=a:2181;'],
+  ['our own data centre', 'dc2=a:2181;dc1=b:2181'],
+  ['more than are read', Array.from({ length: 9 }, (_, n) => `d${n}=a:2181`).join(';')],
+] as const) {
+  test(`refused ensembles of other data centres: ${why}`, () =>
+    assert.throws(
+      () => loadReconcilerConfig({ ...BASE, CARNA_REMOTE_ZOOKEEPERS: text }, noFile),
+      /CARNA_REMOTE_ZOOKEEPERS/,
+    ));
+}
+
 test('a reconciler needs both servers and has a session of its own length', () => {
   const env = { CARNA_ZOOKEEPER: 'zk:2181', CARNA_DATABASE_URL: 'postgresql://u:p@db/carna' };
   assert.equal(loadReconcilerConfig(env, noFile).sessionTimeoutMs, 6_000);

@@ -43,8 +43,10 @@ export async function readListWithKamcmd(socket: string): Promise<ReadonlyMap<st
 }
 
 const SETS_OF_ROLE: Readonly<Record<string, readonly string[]>> = {
-  'load-balancer': ['10'],
-  dispatcher: ['20', '30', '40'],
+  'load-balancer': ['10', '20', '40'],
+  dispatcher: ['10', '20', '30', '40', '50', '130'],
+  registrar: ['10', '50'],
+  outbound: ['10', '50'],
 };
 
 const LETTERS: Readonly<Record<number, string>> = { 8: 'AP', 4: 'DX', 9: 'IP' };

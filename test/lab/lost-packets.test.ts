@@ -20,6 +20,13 @@ test('a rule names a server of the lab, or one connection to it, and nothing wid
   ]);
 });
 
+test('a link is told by the addresses of both its ends, in both directions', () => {
+  assert.deepEqual(matches({ kind: 'between', nets: ['127.5', '127.6'] }), [
+    ['-s', '127.5.0.0/16', '-d', '127.6.0.0/16'],
+    ['-s', '127.6.0.0/16', '-d', '127.5.0.0/16'],
+  ]);
+});
+
 test('lost packets are counted over all rules of a chain', () => {
   const listed = [
     'Chain carna-lab-127.22 (1 references)',

@@ -5,6 +5,7 @@ import {
   DEFAULT_SIZE,
   labNode,
   planLab,
+  planLabs,
   zookeeperServers,
 } from '../../src/lab/plan.js';
 
@@ -45,7 +46,7 @@ test('a node added later is the one that a larger lab would have had', () => {
   const larger = planLab({ ...DEFAULT_SIZE, media: 4 }, '127.0');
   assert.deepEqual(
     larger.nodes.filter(({ role }) => role === 'media').at(-1),
-    labNode('127.0', 'media', 4),
+    labNode(larger, 'media', 4),
   );
 });
 
@@ -72,3 +73,25 @@ test('one ZooKeeper stands alone; three are an ensemble that clients know as a w
     [2181, 2888, 3888],
   );
 });
+
+test('each data centre has addresses and names of its own, and knows the others', () => {
+  const [one, two] = planLabs(DEFAULT_SIZE, '127.5', 2);
+  assert.ok(one !== undefined && two !== undefined);
+  assert.deepEqual(one.site, {
+    dc: 'dc1',
+    prefix: '',
+    remotes: [{ dc: 'dc2', zookeeper: '127.6.1.1:2181' }],
+  });
+  assert.deepEqual(two.site.remotes, [{ dc: 'dc1', zookeeper: '127.5.1.1:2181' }]);
+  assert.equal(two.nodes[0]?.name, 'dc2-lb-1');
+  const names = [...one.nodes, ...two.nodes].map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+  const hosts = [...addressesOf(one), ...addressesOf(two)].map(
+    ({ address, udp }) => `${address.host}:${address.port} ${udp}`,
+  );
+  assert.equal(new Set(hosts).size, hosts.length);
+  assert.equal(labNode(two, 'media', 4).name, 'dc2-media-4');
+});
+
+test('numbers that do not suffice for so many data centres are refused', () =>
+  assert.throws(() => planLabs(DEFAULT_SIZE, '127.255', 2), RangeError));

@@ -1,6 +1,7 @@
 import type { Bell, ReconcilerDeps, Term } from '../../src/reconciler/ports.js';
 import type { CommitOptions } from '../../src/store/dispatcher-table.js';
 import type { LiveProof } from '../../src/store/change-log.js';
+import type { RemoteView } from '../../src/reconciler/remotes.js';
 import { DEFAULT_WITNESS_TIMING } from '../../src/reconciler/witness.js';
 import type { Loss } from '../../src/topology/guard-budget.js';
 import { DEFAULT_BUDGET_LIMITS } from '../../src/topology/guard-budget.js';
@@ -60,6 +61,8 @@ export class World {
   answers: (destination: string) => Evidence | Promise<Evidence> = () => 'answers';
   /** What the loop waited for after each pass. */
   readonly waits: number[] = [];
+  /** The other data centres. */
+  remotes: readonly RemoteView[] = [];
   readonly #listeners = new Set<() => void>();
   #passes = 0;
 
@@ -131,6 +134,7 @@ export class World {
           return () => this.#listeners.delete(listener);
         },
       },
+      remotes: this.remotes,
       table: this.#tablePort(),
       generation: {
         read: async () => this.#call('readZnode', () => this.znode),

@@ -104,6 +104,7 @@ export function bootReconciler(world: World, actor: Actor): void {
       settleMs: setup.zkSessionTimeoutMs,
     },
     view: reconcilerView(all),
+    remotes: [],
     table: tableOf(world, actor),
     generation: generationZnode(registry, all),
     overrides: { remove: (setid) => registry.removeOverride(setid) },

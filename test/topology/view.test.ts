@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { describeRow } from '../../src/topology/dispatcher-row.js';
+import type { RemoteLink } from '../../src/topology/node.js';
 import { deriveTopologyView } from '../../src/topology/view.js';
 import type { RoleView, TopologyView, ViewInput } from '../../src/topology/view.js';
 import { DEFAULT_WIRING } from '../../src/topology/wiring.js';
@@ -107,4 +109,64 @@ test('without a committed generation nothing is proven, and that is one problem'
     v.problems.map((problem) => problem.kind),
     ['no-generation'],
   );
+});
+
+/** Media of dc2 in the table, and what the leader says of dc2. */
+const FAR = (['media-1', 'media-2'] as const).map((nodeId, at) => ({
+  setid: 130,
+  destination: `sip:10.1.3.${at + 1}:5060`,
+  flags: at === 0 ? 8 : 4,
+  priority: 0,
+  attrs: '',
+  description: describeRow(`dc2/${nodeId}`),
+}));
+
+function remoteView(link: RemoteLink | null, more: Partial<ViewInput> = {}): TopologyView {
+  const { generation } = p.topology();
+  assert.ok(generation);
+  const remotes = link === null ? [] : [{ dc: 'dc2', link, sinceMs: p.NOW - 34_000 }];
+  const rows = [...p.TABLE, ...FAR];
+  return view({ generation: { ...generation, remotes }, rows, ...more });
+}
+
+test('rows of another data centre are its own, not those of silent nodes here', () => {
+  const v = remoteView('linked');
+  assert.deepEqual(v.problems, []);
+  assert.equal(media(v).counts.silent, 0);
+  assert.deepEqual(
+    v.remotes.map(({ dc, link, nodes }) => [
+      dc,
+      link,
+      nodes.map(({ name, flags }) => `${name} ${flags}`),
+    ]),
+    [['dc2', 'linked', ['dc2/media-1 8', 'dc2/media-2 4']]],
+  );
+});
+
+for (const [link, text] of [
+  ['stale', 'dc2 cannot be read for 34 s: its 2 rows stay as they were'],
+  [
+    'unread',
+    'dc2 could not be read for 34 s, since the leader began: its 2 rows stay as they were',
+  ],
+  [null, 'dc2 is not read by the leader (CARNA_REMOTE_ZOOKEEPERS), its 2 rows stay as they were'],
+] as const) {
+  test(`a data centre that is not read is a problem: ${link ?? 'unwatched'}`, () => {
+    assert.deepEqual(remoteView(link).problems, [
+      { kind: 'remote', what: 'dc2', text, next: 'carna dispatcher --set 130' },
+    ]);
+  });
+}
+
+test('without media of our own it says who carries the calls', () => {
+  const nodes = p.topology().nodes;
+  const down = new Map(
+    [...nodes].map(([id, node]) =>
+      node.record.role === 'media'
+        ? [id, { ...node, record: { ...node.record, state: 'down' as const } }]
+        : [id, node],
+    ),
+  );
+  const [first] = remoteView('linked', { nodes: down }).problems;
+  assert.equal(first?.text, 'set 30: no media is up, its calls are carried by dc2 (1 in set 130)');
 });

@@ -12,7 +12,7 @@ test('what is printed is read back as the shipped wiring', () => {
   assert.deepEqual(decodeWiring('wiring.json', text), DEFAULT_WIRING);
   assert.match(
     text,
-    /\n {4}\{"consumer":"dispatcher","target":"media","setid":30,"selection":"weight"\},\n/,
+    /\n {4}\{"consumer":"dispatcher","target":"media","setid":30,"selection":"weight","remote":true\},\n/,
   );
 });
 
@@ -82,6 +82,12 @@ test('how a set is selected from may be said, of three ways', () => {
   const [rule] = decodeWiring('w', documentOf({ ...RULE, selection: 'hash' }));
   assert.equal(rule?.selection, 'hash');
   assert.throws(() => decodeWiring('w', documentOf({ ...RULE, selection: 'lot' })), /selection/);
+});
+
+test('a rule may have a second set for the nodes of other data centres', () => {
+  const [rule] = decodeWiring('w', documentOf({ ...RULE, remote: true }));
+  assert.equal(rule?.remote, true);
+  assert.throws(() => decodeWiring('w', documentOf({ ...RULE, remote: 130 })), /remote/);
 });
 
 test('a document with hundreds of faults names twenty', () => {

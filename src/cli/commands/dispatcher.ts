@@ -1,10 +1,7 @@
 import type { Command } from 'commander';
-import type { LiveList } from '../../topology/drift.js';
 import { deriveDispatcherView } from '../../topology/drift.js';
-import type { NodeRecord } from '../../topology/node.js';
-import { byNodeId } from '../../topology/view.js';
-import { DEFAULT_WIRING, setsConsumedBy } from '../../topology/wiring.js';
-import { CarnaError } from '../../util/errors.js';
+import { deriveRemotes } from '../../topology/remote-view.js';
+import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import { parseCount } from '../arguments.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
@@ -13,8 +10,10 @@ import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import { orLastKnown } from '../last-known.js';
 import { printLastKnown } from '../render/last-known-text.js';
 import type { CliConfig } from '../../config/cli.js';
-import type { OperatorData, TopologyData } from '../operator-data.js';
+import { readLiveLists } from '../live-lists.js';
+import type { OperatorData } from '../operator-data.js';
 import { dispatcherText } from '../render/dispatcher-text.js';
+import { remoteLines } from '../render/remote-text.js';
 import { ageSegment } from '../render/headline.js';
 
 interface Options {
@@ -93,33 +92,10 @@ async function compare(
   } else {
     const age = ageSegment(topology, context.paint, nowMs);
     context.print(...dispatcherText(view, age, context.paint, context.width()));
+    const remotes = deriveRemotes(topology.generation, ofSet(options, table), DEFAULT_WIRING);
+    const shown = remotes.filter(({ nodes }) => nodes.length > 0);
+    const lines = remoteLines(shown, context.paint, nowMs, context.width());
+    if (lines.length > 0) context.print('', ...lines);
   }
   context.exitCode = agrees ? EXIT.done : EXIT.no;
-}
-
-/** The lists of all Kamailios that consume the set (undefined = any) and serve, read at the same time. */
-async function readLiveLists(
-  data: OperatorData,
-  topology: TopologyData,
-  setid: number | undefined,
-): Promise<LiveList[]> {
-  const records = [...topology.nodes.values()]
-    .map(({ record }) => record)
-    .filter(
-      ({ kind, role }) =>
-        kind === 'kamailio' &&
-        setsConsumedBy(DEFAULT_WIRING, role).some((s) => setid === undefined || s === setid),
-    )
-    .filter(({ state }) => state === 'up' || state === 'draining')
-    .sort(byNodeId);
-  return Promise.all(records.map((record) => readLive(data, record)));
-}
-
-async function readLive(data: OperatorData, record: NodeRecord): Promise<LiveList> {
-  try {
-    return await data.readLive(record);
-  } catch (err) {
-    if (!(err instanceof CarnaError)) throw err;
-    return { nodeId: record.nodeId, role: record.role, error: err.message };
-  }
 }

@@ -1,18 +1,23 @@
 import type { Command } from 'commander';
 import type { CliConfig } from '../../config/cli.js';
+import { deriveRemotes } from '../../topology/remote-view.js';
+import { DEFAULT_WIRING } from '../../topology/wiring.js';
+import { UsageError } from '../../util/errors.js';
 import { explainNode } from '../../topology/explain.js';
 import type { Chain } from '../../topology/explain.js';
 import type { ExplainFacts } from '../../topology/explain-facts.js';
-import { parseNodeId } from '../arguments.js';
+import { parseNodeName } from '../arguments.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { isKnownNode, knownNames, readExplainFacts } from '../explain-read.js';
+import { readLiveLists } from '../live-lists.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import type { OperatorData, TopologyData } from '../operator-data.js';
 import { explainText } from '../render/explain-text.js';
 import { ageSegment } from '../render/headline.js';
+import { remoteNodeText } from '../render/remote-node-text.js';
 import { printUnknownNode } from '../render/unknown-node.js';
 
 interface Options {
@@ -24,7 +29,7 @@ export function registerExplain(program: Command, context: Context): void {
   program
     .command('explain')
     .description('why a node gets calls or not: the chain from its server to its calls')
-    .argument('<node>', 'node id', parseNodeId)
+    .argument('<node>', 'node id; dc/node of another data centre', parseNodeName)
     .option('--json', 'one JSON object; src/cli/json-shapes.ts')
     .addHelpText(
       'after',
@@ -53,6 +58,7 @@ async function explainCommand(
   options: Options,
 ): Promise<ExitCode> {
   const topology = await data.readTopology();
+  if (nodeId.includes('/')) return explainRemote(context, data, topology, nodeId, options);
   const facts = await readExplainFacts(data, topology, nodeId, () => context.clock.wallMs());
   if (!isKnownNode(facts)) {
     printUnknownNode(context, nodeId, knownNames(facts));
@@ -66,6 +72,34 @@ async function explainCommand(
     context.print(...explainText(chain, age, paint, facts.nowMs, context.width()));
   }
   return exitCodeOf(chain, topology, facts);
+}
+
+/** Only the leader sees the nodes of other data centres: what is told is what stands here. */
+async function explainRemote(
+  context: Context,
+  data: OperatorData,
+  topology: TopologyData,
+  name: string,
+  options: Options,
+): Promise<ExitCode> {
+  if (options.json === true) {
+    throw new UsageError(`${name} is of another data centre: carna topology --json | jq .remotes`);
+  }
+  const remotes = deriveRemotes(topology.generation, await data.readTable(), DEFAULT_WIRING);
+  const remote = remotes.find(({ nodes }) => nodes.some((node) => node.name === name));
+  if (remote === undefined) {
+    printUnknownNode(
+      context,
+      name,
+      remotes.flatMap(({ nodes }) => nodes.map((node) => node.name)),
+    );
+    return EXIT.no;
+  }
+  const { paint, clock } = context;
+  const canvas = { paint, nowMs: clock.wallMs(), width: context.width() };
+  const live = await readLiveLists(data, topology, remote.nodes[0]?.setid);
+  context.print(...remoteNodeText(remote, name, live, canvas));
+  return remote.link === 'linked' ? EXIT.done : EXIT.away;
 }
 
 function exitCodeOf(chain: Chain, topology: TopologyData, facts: ExplainFacts): ExitCode {

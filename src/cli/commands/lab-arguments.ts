@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { ENSEMBLE_SIZES, MAX_NODES_PER_ROLE } from '../../lab/plan.js';
+import { ENSEMBLE_SIZES, MAX_DCS, MAX_NODES_PER_ROLE } from '../../lab/plan.js';
 
 /** How many nodes of a role that a lab can do without. */
 export function count(text: string): number {
@@ -48,4 +48,13 @@ export function phoneNumber(text: string): string {
 export function refusal(text: string): number {
   if (!/^[4-6]\d\d$/.test(text)) throw new InvalidArgumentError('expected 400 to 699');
   return Number(text);
+}
+
+/** How many data centres a lab may have. */
+export function dataCentres(text: string): number {
+  const value = Number(text);
+  if (!/^\d$/.test(text) || value < 1 || value > MAX_DCS) {
+    throw new InvalidArgumentError(`expected 1 to ${MAX_DCS}`);
+  }
+  return value;
 }

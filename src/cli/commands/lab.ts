@@ -3,13 +3,13 @@ import type { Command } from 'commander';
 import { BENCH_PARTS } from '../../lab/bench/parts.js';
 import type { DrillName } from '../../lab/drills/names.js';
 import { DRILL_NAMES } from '../../lab/drills/names.js';
-import { DEFAULT_SIZE } from '../../lab/plan.js';
+import { DEFAULT_SIZE, MAX_DCS } from '../../lab/plan.js';
 import type { Context } from '../context.js';
 import type { BenchCliOptions } from '../lab/bench.js';
 import type { DrillCliOptions } from '../lab/drill.js';
 import { drillList } from '../lab/drill-list.js';
 import type { UpCliOptions } from '../lab/up.js';
-import { count, ensemble, loopbackPrefix, positive } from './lab-arguments.js';
+import { count, dataCentres, ensemble, loopbackPrefix, positive } from './lab-arguments.js';
 import { registerCall } from './lab-call.js';
 
 /** `carna lab`: the platform on one machine. Handlers are imported when they run. */
@@ -24,6 +24,7 @@ State and logs stand in one folder: CARNA_LAB_DIR, else a folder in the temporar
 Examples:
   carna lab up --media 4
   carna lab up --zookeepers 3
+  carna lab up --dc 2 && carna lab kill dc2-media-1 && CARNA_DC=dc2 carna topology
   carna lab call --rate 50 --calls 500
   carna lab kill media-2
   carna lab status --json | jq -r .databaseUrl
@@ -55,6 +56,12 @@ function registerUp(lab: Command, context: Context): void {
       1,
     )
     .option('--net <127.N>', 'first half of every address', loopbackPrefix, '127.0')
+    .option(
+      '--dc <n>',
+      `how many data centres, at most ${MAX_DCS}: dc2 below 127.N+1, its nodes are called dc2-…`,
+      dataCentres,
+      1,
+    )
     .option('--ping-interval <s>', "seconds between Kamailio's own OPTIONS pings", positive, 1)
     .option('--stand-in', 'the stand-in for media although FreeSWITCH is installed')
     .action(async (options: UpCliOptions) => {

@@ -15,6 +15,7 @@ import { printLastKnown } from '../render/last-known-text.js';
 import type { OperatorData, TopologyData } from '../operator-data.js';
 import { untilInterrupted } from '../process-like.js';
 import { headline } from '../render/headline.js';
+import { remoteLines } from '../render/remote-text.js';
 import { stateMark } from '../render/state-mark.js';
 import { problemLines, story, topologyTree } from '../render/topology-text.js';
 import type { Loads } from '../render/topology-text.js';
@@ -112,6 +113,7 @@ function asText(context: Context, picture: Picture, config: CliConfig): string[]
   const { topology, view, loads, tableError } = picture;
   const { paint } = context;
   const canvas = { paint, width: context.width(), nowMs: context.clock.wallMs(), loads };
+  const remotes = remoteLines(view.remotes, paint, canvas.nowMs, canvas.width);
   const notes =
     tableError === null ? [] : ['', paint.warn(`silent nodes are not shown: ${tableError}`)];
   return [
@@ -119,6 +121,7 @@ function asText(context: Context, picture: Picture, config: CliConfig): string[]
     '',
     ...topologyTree(view, DEFAULT_WIRING, canvas),
     '',
+    ...(remotes.length === 0 ? [] : [...remotes, '']),
     ...problemLines(view, canvas),
     ...notes,
   ];

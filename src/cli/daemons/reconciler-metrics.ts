@@ -38,6 +38,11 @@ export function reconcilerGauges(metrics: Metrics, status: () => ReconcilerStatu
     'carna_reconciler_view_age_seconds',
     'Since its view of the registry was up to date for the last time; 0 while it is.',
   );
+  const linked = metrics.gauge(
+    'carna_reconciler_remote_linked',
+    '1 while the nodes of another data centre are read; at 0 their last known rows stay.',
+    ['dc'],
+  );
   const deposed = metrics.counter(
     'carna_reconciler_deposed_total',
     'Writes of ours that PostgreSQL refused because a newer leader has the table.',
@@ -62,6 +67,7 @@ export function reconcilerGauges(metrics: Metrics, status: () => ReconcilerStatu
     for (const rule of GUARD_RULES) held.set(rowsHeld(now.held, rule), { rule });
     limbo.set(now.witnessed?.counts.silent ?? 0);
     viewAge.set(now.viewAgeMs / 1_000);
+    for (const { dc, link } of now.remotes) linked.set(link === 'linked' ? 1 : 0, { dc });
     deposed.inc({}, now.counters.deposed - deposedBefore);
     deposedBefore = now.counters.deposed;
     for (const [what, count] of Object.entries(now.counters)) counts.set(count as number, { what });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
 import { loadReconcilerConfig } from '../../config/reconciler.js';
 import type { ReconcilerConfig } from '../../config/reconciler.js';
 import { createMetrics } from '../../http/metrics.js';
@@ -9,8 +10,10 @@ import {
   optionsWitness,
   reconcilerTable,
   reconcilerView,
+  remoteView,
 } from '../../reconciler/adapters.js';
 import type { ReconcilerDeps } from '../../reconciler/ports.js';
+import type { RemoteView } from '../../reconciler/remotes.js';
 import type { Reconciler } from '../../reconciler/run-reconciler.js';
 import { openReconciler } from '../../reconciler/run-reconciler.js';
 import type { Registry } from '../../registry/registry.js';
@@ -55,7 +58,8 @@ export async function runReconcilerDaemon(proc: NodeJS.Process): Promise<void> {
     closers.add('store', () => store.close());
     const registry = openConfiguredRegistry(config, log);
     closers.add('registry', () => registry.close());
-    const reconciler = openReconciler({ ...reconcilerDeps(config, registry, store), log });
+    const remotes = openRemotes(config, log, closers);
+    const reconciler = openReconciler({ ...reconcilerDeps(config, registry, store), remotes, log });
     closers.add('reconciler', () => Promise.resolve(reconciler.close()));
     const refreshers = [
       registryGauges(metrics, registry),
@@ -74,7 +78,7 @@ function reconcilerDeps(
   config: ReconcilerConfig,
   registry: Registry,
   store: Store,
-): Omit<ReconcilerDeps, 'log'> {
+): Omit<ReconcilerDeps, 'log' | 'remotes'> {
   const all = registry.watchAll();
   return {
     dc: config.dc,
@@ -99,6 +103,17 @@ function reconcilerDeps(
     witness: optionsWitness(systemClock),
     wait,
   };
+}
+
+/** Read only: nothing is ever written there, and no credential of ours is shown to another ensemble. */
+function openRemotes(config: ReconcilerConfig, log: Logger, closers: Closers): RemoteView[] {
+  return config.remoteZookeepers.map(({ dc, zookeeper }) => {
+    const { cluster, sessionTimeoutMs } = config;
+    const where = { cluster, dc, zookeeper, zookeeperAuth: null, sessionTimeoutMs };
+    const registry = openConfiguredRegistry(where, log.child({ remoteDc: dc }));
+    closers.add(`registry of ${dc}`, () => registry.close());
+    return remoteView(dc, registry.watchNodes());
+  });
 }
 
 async function serveHttp(

@@ -7,7 +7,8 @@ import {
 } from '../../lab/infrastructure.js';
 import { isAlive } from '../../lab/parts/daemon.js';
 import { restartDaemon } from '../../lab/restart.js';
-import { defaultRunDir, requireLab } from '../../lab/state.js';
+import { placePart } from '../../lab/data-centres.js';
+import { defaultRunDir } from '../../lab/state.js';
 import { LabError, UsageError } from '../../util/errors.js';
 import type { Context } from '../context.js';
 
@@ -23,11 +24,12 @@ export function faultCommand(
   verb: keyof typeof VERBS,
   target: FaultTarget,
 ): void {
-  const state = requireLab(defaultRunDir(context.proc.env));
+  const { lab, name } = placePart(defaultRunDir(context.proc.env), target.name);
   const { act, past, next } = VERBS[verb];
-  const hit = act(state, target);
+  const hit = act(lab, { ...target, name });
+  const what = hit.what.replace(name, target.name);
   const suffix = verb === 'freeze' ? ` ${target.name}${target.agent ? ' --agent' : ''}` : '';
-  context.print(`${hit.what} (pid ${hit.process.pid}) ${past}`, `${next}${suffix}`);
+  context.print(`${what} (pid ${hit.process.pid}) ${past}`, `${next}${suffix}`);
 }
 
 /** `carna lab freeze | thaw NODE --workers`. */
@@ -36,8 +38,8 @@ export async function workersCommand(
   verb: 'freeze' | 'thaw',
   name: string,
 ): Promise<void> {
-  const state = requireLab(defaultRunDir(context.proc.env));
-  const { processes } = await (verb === 'freeze' ? freezeWorkers : thawWorkers)(state, name);
+  const { lab } = placePart(defaultRunDir(context.proc.env), name);
+  const { processes } = await (verb === 'freeze' ? freezeWorkers : thawWorkers)(lab, name);
   const pids = processes.map((process) => process.pid).join(', ');
   context.print(
     `${name}'s UDP receivers (pids ${pids}) ${verb === 'freeze' ? 'frozen' : 'go on'}`,
@@ -51,31 +53,34 @@ export async function workersCommand(
 export async function infrastructureCommand(
   context: Context,
   verb: 'stop' | 'start',
-  part: string,
+  called: string,
 ): Promise<void> {
-  const state = requireLab(defaultRunDir(context.proc.env));
+  const { lab: state, name: part } = placePart(defaultRunDir(context.proc.env), called);
   const names = infrastructureNames(state.plan);
   if (!names.includes(part)) {
     if (verb === 'stop') throw new UsageError(`expected ${names.join(' or ')}, found ${part}`);
     const next = await restartDaemon(state, part, context.proc.env);
     const pid = next.processes[part]?.pid ?? 0;
     context.print(
-      next === state ? `${part} runs already (pid ${pid})` : `${part} started again (pid ${pid})`,
+      next === state
+        ? `${called} runs already (pid ${pid})`
+        : `${called} started again (pid ${pid})`,
       'look: carna topology',
     );
     return;
   }
   if (verb === 'stop') {
     await stopInfrastructure(state, [part]);
-    context.print(`${part} stopped; again: carna lab start ${part}`);
+    context.print(`${called} stopped; again: carna lab start ${called}`);
   } else {
     const running = state.processes[part];
-    if (running !== undefined && isAlive(running)) throw new LabError(`${part} is running already`);
+    if (running !== undefined && isAlive(running))
+      throw new LabError(`${called} is running already`);
     await startInfrastructure(state, [part], context.proc.env);
     context.print(
       part.startsWith('zookeeper-')
-        ? `${part} runs again; look: carna lab status`
-        : `${part} serves again`,
+        ? `${called} runs again; look: carna lab status`
+        : `${called} serves again`,
     );
   }
 }

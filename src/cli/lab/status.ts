@@ -11,8 +11,14 @@ export async function statusCommand(
 ): Promise<void> {
   const state = requireLab(defaultRunDir(context.proc.env));
   const status = await labStatus(state);
-  if (options.json === true) context.print(JSON.stringify(status, null, 2));
-  else context.print(...statusText(status, context.width()));
+  if (options.json === true) {
+    context.print(JSON.stringify(status, null, 2));
+    return;
+  }
+  context.print(...statusText(status, context.width()));
+  for (const one of status.dataCentres) {
+    context.print('', `data centre ${one.dc}`, ...statusText(one, context.width()));
+  }
 }
 
 function statusText(status: LabStatus, width: number): string[] {

@@ -3,8 +3,8 @@ import { textProgress } from '../../lab/progress.js';
 import type { MediaServer } from '../../lab/state.js';
 import { DEFAULT_PROBING, defaultRunDir, readLab } from '../../lab/state.js';
 import { tearDown } from '../../lab/teardown.js';
-import type { UpOptions } from '../../lab/up.js';
-import { labUp } from '../../lab/up.js';
+import type { UpOptions, UpResult } from '../../lab/up.js';
+import { labsUp } from '../../lab/labs-up.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import { untilInterrupted } from '../process-like.js';
@@ -21,30 +21,38 @@ export interface UpCliOptions {
   readonly net: string;
   readonly pingInterval: number;
   readonly standIn?: true;
+  readonly dc: number;
 }
 
 /** `carna lab up`. */
 export async function upCommand(context: Context, options: UpCliOptions): Promise<void> {
   await untilInterrupted(context.proc, async (signal) => {
-    const result = await labUp({ ...labOptions(context, signal), ...fromCli(options, context) });
-    if (result.kind === 'already-up') {
-      const { dead, state } = result;
-      context.print(`the lab is up in ${state.runDir}`);
-      if (dead.length > 0) {
-        context.print(
-          `not running: ${dead.join(', ')}. To begin anew: carna lab down && carna lab up`,
-        );
-        context.exitCode = EXIT.no;
-      }
-      return;
-    }
-    const { state, tookMs } = result;
-    const count = Object.keys(state.processes).length + state.plan.nodes.length;
-    context.print(
-      `up: ${count} processes in ${(tookMs / 1_000).toFixed(1)} s, media by ${mediaText(state.media)}`,
-      `calls go to ${state.plan.nodes.find((node) => node.role === 'load-balancer')?.sip.host ?? ''}:5060; look: carna topology, carna lab status`,
-    );
+    const what = { ...labOptions(context, signal), ...fromCli(options, context) };
+    for (const result of await labsUp(what, options.dc)) tellUp(context, result);
   });
+}
+
+function tellUp(context: Context, result: UpResult): void {
+  const { runDir, plan, processes, media } = result.state;
+  if (result.kind === 'already-up') {
+    const { dead } = result;
+    context.print(`the lab is up in ${runDir}`);
+    if (dead.length > 0) {
+      context.print(
+        `not running: ${dead.join(', ')}. To begin anew: carna lab down && carna lab up`,
+      );
+      context.exitCode = EXIT.no;
+    }
+    return;
+  }
+  const { dc, prefix, remotes } = plan.site;
+  const count = Object.keys(processes).length + plan.nodes.length;
+  const where = remotes.length === 0 ? '' : `${dc} `;
+  const look = prefix === '' ? 'carna topology' : `CARNA_DC=${dc} carna topology`;
+  context.print(
+    `${where}up: ${count} processes in ${(result.tookMs / 1_000).toFixed(1)} s, media by ${mediaText(media)}`,
+    `calls go to ${plan.nodes.find((node) => node.role === 'load-balancer')?.sip.host ?? ''}:5060; look: ${look}, carna lab status`,
+  );
 }
 
 /** `carna lab down`. */

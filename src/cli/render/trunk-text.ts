@@ -33,7 +33,7 @@ export function trunksText(trunks: readonly Trunk[], width: number): string[] {
     { header: 'NUMBER SENT', drop: 4 },
     { header: 'SOURCE', drop: 1 },
   ] as const;
-  const first = `${plural(trunks.length, 'trunk')}, ${groupNumber(sources)} of them bring calls in`;
+  const first = `${plural(trunks.length, 'trunk')}, ${groupNumber(sources)} of them ${sources === 1 ? 'brings' : 'bring'} calls in`;
   return [first, ...renderTable(columns, rows, width)];
 }
 

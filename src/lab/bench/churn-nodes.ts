@@ -5,7 +5,8 @@ import { destinationUri } from '../../topology/node.js';
 import { encodeNodeRecord } from '../../topology/node-codec.js';
 import { labAuth, labZookeeper } from '../lab-registry.js';
 import type { LabAddress } from '../plan.js';
-import { LAB_CLUSTER, LAB_DC } from '../secrets.js';
+import { ONLY_SITE } from '../plan.js';
+import { LAB_CLUSTER } from '../secrets.js';
 import type { BenchContext } from './run-bench.js';
 import { syntheticNode } from './synthetic-node.js';
 
@@ -39,7 +40,7 @@ export class ChurnNodes {
 
   private constructor(session: ZkSession, count: number, sipHost: (n: number) => string) {
     this.#session = session;
-    this.#parent = dcPaths(LAB_CLUSTER, LAB_DC).nodes;
+    this.#parent = dcPaths(LAB_CLUSTER, ONLY_SITE.dc).nodes;
     this.#records = Array.from({ length: count }, (_, n) => churnRecord(n, sipHost(n)));
     this.#steps = Array.from({ length: count }, () => 0);
     this.#states = Array.from({ length: count }, () => 'listed' as const);

@@ -1,4 +1,5 @@
 import { CarnaError } from '../../util/errors.js';
+import { otherLabs } from '../data-centres.js';
 import { readFigures } from '../figures.js';
 import { isAlive } from '../parts/daemon.js';
 import { kamailiosOf } from '../plan.js';
@@ -53,7 +54,8 @@ async function connectedAgain({ lab, signal }: DrillStage): Promise<Finding> {
 }
 
 async function tableFinding({ lab, platform, signal }: DrillStage): Promise<Finding> {
-  const wanted = wholeTable(lab.plan);
+  const others = otherLabs(lab).map(({ plan }) => plan);
+  const wanted = wholeTable(lab.plan, others);
   const find = async (): Promise<readonly string[]> =>
     tableFaults(wanted, await platform.rowVersions());
   return untilNone('the table is what the nodes want', `${wanted.size} rows`, find, signal);

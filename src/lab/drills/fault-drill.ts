@@ -17,6 +17,8 @@ export interface FaultOptions {
   readonly needs?: Drill['needs'];
   /** Something is asked for meanwhile that changes rows and lists, and is taken back. */
   readonly changesRows?: boolean;
+  /** What is demanded of the lists instead. */
+  readonly lists?: Drill['lists'];
 }
 
 /**
@@ -25,10 +27,11 @@ export interface FaultOptions {
  */
 export function faultDrill(fault: Fault, options: FaultOptions = {}): Drill {
   const { needs, changesRows = false } = options;
+  const usual = { mayChange: changesRows ? 'anything' : 'nothing' } as const;
   return {
     ...SHORT_CALLS,
     ...(needs === undefined ? {} : { needs }),
-    lists: { mayChange: changesRows ? 'anything' : 'nothing' },
+    lists: options.lists ?? usual,
     act: (stage) => play(fault, stage, changesRows),
   };
 }

@@ -70,6 +70,13 @@ const USERS = {
   'rolling-restart': 'every node of every role is drained and started anew while users call users',
 } as const;
 
+const DATA_CENTRES = {
+  'dc-media-lost':
+    'all media nodes are lost with their agents: the other data centre carries the calls until they return',
+  'dc-link-cut':
+    'the link between two data centres is cut for --for seconds: both go on, no row changes in either',
+} as const;
+
 /** Every drill with what it does, in the order in which `--all` runs them. Loads nothing: for help and completion. */
 export const DRILL_SUMMARIES = {
   ...AGENTS,
@@ -80,6 +87,7 @@ export const DRILL_SUMMARIES = {
   ...NETWORK,
   ...MASS,
   ...USERS,
+  ...DATA_CENTRES,
 } as const;
 
 export type DrillName = keyof typeof DRILL_SUMMARIES;
@@ -101,6 +109,7 @@ export const DRILL_GROUPS: readonly DrillGroup[] = Object.entries({
   Network: NETWORK,
   'Mass events': MASS,
   'Calls of users': USERS,
+  'Data centres': DATA_CENTRES,
 }).map(([heading, drills]) => ({ heading, names: Object.keys(drills) as DrillName[] }));
 
 /** Those that show much in little time: `--all --quick`, and what the tests run. */
@@ -130,4 +139,6 @@ export const QUICK_DRILLS: readonly DrillName[] = [
   'load-balancer-killed',
   'dispatchers-lost',
   'rolling-restart',
+  'dc-media-lost',
+  'dc-link-cut',
 ];

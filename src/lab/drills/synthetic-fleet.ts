@@ -5,15 +5,16 @@ import { destinationUri } from '../../topology/node.js';
 import { DEFAULT_WIRING, setsListing } from '../../topology/wiring.js';
 import { DeadlineError } from '../../util/errors.js';
 import type { LabAddress } from '../plan.js';
-import { labNode } from '../plan.js';
-import { LAB_DC } from '../secrets.js';
+import { SIP_PORT } from '../plan.js';
 import { OptionsResponder } from '../options-responder.js';
 import { flagsOf } from './rows.js';
 import type { DrillStage } from './stage.js';
 import { untilFound, wallMs } from './stage.js';
 
-/** The lab's calls are for no registrar, so that none of them can be sent to such a node. */
-const ROLE = 'registrar';
+/** Others only trust load-balancers, so that no call can be sent to such a node. */
+const ROLE = 'load-balancer';
+/** Third number of their addresses, which no part of a lab has. */
+const SUBNET = 80;
 const WRITTEN_TIMEOUT_MS = 20_000;
 const KNOWN_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
@@ -40,12 +41,13 @@ export class SyntheticFleet {
     const { lab, platform } = stage;
     const run = randomBytes(3).toString('hex');
     const made = Array.from({ length: count }, (_, index) => {
-      const { sip } = labNode(lab.plan.net, ROLE, index + 1);
+      const sip = { host: `${lab.plan.net}.${SUBNET}.${index + 1}`, port: SIP_PORT };
       return { nodeId: `drill-${run}-${index + 1}`, sip };
     });
     const responder = await OptionsResponder.open(made.map(({ sip }) => sip));
     const nodes = made.map(
-      ({ nodeId, sip }) => new SyntheticNode(nodeId, sip, platform.registry.publishNode(nodeId)),
+      ({ nodeId, sip }) =>
+        new SyntheticNode(nodeId, lab.plan.site.dc, sip, platform.registry.publishNode(nodeId)),
     );
     return new SyntheticFleet(stage, nodes, responder);
   }
@@ -92,11 +94,13 @@ export class SyntheticFleet {
 class SyntheticNode {
   readonly sip: LabAddress;
   readonly #nodeId: string;
+  readonly #dc: string;
   readonly #publication: Publication<NodeRecord>;
   #state: NodeState | 'gone' = 'gone';
 
-  constructor(nodeId: string, sip: LabAddress, publication: Publication<NodeRecord>) {
+  constructor(nodeId: string, dc: string, sip: LabAddress, publication: Publication<NodeRecord>) {
     this.#nodeId = nodeId;
+    this.#dc = dc;
     this.sip = sip;
     this.#publication = publication;
   }
@@ -125,7 +129,7 @@ class SyntheticNode {
       instanceId: `${this.#nodeId}-1`,
       role: ROLE,
       kind: 'kamailio',
-      dc: LAB_DC,
+      dc: this.#dc,
       sip: [{ transport: 'udp', ...this.sip }],
       ...{ state, reason, since: nowMs, weight: 100, maxSessions: 0, loadClass: 'normal' },
       marathon: null,

@@ -1,4 +1,5 @@
-import { DEFAULT_WIRING, setsListing } from '../../topology/wiring.js';
+import type { Wiring } from '../../topology/wiring.js';
+import { DEFAULT_WIRING, remoteWiring, setsListing } from '../../topology/wiring.js';
 import { labDestination } from '../incident.js';
 import type { LabPlan } from '../plan.js';
 import { flagsOf } from './rows.js';
@@ -6,12 +7,18 @@ import type { RowVersions } from './rows.js';
 
 const ACTIVE = 8;
 
-/** "setid destination" of every row that a whole lab has, each with flags 8. Pure. */
-export function wholeTable(plan: LabPlan): ReadonlySet<string> {
-  return new Set(
-    plan.nodes.flatMap((node) =>
-      setsListing(DEFAULT_WIRING, node.role).map((setid) => `${setid} ${labDestination(node)}`),
-    ),
+/** "setid destination" of every row that a whole lab has, each with flags 8; `others`: its other data centres. Pure. */
+export function wholeTable(
+  plan: Pick<LabPlan, 'nodes'>,
+  others: readonly Pick<LabPlan, 'nodes'>[] = [],
+): ReadonlySet<string> {
+  const remote = others.flatMap((other) => keysOf(other, remoteWiring(DEFAULT_WIRING)));
+  return new Set([...keysOf(plan, DEFAULT_WIRING), ...remote]);
+}
+
+function keysOf({ nodes }: Pick<LabPlan, 'nodes'>, wiring: Wiring): string[] {
+  return nodes.flatMap((node) =>
+    setsListing(wiring, node.role).map((setid) => `${setid} ${labDestination(node)}`),
   );
 }
 

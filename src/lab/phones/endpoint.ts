@@ -59,7 +59,12 @@ export async function openEndpoint(address: SipAddress): Promise<SipEndpoint> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
   await new Promise<void>((resolve, reject) => {
     socket.once('error', (err) =>
-      reject(new LabError(`cannot speak SIP at ${address.host}:${address.port}`, { cause: err })),
+      reject(
+        new LabError(
+          `cannot speak SIP at ${address.host}:${address.port}; another carna lab call may hold it`,
+          { cause: err },
+        ),
+      ),
     );
     socket.bind(address.port, address.host, resolve);
   });

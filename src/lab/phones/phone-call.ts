@@ -24,6 +24,7 @@ export class PhoneCall {
   #version = 1;
   #acks: OutRequest | null = null;
   #onNotify: (status: number) => void = () => undefined;
+  #transfer: Promise<unknown> | null = null;
 
   /** `contact` is this side's own; `offer` is what the far end's session description says first. */
   constructor(endpoint: SipEndpoint, dialog: Dialog, contact: string, offer: string) {
@@ -49,6 +50,12 @@ export class PhoneCall {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Nothing more comes in this dialog: it is over, and what was asked by REFER has been told (it may outlive the BYE). */
+  async forgotten(): Promise<void> {
+    await this.ended;
+    await this.#transfer;
   }
 
   /** What the far end last asked for (`sendonly`: it holds the call), and how many re-INVITEs came. */
@@ -100,6 +107,7 @@ export class PhoneCall {
       timer = setTimeout(() => resolve(null), timeoutMs);
       this.#onNotify = (status) => status >= 200 && resolve(status);
     });
+    this.#transfer = told;
     const headers = [
       ['Contact', `<${this.#contact}>`],
       ['Refer-To', `<${target}>`],
@@ -111,6 +119,7 @@ export class PhoneCall {
       return await told;
     } finally {
       clearTimeout(timer);
+      this.#transfer = null;
     }
   }
 

@@ -23,7 +23,7 @@ export class Switchboard {
 
   /** Calls under way. */
   get calls(): readonly PhoneCall[] {
-    return [...this.#calls.values()];
+    return [...this.#calls.values()].filter((call) => !call.isOver);
   }
 
   /** INVITEs for this user part go to `onInvite`; `null` = for every one that nobody else has. */
@@ -36,7 +36,7 @@ export class Switchboard {
   add(call: PhoneCall): void {
     const key = callKey(call.callId, call.localTag);
     this.#calls.set(key, call);
-    void call.ended.then(() => this.#calls.delete(key));
+    void call.forgotten().then(() => this.#calls.delete(key));
   }
 
   /** `onCancel` is called when the caller gives this INVITE up; forget it when it is answered. */

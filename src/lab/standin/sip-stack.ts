@@ -31,7 +31,7 @@ export interface StackUser {
   /** A CANCEL and the INVITE that it means, if there is one. */
   readonly onCancel: (cancel: ServerTransaction, invite: ServerTransaction | undefined) => void;
   /** The answer to OPTIONS, outside and inside a dialog. */
-  readonly answerOptions: () => Untagged;
+  readonly answerOptions: (request: SipRequest) => Untagged;
   /** What a request gets when there is no room for its transaction. */
   readonly refusal: Untagged;
 }
@@ -99,7 +99,7 @@ export class SipStack {
   #options(request: SipRequest, source: SipAddress): void {
     const text = topVia(request)?.text ?? '';
     const toTag = createHash('sha1').update(text).digest('hex').slice(0, 16);
-    const answer = { ...this.#parts.user.answerOptions(), toTag };
+    const answer = { ...this.#parts.user.answerOptions(request), toTag };
     this.#parts.send(writeResponse(request, source, answer), replyAddress(request, source));
   }
 

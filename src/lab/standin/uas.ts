@@ -50,8 +50,7 @@ export class Uas {
         onRequest: (transaction) => this.#request(transaction),
         onAck: (ack) => this.#tools.legs.ofRequest(ack)?.leg.acknowledge(ack),
         onCancel: (cancel, invite) => this.#cancel(cancel, invite),
-        answerOptions: () =>
-          parts.switch.isBusy ? BUSY : { status: 200, reason: 'OK', headers: okHeaders },
+        answerOptions: (request) => this.#options(request),
         refusal: BUSY,
       },
     });
@@ -61,6 +60,16 @@ export class Uas {
       counters: { callsIn: 0, failedCallsIn: 0, callsOut: 0, failedCallsOut: 0 },
     };
     this.#services = new ServiceCalls(this.#tools);
+  }
+
+  /** Within a dialog, which keepalives of a proxy are, it tells whether the call still stands here. */
+  #options(request: SipRequest): Untagged {
+    const isWithinDialog = tagOf(headerOf(request, 'to')) !== null;
+    if (isWithinDialog && this.#tools.legs.ofRequest(request) === undefined) {
+      return NO_DIALOG;
+    }
+    if (!isWithinDialog && this.#tools.switch.isBusy) return BUSY;
+    return { status: 200, reason: 'OK', headers: this.#tools.okHeaders };
   }
 
   get counters(): SipCounters {

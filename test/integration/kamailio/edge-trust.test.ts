@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { waitUntil } from '../../../src/util/wait.js';
 import type { Scene } from './scene.js';
@@ -215,6 +216,23 @@ test('a trunk carries as many calls as its cap, and every end of a call gives th
 function requestUri(received: Received): string {
   return received.text.split(' ')[1] ?? '';
 }
+
+test('calls that reach a trunk all at once: as many pass as its cap, not one more or less', async () => {
+  const s = await scene({ dispatchers: 0, dispatcherPeers: 1, env: { CARNA_CHILDREN: '4' } });
+  const [dispatcher] = s.dispatcherPeers;
+  assert.ok(dispatcher);
+  const trunk = await opened(openPeer(s.spare(0)));
+  const calls = Array.from({ length: 60 }, (_, i) => `burst-${i}`);
+  for (const callId of calls) dial(s, dispatcher, trunk, callId, 'TrunkA;cap=5');
+  const refusals = (): Received[] =>
+    dispatcher.received.filter((m) => /^SIP\/2.0 503 /.test(m.text));
+  await waitUntil('all beyond the cap are refused', 8_000, () => refusals().length === 55);
+  for (const given of refusals()) assert.deepEqual(header(given.text, 'X-Carna-Reason'), ['cap']);
+  const tried = new Set(trunk.received.map((m) => header(m.text, 'Call-ID')[0]));
+  assert.equal(tried.size, 5);
+  const log = readFileSync(s.platform.loadBalancer.logFile, 'utf8');
+  assert.doesNotMatch(log, /ERROR:|CRITICAL:/);
+});
 
 test('the branches of a forked call are dialogs of their own: the one that is answered stays', async () => {
   const s = await scene({ outbound: 1 });

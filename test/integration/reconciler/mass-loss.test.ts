@@ -134,6 +134,7 @@ async function startReconciler(): Promise<Running> {
       settleMs: 500,
     },
     view: reconcilerView(all),
+    remotes: [],
     table: reconcilerTable(platform.db.store),
     generation: generationZnode(registry, all),
     overrides: { remove: (setid) => registry.removeOverride(setid) },

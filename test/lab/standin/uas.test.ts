@@ -227,6 +227,18 @@ test('paused, full, too fast, stopping: 503 with Retry-After, and OPTIONS says t
   assert.equal(fast.core.active, 3);
 });
 
+test('OPTIONS within a dialog tells whether the call stands here, also while paused', () => {
+  const b = bench();
+  const asked = (branch: string, toTag: string): string | undefined =>
+    b.take(request('OPTIONS', { branch, cseq: 1, toTag }))[0];
+  const toTag = b.callUp();
+  b.core.setPaused(['inbound'], true);
+  assert.equal(asked('z9hG4bK-o1', toTag), 'SIP/2.0 200 OK');
+  assert.match(asked('z9hG4bK-o2', 'of-another-life') ?? '', /481/);
+  b.take(request('BYE', { branch: 'z9hG4bK-end', cseq: 2, toTag }));
+  assert.match(asked('z9hG4bK-o3', toTag) ?? '', /481/);
+});
+
 test('a draining node keeps its calls: BYE and re-INVITE are answered while paused', () => {
   const b = bench();
   const toTag = b.callUp();
