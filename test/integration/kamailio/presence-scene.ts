@@ -1,5 +1,4 @@
-import { createLogin } from '../../../src/store/group-roles.js';
-import { kamailioGroup } from '../../../src/store/group-roles.js';
+import { createLogin, kamailioGroup } from '../../../src/store/group-roles.js';
 import type { KamailioRole } from '../../../src/topology/node.js';
 import { waitUntil } from '../../../src/util/wait.js';
 import { loopbackNet, testDir } from '../../support/resources.js';
@@ -40,9 +39,9 @@ export interface PresenceScene {
   readonly media: SipPeer;
   /** A phone at an address of its own. */
   phone(last: number): Promise<SipPeer>;
-  /** The edge as a caller of the registrars: only when the edge itself is dead. */
+  /** SIGKILL to the node at `host`. */
   kill(host: string): Promise<void>;
-  /** The node that was at `host`, and its place on the bus. */
+  /** The node that was at `host`, with its place on the bus. */
   startAgain(host: string): Promise<void>;
   /** Throws unless the registration was taken. */
   register(user: string, phone: SipPeer): Promise<void>;

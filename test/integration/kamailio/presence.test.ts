@@ -9,7 +9,7 @@ import type { SipPeer } from './sip-peer.js';
 import { header, request } from './sip-peer.js';
 
 /** Two keepalives of 30 s without an answer, ten seconds of grace, and what a busy machine adds. */
-const ENDED_MS = 110_000;
+const ENDED_MS = 120_000;
 
 let s: PresenceScene;
 let alice: SipPeer;
@@ -151,6 +151,18 @@ test('a watcher goes on without a password, and ends it', async () => {
   assert.match((await finalAnswer(carol, 'w-ends', 12)).text, /^SIP\/2.0 20[02]/);
   await carol.until(/^NOTIFY [^]*Call-ID: w-ends\r[^]*Subscription-State: terminated/);
   seen.stop();
+});
+
+test('the lamps of an edge that died go out', async () => {
+  const ofAlice = await carolWatches('alice', 'w-dead-edge');
+  const call = await callBob(s, alice, bob, 'dead-edge');
+  call.ring();
+  await call.answer();
+  await ofAlice.until('confirmed');
+  await s.kill(s.edge);
+  await s.startAgain(s.edge);
+  await ofAlice.until('terminated', 40_000);
+  ofAlice.stop();
 });
 
 test('the lamps of a call go out when the media node that carried it dies', async () => {
