@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { callWithPassword, DOMAIN, finalAnswer, sendCall } from './dispatcher-scene.js';
-import type { PresenceScene, Watch } from './presence-scene.js';
-import { answerByes, callBob, startPresence, watch, watchHeaders } from './presence-scene.js';
+import type { Watch } from './presence-phones.js';
+import { watch, watchHeaders } from './presence-phones.js';
+import type { PresenceScene } from './presence-scene.js';
+import { answerByes, callBob, startPresence } from './presence-scene.js';
 import { within } from './scene.js';
 import type { SipPeer } from './sip-peer.js';
 import { header, request } from './sip-peer.js';
