@@ -36,6 +36,8 @@ const OPTIONAL = {
   CARNA_REGISTERS_PER_SECOND: '0',
   CARNA_BAN_SECONDS: '5',
   CARNA_DIALOG_KEEPALIVE_S: '60',
+  CARNA_PRESENCE: '0',
+  CARNA_LAMP_SECONDS: '30',
   CARNA_SIP_DOMAIN: 'carna.test',
   CARNA_ROUTE_SECRET: 'not-for-any-log-either',
   CARNA_TLS_CERT: '/nowhere/cert.pem',
