@@ -59,7 +59,7 @@ test('a load-balancer started again on its address: both sides hang up, old regi
 test('kill -9 and start of a load-balancer under calls of sipp: every established call hangs up', async () => {
   const s = await scene({ media: 0, deadMedia: 1, pingInterval: 1 });
   const uas = await startMediaUas(
-    addressInService(await s.platform.dispatchers[0]?.rpc('dispatcher.list')),
+    mediaHosts(await s.platform.dispatchers[0]?.rpc('dispatcher.list'))[0] ?? '',
   );
   await opened(Promise.resolve({ close: () => uas.kill() }));
   let progress: CallProgress | null = null;
@@ -83,8 +83,10 @@ test('kill -9 and start of a load-balancer under calls of sipp: every establishe
   assert.equal(report.completed, 40);
 });
 
-function addressInService(list = ''): string {
-  return /sip:(127\.[\d.]+):5060/.exec(list)?.[1] ?? '';
+/** The hosts of media nodes in what `kamcmd dispatcher.list` prints. */
+function mediaHosts(list = ''): string[] {
+  const media = /ID: 30\b(?:(?!\tID: )[^])*/.exec(list)?.[0] ?? '';
+  return [...media.matchAll(/sip:(127\.[\d.]+):5060/g)].map(([, host]) => host ?? '');
 }
 
 test('the calls of a media node that died are ended at the phones, those of a healthy one are not', async () => {
@@ -92,10 +94,8 @@ test('the calls of a media node that died are ended at the phones, those of a he
   const [media] = s.media;
   const [caller] = s.outbound; // Where the phone's call comes from: its media end.
   assert.ok(media && caller);
-  const list = (await s.platform.dispatchers[0]?.rpc('dispatcher.list')) ?? '';
-  const uasHost = [...list.matchAll(/sip:(127\.[\d.]+):5060/g)]
-    .map(([, host]) => host ?? '')
-    .find((host) => ![media.host, caller.host].includes(host));
+  const hosts = mediaHosts(await s.platform.dispatchers[0]?.rpc('dispatcher.list'));
+  const uasHost = hosts.find((host) => host !== media.host);
   const uas = await startMediaUas(uasHost ?? '');
   await opened(Promise.resolve({ close: () => uas.kill() }));
 
