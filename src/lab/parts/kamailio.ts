@@ -7,7 +7,7 @@ import { packageRoot } from '../../util/package-root.js';
 export interface KamailioCommandOptions {
   readonly role: KamailioRole;
   readonly binary: string;
-  /** Existing folder for the PID file and the working directory, of this node alone. */
+  /** Existing folder, the working directory of this node alone. */
   readonly runDir: string;
   /**
    * Shared memory: transactions (kept 5 s after their end), dialogs, destinations. A load-balancer uses
@@ -25,7 +25,8 @@ const SERVER_DIRS = ['/usr/sbin', '/usr/local/sbin'];
 
 /**
  * The command that runs Kamailio in the foreground, logging to stderr. All else, secrets included, it
- * reads from the environment (`kamailio/include/environment.cfg` lists the variables).
+ * reads from the environment (`kamailio/include/environment.cfg` lists the variables). It writes no PID file:
+ * one that was left by a killed server may name a living stranger, and the next start would refuse.
  */
 export function kamailioCommand(options: KamailioCommandOptions): string[] {
   return [
@@ -38,8 +39,6 @@ export function kamailioCommand(options: KamailioCommandOptions): string[] {
     options.runDir,
     '-w',
     options.runDir,
-    '-P',
-    join(options.runDir, 'kamailio.pid'),
     '-m',
     String(options.shmMb),
     '-M',

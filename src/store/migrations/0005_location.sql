@@ -61,10 +61,11 @@ CREATE FUNCTION carna.forget_contact(
     SELECT true;
 $$;
 
--- Contacts that expired. Any registrar, any number of times.
+-- Contacts that expired. Any registrar, any number of times. 1970 is how Kamailio spells "never expires".
 CREATE FUNCTION carna.forget_expired() RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
-    DELETE FROM public.location l WHERE l.expires < clock_timestamp() AT TIME ZONE 'UTC' - interval '1 minute';
+    DELETE FROM public.location l
+     WHERE l.expires < clock_timestamp() AT TIME ZONE 'UTC' - interval '1 minute' AND l.expires_s <> 0;
     SELECT true;
 $$;
 

@@ -5,8 +5,10 @@ import { createSocket } from 'node:dgram';
 /** What a phone says in a REGISTER. */
 export interface Registration {
   readonly user: string;
-  /** `USER-pw` when absent. */
-  readonly password?: string;
+  /** `USER-pw` when absent; null: a challenge is left unanswered. */
+  readonly password?: string | null;
+  /** Whose password it is; `user` when absent. */
+  readonly login?: string;
   readonly domain?: string;
   /** URI; `*` for all; null for a REGISTER that only asks. `sip:USER@10.9.9.9:5060` when absent. */
   readonly contact?: string | null;
@@ -52,6 +54,10 @@ const BUFFER_BYTES = 4 << 20;
 export const status = (answer: string | null): number =>
   answer === null ? 0 : Number(answer.split(' ')[1]);
 
+/** The branch, and the method: a CANCEL has the branch of its INVITE. */
+const transactionOf = (text: string): string =>
+  `${/^Via:.*?branch=([^;\s]+)/im.exec(text)?.[1]} ${/^CSeq: *\d+ +(\w+)/im.exec(text)?.[1]}`;
+
 const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
 
 /** The header that answers a challenge. */
@@ -96,8 +102,7 @@ export async function openPhones(host: string, port: number): Promise<Phones> {
       return handle(incoming);
     }
     if (text.startsWith('SIP/2.0 1')) return;
-    const branch = /^Via:.*?branch=([^;\s]+)/im.exec(text)?.[1] ?? '';
-    waiting.get(branch)?.(text);
+    waiting.get(transactionOf(text))?.(text);
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
@@ -133,8 +138,9 @@ export async function openPhones(host: string, port: number): Promise<Phones> {
         ]);
       const challenge = await ask(text(cseq, []), registrar);
       if (challenge === null || status(challenge) !== 401) return challenge;
-      const password = parts.password ?? `${user}-pw`;
-      return ask(text(cseq + 1, [authorization(challenge, uri, user, password)]), registrar);
+      if (parts.password === null) return challenge;
+      const { login = user, password = `${login}-pw` } = parts;
+      return ask(text(cseq + 1, [authorization(challenge, uri, login, password)]), registrar);
     },
     invite: (to, aor, { method = 'INVITE', callId = randomUUID(), headers = [] } = {}) =>
       ask(
@@ -186,17 +192,17 @@ function exchange(
   host: string,
   port: number,
 ): Promise<string | null> {
-  const branch = /^Via:.*?branch=([^;\s]+)/im.exec(text)?.[1] ?? '';
+  const transaction = transactionOf(text);
   return new Promise((resolve) => {
     const done = (answer: string | null): void => {
       clearTimeout(limit);
       clearInterval(again);
-      waiting.delete(branch);
+      waiting.delete(transaction);
       resolve(answer);
     };
     const limit = setTimeout(() => done(null), PATIENCE_MS);
     const again = setInterval(() => socket.send(text, port, host), RESEND_MS);
-    waiting.set(branch, done);
+    waiting.set(transaction, done);
     socket.send(text, port, host);
   });
 }

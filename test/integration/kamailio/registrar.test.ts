@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { waitUntil } from '../../../src/util/wait.js';
 import type { Phones, Registration } from './phones.js';
-import { openPhones, status } from './phones.js';
+import { authorization, openPhones, status } from './phones.js';
 import type { LocationPlatform } from './registrations.js';
 import { startLocationPlatform } from './registrations.js';
 
@@ -57,9 +57,24 @@ test('a wrong password and an unknown user get the same answer', async () => {
 });
 
 test('nobody registers for somebody else', async () => {
-  const challenge = await register({ user: 'u2', contact: null, password: 'u2-pw' });
-  assert.equal(status(challenge), 200);
+  assert.equal(status(await register({ user: 'u2', login: 'u2' })), 200);
   assert.equal(status(await register({ user: 'u2', password: 'u3-pw', callId: 'other' })), 403);
+  const others = { user: 'u2', contact: 'sip:u3@10.9.9.9:5060', callId: 'another' };
+  assert.equal(status(await register({ ...others, login: 'u3' })), 403);
+  const left = await register({ user: 'u2', contact: null, callId: 'asks' });
+  assert.deepEqual(left?.match(/sip:u\d@10\.9\.9\.9/g), ['sip:u2@10.9.9.9']);
+});
+
+test('an answer to a challenge is good once', async () => {
+  const parts = { user: 'u13', password: null };
+  const challenge = (await register(parts)) ?? '';
+  assert.equal(status(challenge), 401);
+  const headers = [authorization(challenge, 'sip:carna.test', 'u13', 'u13-pw')];
+  assert.equal(status(await register({ ...parts, headers, cseq: 2 })), 200);
+  const again = await register({ ...parts, headers, cseq: 3, callId: 'thief' });
+  assert.equal(status(again), 401);
+  assert.match(again ?? '', /^WWW-Authenticate: .*stale=true/im);
+  assert.doesNotMatch(again ?? '', /^Contact:/m);
 });
 
 test('whoever is no node of ours is refused', async () => {
@@ -187,4 +202,38 @@ test('a node that drains says so; the number of contacts stands in its answer', 
   assert.equal(status(await platform.dispatcher.register(registrar.host, { user: 'u12' })), 503);
   await registrar.rpc('pv.shvSet', 'drain', 'int', '0');
   assert.equal(status(await platform.dispatcher.register(registrar.host, { user: 'u12' })), 200);
+});
+
+test('a caller who gives up stops every phone that rings', async () => {
+  for (const [index, edge] of edges.entries()) {
+    const contact = `sip:ring${index}@10.9.9.9:5060`;
+    const parts = { user: 'u14', callId: `ring${index}`, contact, headers: viaEdge(index) };
+    assert.equal(status(await register(parts)), 200);
+    edge.onRequest((request) => {
+      if (request.text.startsWith('INVITE ')) edge.reply(request, '180 Ringing');
+      if (!request.text.startsWith('CANCEL ')) return;
+      edge.reply(request, '200 OK');
+      const branch = /branch=[^;\s]+/.exec(request.text)?.[0] ?? 'none';
+      const invite = edge.received.find(
+        ({ text }) => text.startsWith('INVITE ') && text.includes(branch),
+      );
+      if (invite !== undefined) edge.reply(invite, '487 Request Terminated');
+    });
+  }
+  const [outbound] = platform.outbounds;
+  await waitUntil('the bus told of both phones', PATIENCE_MS, async () =>
+    /ring0.*ring1|ring1.*ring0/s.test(
+      await outbound.rpc('ul.lookup', 'location', 'u14@carna.test'),
+    ),
+  );
+  const head = `Via: SIP/2.0/UDP ${platform.net}.20:5060;branch=z9hG4bKgives-up\r\nCall-ID: gives-up\r\nMax-Forwards: 70\r\nFrom: <sip:caller@carna.test>;tag=g\r\nTo: <sip:u14@carna.test>\r\nContent-Length: 0\r\n`;
+  const line = (method: string): string =>
+    `${method} sip:u14@carna.test SIP/2.0\r\n${head}CSeq: 1 ${method}\r\n\r\n`;
+  const answer = platform.dispatcher.request(line('INVITE'), outbound.host);
+  await waitUntil('both ring', PATIENCE_MS, () => new Set(invitesTo('u14')).size === 2);
+  assert.equal(status(await platform.dispatcher.request(line('CANCEL'), outbound.host)), 200);
+  assert.equal(status(await answer), 487);
+  for (const edge of edges) {
+    assert.ok(edge.received.some(({ text }) => text.startsWith('CANCEL sip:ring')));
+  }
 });

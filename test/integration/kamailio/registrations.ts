@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
@@ -39,6 +39,7 @@ export interface LocationDatabase {
 export interface LocationNode {
   readonly role: Role;
   readonly host: string;
+  isRunning(): boolean;
   start(): Promise<void>;
   kill(): Promise<void>;
   terminate(): Promise<void>;
@@ -148,7 +149,6 @@ function locationNode(
     server = null;
   };
   const start = async (): Promise<void> => {
-    rmSync(join(dir, 'kamailio.pid'), { force: true }); // of the one that was killed
     const started = await startDaemon({
       name: role,
       command,
@@ -183,6 +183,7 @@ function locationNode(
   return {
     role,
     host,
+    isRunning: () => server !== null && isAlive(server),
     start,
     rpc,
     kill: () => end('SIGKILL', true),
@@ -211,7 +212,7 @@ export async function startLocationPlatform(
   const dispatcher = await openPhones(hosts.dispatcher, 5060);
   const join_ = async (joining: LocationNode): Promise<void> => {
     const line = (host: string): string => `sip:${host}:${DMQ_PORT};status=active\r\n`;
-    const peers = nodes.filter((peer) => peer !== joining);
+    const peers = nodes.filter((peer) => peer !== joining && peer.isRunning());
     const tell = (to: string, body: string): Promise<string | null> =>
       dispatcher.notifyPeer(to, DMQ_PORT, joining.host, body);
     const answers = await Promise.all(
