@@ -91,6 +91,17 @@ export class RegisteredUsers {
     return Number(/location_contacts: (\d+)/.exec(text)?.[1]);
   }
 
+  /** Most shared memory that was in use on any node, in MB. */
+  async peakMb(): Promise<number> {
+    const used = await Promise.all(
+      this.nodes.map(async (node) => {
+        const text = await node.rpc('stats.fetch', 'shmem:max_used_size');
+        return Number(/max_used_size: (\d+)/.exec(text)?.[1]);
+      }),
+    );
+    return Math.round(Math.max(...used) / (1 << 20));
+  }
+
   async knows(node: LocationNode, user: string): Promise<boolean> {
     return node.rpc('ul.lookup', 'location', `${user}@carna.test`).then(
       (text) => /Address: /.test(text),
@@ -117,12 +128,16 @@ export class RegisteredUsers {
     await this.untilIs(`rows where ${where}`, count, ask);
   }
 
-  async untilIs<T>(what: string, wanted: T, ask: () => Promise<T>): Promise<void> {
+  async untilIs<T extends number | boolean>(
+    what: string,
+    wanted: T,
+    ask: () => Promise<T>,
+  ): Promise<void> {
     let found: T | undefined;
     try {
       await waitUntil(what, PATIENCE_MS, async () => (found = await ask()) === wanted);
     } catch (err) {
-      throw new Error(`${what}: ${found} instead of ${wanted}`, { cause: err });
+      throw new Error(`${what}: ${String(found)} instead of ${String(wanted)}`, { cause: err });
     }
   }
 }

@@ -37,7 +37,7 @@ async function keepBusy(untilMs: number, firstCseq: number): Promise<string> {
     await users.registerAll(1, 500, cseq);
     cseq += 2;
   } while (Date.now() < untilMs);
-  return `${USERS} registered again in ${registeredMs} ms, ${calls} calls answered`;
+  return `${USERS} registered again in ${registeredMs} ms, ${calls} calls answered, ${await users.peakMb()} MB`;
 }
 
 /** Contacts that one registrar has noted as not written. */

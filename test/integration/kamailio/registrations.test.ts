@@ -19,6 +19,7 @@ test('10,000 registrations are in every memory and in the table', async (t) => {
   await users.registerAll(1, USERS, 1);
   const tookMs = Date.now() - began;
   t.diagnostic(`${USERS} registrations in ${tookMs} ms: ${Math.round(USERS / (tookMs / 1000))}/s`);
+  t.diagnostic(`${await users.peakMb()} MB of shared memory`);
   // A 200 was said for each: nothing may be on its way to the table any more.
   assert.equal(await users.rows(), USERS);
   await users.untilKnown(users.nodes, USERS);
