@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { waitUntil } from '../../../src/util/wait.js';
+import { wait, waitUntil } from '../../../src/util/wait.js';
 import type { Registration } from './phones.js';
 import { status } from './phones.js';
 import type { LocationNode, LocationPlatform } from './registrations.js';
@@ -7,6 +7,8 @@ import { startLocationPlatform } from './registrations.js';
 
 /** Registrations under way at a time. */
 const AT_ONCE = 50;
+/** A node keeps each call in memory for some seconds: more at a time would fill it. */
+const CALLS_PER_SECOND = 2_000;
 const PATIENCE_MS = 45_000;
 
 /** `u1`, `u2`, ... of a platform with all its nodes on one bus; each node is asked what it knows. */
@@ -71,11 +73,14 @@ export class RegisteredUsers {
   /** Calls u`from` to u`to` by way of both outbound nodes; every one must be answered by 200. */
   async callAll(from: number, to: number): Promise<void> {
     let next = from;
+    const began = performance.now();
     const worker = async (index: number): Promise<void> => {
       const node = this.platform.outbounds[index % 2 === 0 ? 0 : 1];
       while (next <= to) {
         const user = `u${next}`;
         next += 1;
+        const dueMs = began + ((next - from) * 1_000) / CALLS_PER_SECOND;
+        if (performance.now() < dueMs) await wait(dueMs - performance.now());
         assert.equal(await this.call(node, user), 200, user);
       }
     };
