@@ -4,13 +4,14 @@ import { status } from './phones.js';
 import type { LocationNode } from './registrations.js';
 import { RegisteredUsers } from './registered-users.js';
 
-const USERS = 10_000;
+// More than one pass over what is noted.
+const USERS = Number(process.env['CARNA_TEST_USERS'] ?? 7_000);
 const AWAY_MS = 20_000;
 
 let users: RegisteredUsers;
 
 before(async () => {
-  users = await RegisteredUsers.start(USERS + 100);
+  users = await RegisteredUsers.start(USERS + 10);
   await users.registerAll(1, USERS, 1);
   // Kamailio spells "never expires" as 1970.
   await users.platform.database.store.query({
@@ -47,8 +48,8 @@ async function unwritten(node: LocationNode): Promise<number> {
 }
 
 for (const [fault, cseq, fresh, goner] of [
-  ['killed', 1_000, 'u10001', 'u10002'],
-  ['frozen', 10_000, 'u10003', 'u10004'],
+  ['killed', 1_000, `u${USERS + 1}`, `u${USERS + 2}`],
+  ['frozen', 10_000, `u${USERS + 3}`, `u${USERS + 4}`],
 ] as const) {
   test(`PostgreSQL ${fault} for 20 s: known users register and are called, and the rows follow`, async (t) => {
     const { database, dispatcher, outbounds, registrars } = users.platform;
