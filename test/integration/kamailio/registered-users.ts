@@ -87,7 +87,9 @@ export class RegisteredUsers {
     const { received } = this.platform.dispatcher;
     const before = received.length;
     await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => worker(index)));
-    const asked = received.slice(before).map(({ text }) => /^INVITE sip:(u\d+)@10\./.exec(text)?.[1]);
+    const asked = received
+      .slice(before)
+      .map(({ text }) => /^INVITE sip:(u\d+)@10\./.exec(text)?.[1]);
     assert.ok(new Set(asked).size >= to - from + 1, 'every phone was asked');
   }
 
