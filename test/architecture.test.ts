@@ -10,6 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: ['util'],
   protocols: ['util'],
   config: ['util', 'topology'],
+  marathon: ['util', 'topology'],
   registry: ['util', 'topology'],
   store: ['util', 'topology'],
   agent: ['util', 'topology', 'protocols', 'registry', 'store', 'http'],
@@ -36,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'reconciler',
     'http',
     'lab',
+    'marathon',
   ],
   bin: ['cli'],
 };
