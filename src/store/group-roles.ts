@@ -122,7 +122,8 @@ function grantsOf(role: GroupRole): string {
           TO carna_registrar`;
     case 'carna_outbound':
       return `${ownList('outbound')};
-        ${credentials('carna_outbound')};
+        GRANT USAGE ON SCHEMA carna TO carna_outbound;
+        GRANT SELECT ON carna.known_user, carna.known_change TO carna_outbound;
         GRANT SELECT ON public.location TO carna_outbound`;
   }
 }

@@ -93,6 +93,12 @@ CREATE VIEW carna.credential AS
     SELECT username || '@' || lower(domain) AS key_name, 0 AS key_type, 0 AS value_type,
            ha1::text AS key_value, 0 AS expires
       FROM public.subscriber;
+-- The same two for who only asks whether a user exists: without what logs a phone in.
+CREATE VIEW carna.known_user AS
+    SELECT key_name, key_type, value_type, '1'::text AS key_value, expires FROM carna.credential;
+CREATE VIEW carna.known_change AS
+    SELECT seq, kind, key, CASE WHEN kind = 'credential' AND value IS NOT NULL THEN '1' ELSE value END AS value
+      FROM carna.edge_change;
 CREATE VIEW carna.alias AS
     SELECT DISTINCT ON (k.key_name) k.key_name, 0 AS key_type, 0 AS value_type,
            a.username || '@' || lower(a.domain) AS key_value, 0 AS expires

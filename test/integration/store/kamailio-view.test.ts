@@ -66,7 +66,7 @@ test('a live Kamailio loads its view with its own role, in an order that an UPDA
     });
   }
   await db.store.query({
-    text: `INSERT INTO dispatcher (setid, destination) VALUES (10, 'sip:127.9.9.9:5060')`,
+    text: `INSERT INTO dispatcher (setid, destination) VALUES (60, 'sip:127.9.9.9:5060')`,
   });
   const url = db.url
     .replace('postgresql:', 'postgres:')

@@ -36,6 +36,16 @@ test('hashes of passwords are read by who asks for passwords and by nobody else'
     const rows = await ask(await loginOf(role), 'select key_name, key_value from carna.credential');
     assert.deepEqual(rows, [{ key_name: 'eve@carna.test', key_value: HA1 }]);
   }
+  const known = await ask(
+    await loginOf('carna_outbound'),
+    'select key_name, key_value from carna.known_user',
+  );
+  assert.deepEqual(known, [{ key_name: 'eve@carna.test', key_value: '1' }]);
+  const changes = await ask(
+    await loginOf('carna_outbound'),
+    "select value from carna.known_change where key = 'eve@carna.test'",
+  );
+  assert.deepEqual(changes, [{ value: '1' }]);
   for (const role of [
     'carna_reader',
     'carna_writer',
