@@ -16,6 +16,7 @@ import type { RefusedWrite } from '../store/refused-writes.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
+import type { LintedFile } from './lint-files.js';
 import type { TelephonyJson } from './telephony-json.js';
 
 /**
@@ -193,6 +194,12 @@ export interface UndrainProgressJson {
   readonly consumers: number;
 }
 
+/** `carna lint --json`: every file in the order given. Finding and Rule in src/marathon/lint/finding.ts. */
+export interface LintJson {
+  readonly schema: typeof JSON_SCHEMA;
+  readonly files: readonly LintedFile[];
+}
+
 /** One line of JSON. */
 export function jsonLine(
   value:
@@ -208,6 +215,7 @@ export function jsonLine(
     | UndrainProgressJson
     | GuardJson
     | OverrideJson
+    | LintJson
     | TelephonyJson,
 ): string {
   return JSON.stringify(value);

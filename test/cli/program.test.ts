@@ -32,6 +32,8 @@ for (const [line, code, stream] of [
   ['trunk add --help', 0, /--prefix[^]*carna trunk add carrier-a/],
   ['registrations --help', 0, /durable copy[^]*carna registrations alice@example\.org/],
   ['location --help', 0, /Exit code 1 when no call would get through/],
+  ['lint', 2, /missing required argument 'file'/],
+  ['lint --help', 0, /Exit code 0 when nothing was found[^]*carna lint media\.json/],
   ['completion fish', 2, /Allowed choices are bash, zsh/],
 ] as const) {
   test(`carna ${line} exits with ${code} and says why`, async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { closest } from '../../src/cli/closest.js';
+import { closest } from '../../src/util/closest.js';
 import { COLOURED, widthOf } from '../../src/cli/render/colour.js';
 import { renderTable, truncate, wrapSegments } from '../../src/cli/render/layout.js';
 import * as units from '../../src/cli/render/units.js';

@@ -1,4 +1,4 @@
-import { closest } from '../closest.js';
+import { closest } from '../../util/closest.js';
 import type { Context } from '../context.js';
 
 const MAX_NAMES = 8;

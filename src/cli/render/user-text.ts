@@ -1,7 +1,7 @@
 import type { UserPage } from '../../store/subscribers.js';
 import { aorText } from '../../topology/account.js';
 import type { Aor } from '../../topology/account.js';
-import { closest } from '../closest.js';
+import { closest } from '../../util/closest.js';
 import type { Context } from '../context.js';
 import type { Painter } from './colour.js';
 import { printable } from './colour.js';

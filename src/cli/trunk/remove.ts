@@ -1,5 +1,5 @@
 import type { Trunk } from '../../topology/trunk.js';
-import { closest } from '../closest.js';
+import { closest } from '../../util/closest.js';
 import { isAgreed } from '../consent.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';

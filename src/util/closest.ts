@@ -7,6 +7,17 @@ export function closest(word: string, candidates: Iterable<string>, limit: numbe
     .map(({ name }) => name);
 }
 
+/** The candidate that a word is probably meant to be: at most `maxEdits` letters away; null when there is none. Pure. */
+export function nearest(
+  word: string,
+  candidates: Iterable<string>,
+  maxEdits: number,
+): string | null {
+  const [best] = closest(word, candidates, 1);
+  if (best === undefined) return null;
+  return editDistance(word.toLowerCase(), best.toLowerCase()) <= maxEdits ? best : null;
+}
+
 /** Levenshtein distance; a text that contains the other counts as half as far. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
