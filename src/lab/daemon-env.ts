@@ -29,7 +29,7 @@ export const MEDIA_MAX_SESSIONS = 1_000;
  */
 const PIKE_REQUESTS = 50_000;
 
-/** Variables of ours that a daemon inherits from whoever starts the lab: which binaries to use, and marks. */
+/** Variables of ours that a daemon inherits from whoever starts the lab: which binaries to use, how patient proxies are, and marks. */
 const INHERITED = new Set([
   'CARNA_KAMAILIO',
   'CARNA_POSTGRES_BIN',
@@ -37,6 +37,7 @@ const INHERITED = new Set([
   'CARNA_FREESWITCH',
   'CARNA_JAVA',
   'CARNA_SIPP',
+  'CARNA_FR_TIMER_MS',
   'CARNA_LOG_LEVEL',
   'CARNA_TEST_RUN',
 ]);
