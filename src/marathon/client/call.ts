@@ -158,7 +158,8 @@ function toTry(what: string, isRead: boolean, answer: Answer): Try {
   const json = toJson(body);
   const isRefused = status >= 400 && status !== 404;
   if (json !== undefined || isRefused) return { kind: 'reply', reply: { status, json } };
-  const found = body.length === 0 ? 'an empty body' : `${contentType || 'something'} that is none`;
+  const found =
+    body.length === 0 ? 'an empty body' : `${contentType.slice(0, 80) || 'something'} that is none`;
   const error = new MarathonAnswerError(`${what}: ${status}, expected JSON, found ${found}`);
   return { kind: 'failed', isUndone: isRead || status === 404, error };
 }

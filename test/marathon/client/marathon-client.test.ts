@@ -220,3 +220,11 @@ test('an id that would address something else is refused before anything is sent
       assert.equal(seen.length, 0);
     },
   ));
+
+test('a conflict that is no lock is refused, not waited for', async () => {
+  const body = { message: 'An app with id [/carna] already exists.' };
+  await assert.rejects(
+    once('error.response', 409, body, (m) => m.putGroup('/carna', GROUP, never)),
+    { code: 'CARNA_MARATHON_REFUSED', message: /409: An app with id/ },
+  );
+});
