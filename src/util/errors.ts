@@ -177,3 +177,29 @@ export function messageOf(err: unknown): string {
 export class CrashLoopError extends CarnaError {
   readonly code = 'CARNA_CRASH_LOOP';
 }
+
+/** No Marathon could be reached, or none could answer just now; nothing was asked of it that changes anything. Worth retrying. */
+export class MarathonUnavailableError extends CarnaError {
+  readonly code = 'CARNA_MARATHON_UNAVAILABLE';
+}
+
+/** What answered at Marathon's address did not answer as Marathon does: HTML, an empty body, half a JSON, too much, a login page. */
+export class MarathonAnswerError extends CarnaError {
+  readonly code = 'CARNA_MARATHON_ANSWER';
+}
+
+/** Marathon answered no: wrong credentials, unknown id, invalid definition. Retrying the same will not help; `status` is HTTP's. */
+export class MarathonRefusedError extends CarnaError {
+  readonly code = 'CARNA_MARATHON_REFUSED';
+  readonly status: number;
+
+  constructor(what: string, status: number, why: string) {
+    super(`${what}: Marathon answered ${status}: ${why}`);
+    this.status = status;
+  }
+}
+
+/** A change was sent to Marathon and its answer was lost, late or unreadable: it may or may not have happened. Look before repeating. */
+export class MarathonAmbiguousError extends CarnaError {
+  readonly code = 'CARNA_MARATHON_AMBIGUOUS';
+}
