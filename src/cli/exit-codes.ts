@@ -50,6 +50,10 @@ const BY_ERROR_CODE: Readonly<Record<string, ExitCode>> = {
   CARNA_HELD_BY_GUARD: EXIT.held,
   CARNA_MISSING_PART: EXIT.away,
   CARNA_LAB: EXIT.no,
+  CARNA_MARATHON_UNAVAILABLE: EXIT.away,
+  CARNA_MARATHON_ANSWER: EXIT.away,
+  CARNA_MARATHON_REFUSED: EXIT.no,
+  CARNA_MARATHON_AMBIGUOUS: EXIT.away,
 };
 
 /** The exit code for anything thrown: what is no CarnaError is a bug. Several errors give the gravest code. */
