@@ -46,7 +46,7 @@ async function main(): Promise<number> {
   const env = { ...process.env, [RUN_MARK]: mark, CARNA_TEST_DIR: dir };
   const child = spawn(
     process.execPath,
-    ['--test', `--test-concurrency=${concurrency(files)}`, '--test-timeout=300000', ...files],
+    ['--test', `--test-concurrency=${concurrency(files)}`, '--test-timeout=600000', ...files],
     { stdio: 'inherit', env, detached: true },
   );
   let interrupted = false;
