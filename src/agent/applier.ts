@@ -191,7 +191,7 @@ export class Applier {
       live,
       previous: this.#previous,
       owed: this.#changes.owed,
-      ...(read.unread === null ? {} : { mayHold: this.#changes.mayHold }),
+      isBelieved: read.unread !== null,
       mayBeEmpty: (setid) => this.#leader.mayBeEmpty(setid, generation),
     });
     if (read.unread === null && this.#life === life) {

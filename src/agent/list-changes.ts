@@ -24,7 +24,6 @@ export class ListChanges {
   readonly #pace: ReloadPace;
   #owed: readonly StateChange[] = [];
   #believed: readonly LiveDestination[] | null = null;
-  #mayHold: ReadonlySet<number> = new Set();
 
   constructor(deps: ListChangesDeps, pace: ReloadPace) {
     this.#deps = deps;
@@ -36,21 +35,14 @@ export class ListChanges {
     return this.#owed;
   }
 
-  /** The sets that a reload whose answer was lost may have filled; none once the list was read. */
-  get mayHold(): ReadonlySet<number> {
-    return this.#mayHold;
-  }
-
   /** Another life of the server. */
   reset(): void {
     this.#owed = [];
     this.#believed = null;
-    this.#mayHold = new Set();
   }
 
   noteRead(live: readonly LiveDestination[]): void {
     this.#believed = live;
-    this.#mayHold = new Set();
   }
 
   /** The list as it should be by all that was done to it; as Kamailio loads these rows when nothing was. */
@@ -89,7 +81,6 @@ export class ListChanges {
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
       this.#pace.noteTried(plan.reasons);
-      this.#mayHold = new Set([...this.#mayHold, ...rows.map((row) => row.setid)]);
       metrics.reloads.inc({ answer: 'unknown' });
       throw err;
     }
@@ -101,7 +92,6 @@ export class ListChanges {
     }
     this.#pace.noteTried(plan.reasons);
     this.#believed = asLoaded(rows.filter(isLoadable));
-    if (answer.kind === 'ok') this.#mayHold = new Set();
     // Whatever the answer: if rows were taken over, so was their dead ones' fresh start.
     await this.setStates(plan.carryOver);
   }

@@ -54,8 +54,8 @@ export interface LivePlanInput {
   readonly previous: readonly DispatcherRow[] | null;
   /** A `carryOver` that nobody knows to have been applied: the reload's answer was lost. */
   readonly owed?: readonly StateChange[];
-  /** Sets that may hold destinations although `live` shows none: it is only what the list should be. */
-  readonly mayHold?: ReadonlySet<number>;
+  /** `live` is only what the list should be: any set may hold destinations that it does not show. */
+  readonly isBelieved?: boolean;
   /** True when the leader's own record confirms that the set holds nothing. */
   readonly mayBeEmpty: (setid: number) => boolean;
 }
@@ -191,7 +191,7 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
 
 /** A row that Kamailio would refuse fills no set. */
 function findHeldSets(
-  { setids, mayHold, mayBeEmpty }: LivePlanInput,
+  { setids, isBelieved, mayBeEmpty }: LivePlanInput,
   rows: ReadonlyMap<string, readonly [DispatcherRow, ...DispatcherRow[]]>,
   live: ReadonlyMap<string, readonly [Listed, ...Listed[]]>,
 ): number[] {
@@ -200,7 +200,9 @@ function findHeldSets(
     const isLoadable = live.has(key) || faultOfRow({ ...row, destination: uriOf(key) }) === null;
     if (isLoadable) filled.add(row.setid);
   }
-  const alive = new Set([...[...live.values()].map(([dest]) => dest.setid), ...(mayHold ?? [])]);
+  const alive = new Set(
+    isBelieved === true ? setids : [...live.values()].map(([dest]) => dest.setid),
+  );
   return setids.filter((setid) => alive.has(setid) && !filled.has(setid) && !mayBeEmpty(setid));
 }
 

@@ -140,8 +140,6 @@ class Scene {
   /** What must never happen, and did. */
   readonly wrongs: string[] = [];
   #wallOffsetMs = 0;
-  /** Sets that the leader said to be empty, and that nobody filled since. */
-  readonly #saidEmpty = new Set<number>();
   #isByHand = false;
   /** What was never in the table, and cannot be known where the list cannot be read. */
   readonly #added = new Set<string>();
@@ -265,13 +263,6 @@ class Scene {
       sets[String(set)] = setHash(table.filter((row) => row.setid === set));
     }
     this.view.setGeneration(generation, sets);
-    for (const set of SETS) if (!this.#isFilled(set)) this.#saidEmpty.add(set);
-  }
-
-  /** A row that Kamailio would refuse fills no set. */
-  #isFilled(set: number): boolean {
-    const { table, bad } = this.kamailio;
-    return table.some((row) => row.setid === set && !bad.has(row.destination));
   }
 
   async stop(): Promise<void> {
@@ -294,15 +285,17 @@ class Scene {
     return told?.generation === this.kamailio.generation && told.drift === null;
   }
 
-  /** I1: no reload of ours empties a set of which the leader did not say, since it was last filled, that it is empty. */
+  /** I1: no reload of ours empties a set of which the leader does not say that it is empty. */
   #checkSets(before: readonly LiveDestination[]): void {
-    const { live } = this.kamailio;
+    const { live, generation } = this.kamailio;
     for (const set of SETS) {
       const isKnown = (dest: LiveDestination): boolean =>
         !this.kamailio.isListTooLong || !this.#added.has(liveKey(dest));
       const had = before.some((dest) => dest.setid === set && isKnown(dest));
       if (!had || live.some((dest) => dest.setid === set)) continue;
-      if (!this.#isByHand && !this.#saidEmpty.has(set))
+      const said = this.view.generation();
+      const isSaid = said !== null && said.generation >= generation && !(String(set) in said.sets);
+      if (!this.#isByHand && !isSaid)
         this.wrongs.push(`set ${set} emptied, and the leader did not say so`);
     }
   }
@@ -318,9 +311,6 @@ class Scene {
   #replaceTable(rows: readonly DispatcherRow[]): void {
     const before = new Map(this.kamailio.table.map((row) => [liveKey(row), row.flags] as const));
     this.kamailio.table = rows;
-    // What is filled while the list cannot be read back is not known to be filled.
-    const isReadable = !this.kamailio.isListTooLong;
-    for (const set of SETS) if (isReadable && this.#isFilled(set)) this.#saidEmpty.delete(set);
     for (const key of this.silent) {
       const same = rows.filter((row) => liveKey(row) === key);
       const isKept = same.length === 1 && same[0]?.flags === before.get(key);
