@@ -50,6 +50,7 @@ const HOME: Readonly<Record<string, string>> = {
   dockerode: 'agent',
   fastify: 'http',
   'prom-client': 'http',
+  yaml: 'cli',
   commander: 'cli',
   pino: 'cli',
 };

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { readFileSync } from 'node:fs';
 import type { AccountConfig, CliConfig, EndpointSource } from '../config/cli.js';
+import type { MarathonClient } from '../marathon/client/marathon-client.js';
 import type { Clock } from '../util/clock.js';
 import { systemClock } from '../util/clock.js';
 import { wait } from '../util/wait.js';
@@ -16,6 +17,8 @@ import type { Painter } from './render/colour.js';
 export interface Ports {
   openOperatorData(config: CliConfig): Promise<OperatorData>;
   openAccounts(config: AccountConfig): Promise<AccountData>;
+  /** Throws ConfigError when the settings name no Marathon. Opens no connection yet. */
+  openMarathon(config: CliConfig): Promise<MarathonClient>;
   readonly endpointSource: EndpointSource;
 }
 

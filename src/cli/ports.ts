@@ -13,6 +13,10 @@ export const SHIPPED_PORTS: Ports = {
     const { openLiveAccounts } = await import('./live-accounts.js');
     return openLiveAccounts(config);
   },
+  openMarathon: async (config) => {
+    const { openConfiguredMarathon } = await import('./configured-marathon.js');
+    return openConfiguredMarathon(config);
+  },
   endpointSource: {
     findLab: async (runDir) => {
       const { labEndpoints } = await import('../lab/endpoints.js');

@@ -5,6 +5,7 @@ import {
   OPTIONAL_DATABASE_URL,
   wholeNumber,
 } from './common.js';
+import { MARATHON_VARIABLES, marathonFaults } from './marathon-variables.js';
 import { compileConfig, optional, withDefault } from './variables.js';
 import type { Env, ReadFile, ValuesOf } from './variables.js';
 
@@ -30,6 +31,7 @@ export const CLI_VARIABLES = {
     meaning:
       'room beyond the calls of now that a drain must leave, in percent; --headroom says otherwise for once',
   }),
+  ...MARATHON_VARIABLES,
   logLevel: COMMON_VARIABLES.logLevel,
 } as const;
 
@@ -63,7 +65,7 @@ export async function loadCliConfig(
 ): Promise<CliConfig> {
   const lab = await findLab(env, source);
   const merged = lab === null ? env : { ...withoutShadowed(lab.variables, env), ...givenOf(env) };
-  const values = compileConfig(CLI_VARIABLES, merged, readFile);
+  const values = compileConfig(CLI_VARIABLES, merged, readFile, marathonFaults);
   return Object.freeze({ ...values, labDir: lab?.runDir ?? null });
 }
 

@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
+import { openConfiguredMarathon } from '../../src/cli/configured-marathon.js';
+import type { CliConfig } from '../../src/config/cli.js';
 import { createContext } from '../../src/cli/context.js';
 import type { AccountData } from '../../src/cli/account-data.js';
 import type { Context } from '../../src/cli/context.js';
@@ -246,6 +248,7 @@ export async function carna(
       if (terminal.accounts === undefined) throw new Error('no accounts in this test');
       return terminal.accounts;
     },
+    openMarathon: async (config: CliConfig) => openConfiguredMarathon(config),
     endpointSource: { findLab: async () => null },
   };
   const code = await runWith(
