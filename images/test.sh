@@ -14,6 +14,7 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+.ci/packages images >&2
 environment=$(images/engine.sh start)
 eval "$environment"
 child images/build.sh

@@ -254,6 +254,13 @@ test('a process knows its container by its control group, also by that of system
   assert.deepEqual(selfNames({ ...HINTS, cgroup: `0::/system.slice/docker-${ID}.scope` }), [ID]);
 });
 
+test('a process in the network of another container knows its own by the control group or by Mesos', () => {
+  const other = 'f'.repeat(64);
+  const mountinfo = `89 72 254:0 /var/lib/docker/containers/${other}/hosts /etc/hosts rw - ext4 /dev/vda rw`;
+  assert.equal(selfNames({ ...HINTS, mountinfo, cgroup: `4:memory:/docker/${ID}` })[0], ID);
+  assert.equal(selfNames({ ...HINTS, mountinfo, mesosContainer: 'mesos-1' })[0], 'mesos-1');
+});
+
 test('Mesos’ name comes before a host name, which counts only inside a container', () => {
   const hostname = '0123456789ab';
   const inside = { ...HINTS, hasDockerEnv: true, hostname, mesosContainer: 'mesos-1' };

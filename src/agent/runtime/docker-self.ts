@@ -57,16 +57,16 @@ export async function findSelf(
 }
 
 const ID = '[0-9a-f]{64}';
-/** Docker mounts these three files from the container's own folder, whatever its network is. */
+/** Docker mounts these three files from the folder of the container that holds the network: ours, or the one we joined. */
 const OWN_FILE = new RegExp(`/containers/(${ID})/\\S+ /etc/(?:hostname|hosts|resolv\\.conf) `);
 const OWN_CGROUP = new RegExp(`[/-](${ID})(?:\\.scope)?$`, 'm');
 
 /** Ids and names under which the engine may know this process, the surest first. Pure. */
 export function selfNames(hints: SelfHints): readonly string[] {
   const names = [
-    OWN_FILE.exec(hints.mountinfo)?.[1],
     OWN_CGROUP.exec(hints.cgroup)?.[1],
     hints.mesosContainer,
+    OWN_FILE.exec(hints.mountinfo)?.[1],
     hints.hasDockerEnv && /^[0-9a-f]{12}$/.test(hints.hostname) ? hints.hostname : null,
   ];
   return [...new Set(names.filter(isName))];
