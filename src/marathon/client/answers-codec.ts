@@ -123,6 +123,14 @@ export function readAppAnswer(what: string, json: unknown): MarathonApp {
   return toApp(fit(what, z.object({ app: withTasks }), json).app);
 }
 
+/** GET /v2/apps/{id} as it is: what Carna does not read is kept. */
+export function readDefinitionAnswer(
+  what: string,
+  json: unknown,
+): Readonly<Record<string, unknown>> {
+  return fit(what, z.object({ app: z.looseObject({ id, instances: count }) }), json).app;
+}
+
 /** GET /v2/tasks. */
 export function readTasksAnswer(what: string, json: unknown): readonly MarathonTask[] {
   return fit(what, z.object({ tasks: z.array(task) }), json).tasks;
