@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LabError, MissingPartError } from '../../util/errors.js';
@@ -14,6 +14,8 @@ export interface PostgresOptions {
   readonly port: number;
   /** Password of the superuser `postgres`. */
   readonly password: string;
+  /** Clients beyond loopback, as 10.0.0.0/24; they need a password, too. */
+  readonly clients?: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -122,6 +124,8 @@ async function initCluster(options: PostgresOptions, bin: string, data: string):
   } finally {
     rmSync(passwordFile, { force: true });
   }
+  if (options.clients === undefined) return;
+  appendFileSync(join(data, 'pg_hba.conf'), `host all all ${options.clients} scram-sha-256\n`);
 }
 
 async function untilReady(

@@ -46,7 +46,7 @@ export async function openStores(
   mkdirSync(dir, { recursive: true });
   const postgres = await startPostgres({
     ...{ dir, ...plan.postgres },
-    ...{ password: secrets.superuserPassword, env: process.env },
+    ...{ password: secrets.superuserPassword, clients: `${host}/24`, env: process.env },
   });
   closers.push(() => stopPostgres(postgres));
   await initialisePlatform(context, log);
