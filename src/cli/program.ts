@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   plan: async () => (await import('./commands/plan.js')).registerPlan,
   guard: async () => (await import('./commands/guard.js')).registerGuard,
   lint: async () => (await import('./commands/lint.js')).registerLint,
+  deploy: async () => (await import('./commands/deploy.js')).registerDeploy,
   init: async () => (await import('./commands/init.js')).registerInit,
   agent: async () => (await import('./commands/agent.js')).registerAgent,
   reconciler: async () => (await import('./commands/reconciler.js')).registerReconciler,
