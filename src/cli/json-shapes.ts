@@ -16,6 +16,7 @@ import type { RefusedWrite } from '../store/refused-writes.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
+import type { DeployJson } from './deploy/deploy-json.js';
 import type { LintedFile } from './lint-files.js';
 import type { TelephonyJson } from './telephony-json.js';
 
@@ -208,6 +209,7 @@ export function jsonLine(
     | DispatcherJson
     | ExplainJson
     | PlanJson
+    | DeployJson
     | TimelineJson
     | TimelineEntry
     | DrainJson

@@ -123,7 +123,11 @@ function refusalsOf(change: AppChange, facts: DeployFacts, wish: DeployWish): De
   const found: DeployRefusal[] = [];
   if (change.did === 'stop' && change.instances > 0 && !wish.mayRemove) {
     const why = `${appId} is not in the file: Marathon would remove it with its ${change.instances} tasks`;
-    found.push({ appId, why, next: `put it into the file, or: carna deploy ${facts.file} --remove` });
+    found.push({
+      appId,
+      why,
+      next: `put it into the file, or: carna deploy ${facts.file} --remove`,
+    });
   }
   if (change.did === 'restart' && atStake.nodes > 0 && !wish.mayRestart) {
     const why = `${appId} would restart its ${countOf(atStake)}`;

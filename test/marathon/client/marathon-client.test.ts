@@ -270,7 +270,9 @@ test('an update and a restart begin a deployment, or name the lock', async () =>
 });
 
 test("an app's definition is read with all that Marathon says of it", async () => {
-  const body = { app: { ...app(3, []), cmd: 'x', upgradeStrategy: { minimumHealthCapacity: 0.5 } } };
+  const body = {
+    app: { ...app(3, []), cmd: 'x', upgradeStrategy: { minimumHealthCapacity: 0.5 } },
+  };
   const { result } = await once(undefined, 200, body, (m) => m.readDefinition(MEDIA, never));
   assert.deepEqual(result?.['upgradeStrategy'], { minimumHealthCapacity: 0.5 });
   const none = await once(undefined, 404, { message: 'no app' }, (m) =>
