@@ -9,7 +9,13 @@ import { testDir } from '../support/resources.js';
 import type { Outcome } from './support/docker.js';
 import { docker, inspect, until } from './support/docker.js';
 import type { LoadReport } from './support/marathon-load.js';
-import { addressOf, told, underLoad, untilCallsOn } from './support/marathon-load.js';
+import {
+  addressOf,
+  callBetweenUsers,
+  told,
+  underLoad,
+  untilCallsOn,
+} from './support/marathon-load.js';
 import type { MarathonPlatform } from './support/marathon-platform.js';
 import { openMarathonPlatform } from './support/marathon-platform.js';
 import type { World } from './support/world.js';
@@ -45,6 +51,12 @@ test('the same file once more changes nothing', async () => {
   const before_ = await startsOf(allNodes());
   await carna('deploy', await rendered(readFileSync(platform.valuesFile, 'utf8')), '--yes');
   assert.deepEqual(await startsOf(allNodes()), before_);
+});
+
+test('a registered user is called by another', async () => {
+  const report = await callBetweenUsers(platform);
+  assert.deepEqual(report.failed.map(told), []);
+  assert.ok(report.completed > 0);
 });
 
 test('carna scale media 6: three nodes more take calls, none fails', async (t) => {

@@ -18,6 +18,8 @@ export interface ContainerHost {
 export interface HostNetwork {
   /** This machine's own address on the switch. */
   readonly gateway: string;
+  /** Another of its addresses there, for who is no server of ours. */
+  readonly outside: string;
   /** Name of this machine's link to it. */
   readonly link: string;
   readonly hosts: readonly ContainerHost[];
@@ -39,7 +41,7 @@ const AT_ONCE = 4;
 const run = promisify(execFile);
 
 /**
- * Makes `count` hosts on 10.213.N.0/24, with N free on this machine, whose own address there is .1.
+ * Makes `count` hosts on 10.213.N.0/24, with N free on this machine, whose own addresses there are .1 and .2.
  *
  * The switch is a bridge in a namespace of its own, without uplink, forwarding or firewall: this machine's
  * settings have no say, and when its container ends, even by the death of this process and the reaper, the
@@ -76,6 +78,7 @@ export async function openHosts(count: number): Promise<HostNetwork> {
     };
     return {
       gateway: `${net}.1`,
+      outside: `${net}.2`,
       link,
       hosts,
       lose: (hostname) => set(hostname, 'down'),
@@ -111,7 +114,7 @@ async function connectMachine(switchPid: number): Promise<{ link: string; net: s
       throw err;
     }
     await inside(switchPid, 'ip link set machine master br0 up');
-    await ip('addr', 'add', `${net}.1/24`, 'dev', link);
+    for (const own of [1, 2]) await ip('addr', 'add', `${net}.${own}/24`, 'dev', link);
     await ip('link', 'set', link, 'up');
     return { link, net };
   }

@@ -1,4 +1,10 @@
 import type { CallReport, FailedCall } from '../../../src/lab/calls/report.js';
+import { openEndpoint } from '../../../src/lab/phones/endpoint.js';
+import { Phone } from '../../../src/lab/phones/phone.js';
+import { Switchboard } from '../../../src/lab/phones/switchboard.js';
+import { startUserCalls } from '../../../src/lab/phones/user-calls.js';
+import { LAB_SIP_DOMAIN } from '../../../src/lab/secrets.js';
+import { labUser } from '../../../src/lab/users.js';
 import type { NodeRecord } from '../../../src/topology/node.js';
 import { until } from './docker.js';
 import type { MarathonPlatform } from './marathon-platform.js';
@@ -65,4 +71,32 @@ export function addressOf(node: NodeRecord): string {
 /** A failed call in one line. */
 export function told({ why, node, sentAtMs }: FailedCall): string {
   return `${why}, on ${node ?? 'no node'}, sent ${new Date(sentAtMs).toISOString()}`;
+}
+
+const PHONE_PORT = 5_080;
+const PHONE_CALLS = { calls: 6, rate: 2 };
+const EXPIRES_S = 600;
+const RING_MS = 100;
+const TALK_MS = 1_000;
+
+/** Registers two users behind all load-balancers and lets one call the other; gives what became of the calls. */
+export async function callBetweenUsers(platform: MarathonPlatform): Promise<CallReport> {
+  const { network, userPassword: password } = platform;
+  const edges = platform.nodesOf('load-balancer').flatMap(({ sip }) => sip.slice(0, 1));
+  const board = new Switchboard(await openEndpoint({ host: network.outside, port: PHONE_PORT }));
+  try {
+    const [caller, called] = [1, 2].map(
+      (n) => new Phone(board, { user: labUser(n), domain: LAB_SIP_DOMAIN, password, edges }),
+    );
+    if (caller === undefined || called === undefined) throw new Error('no phones');
+    const status = await called.register(EXPIRES_S);
+    if (status !== 200) throw new Error(`REGISTER answered ${status ?? 'by nobody'}`);
+    called.answer({ ringMs: RING_MS, status: 200 });
+    const script = { talkMs: TALK_MS, reinvite: true, hold: false, transferTo: null } as const;
+    const targets = [`sip:${labUser(2)}@${LAB_SIP_DOMAIN}`];
+    const how = { callers: [caller], targets, ...PHONE_CALLS };
+    return await startUserCalls({ ...how, script: { ...script, hangUp: 'caller' } }).result;
+  } finally {
+    await board.endpoint.close();
+  }
 }
