@@ -1,4 +1,3 @@
-import type { Doc } from './accept.js';
 import { accept, checkAgainst, parseJson, Refusal } from './accept.js';
 import type { Endpoint } from './schemas.js';
 import { misfits, misfitsOfWords, readEndpoints } from './schemas.js';
@@ -142,7 +141,7 @@ function readBody(words: string | undefined, text: string): unknown {
     return json.map((item) => accept('app-update', item));
   }
   const [first = '', second] = words.split(' | ');
-  if (second !== undefined && misfits(second, json).length === 0) return json as Doc;
+  if (second !== undefined && misfits(second, json).length === 0) return json;
   if (first !== 'app' && first !== 'pod') return accept(first, json);
   checkAgainst(first, json);
   return accept(first, json);

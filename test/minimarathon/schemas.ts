@@ -76,6 +76,7 @@ export function misfitsOfWords(words: string, body: unknown): readonly string[] 
 
 function misfitsOfVersions(body: unknown): readonly string[] {
   const versions = (body as { versions?: unknown } | undefined)?.versions;
-  const isGood = Array.isArray(versions) && versions.every((v) => !Number.isNaN(Date.parse(v)));
+  const isGood =
+    Array.isArray(versions) && versions.every((one) => !Number.isNaN(Date.parse(String(one))));
   return isGood ? [] : ['not a list of versions'];
 }
