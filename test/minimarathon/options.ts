@@ -16,6 +16,8 @@ export interface Timing {
   readonly defaultGraceSeconds: number;
   /** How often an idle event stream sends a blank line. */
   readonly heartbeatMs: number;
+  /** How long an answer spoilt as `slow` takes. */
+  readonly slowAnswerMs: number;
 }
 
 /** Small enough for tests, but for a second of a definition, which lasts a second. */
@@ -27,6 +29,7 @@ export const DEFAULT_TIMING: Timing = {
   offerMs: 50,
   defaultGraceSeconds: 5,
   heartbeatMs: 10_000,
+  slowAnswerMs: 2_000,
 };
 
 /** What a contract server is started with. */
