@@ -17,6 +17,7 @@ import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
 import type { LintedFile } from './lint-files.js';
+import type { ScaleJson } from './scale/scale-json.js';
 import type { TelephonyJson } from './telephony-json.js';
 
 /**
@@ -216,6 +217,7 @@ export function jsonLine(
     | GuardJson
     | OverrideJson
     | LintJson
+    | ScaleJson
     | TelephonyJson,
 ): string {
   return JSON.stringify(value);
