@@ -31,10 +31,9 @@ export class DrainTeller {
   tell(plan: InPlan, picture: Picture): void {
     const nowMs = this.#run.context.clock.monoMs();
     for (const { nodeId } of plan.victims) {
+      this.#noteSilence(nodeId, picture, nowMs);
       const drain = picture.drains.get(nodeId);
       if (drain === undefined || drain.step === 'cancelled' || drain.step === 'gone') continue;
-      if (!picture.unanswered.has(nodeId)) this.#silentSinceMs.delete(nodeId);
-      else if (!this.#silentSinceMs.has(nodeId)) this.#silentSinceMs.set(nodeId, nowMs);
       const text = drainStepText(nodeId, drain);
       if (drain.step === 'drained') {
         this.#cut.set(nodeId, drain.callsLeft ?? 0);
@@ -51,19 +50,25 @@ export class DrainTeller {
     }
   }
 
+  #noteSilence(nodeId: string, { unanswered, topology }: Picture, nowMs: number): void {
+    const isSilent = unanswered.has(nodeId) || !topology.nodes.has(nodeId);
+    if (!isSilent) this.#silentSinceMs.delete(nodeId);
+    else if (!this.#silentSinceMs.has(nodeId)) this.#silentSinceMs.set(nodeId, nowMs);
+  }
+
   /** Why these will not get drained any more; null = they may. */
   whyHopeless(taskIds: readonly string[], picture: Picture): string | null {
     const nowMs = this.#run.context.clock.monoMs();
     for (const { nodeId, isUnsupervised } of picture.members.filter((m) =>
       taskIds.includes(m.taskId),
     )) {
-      if (isUnsupervised) return `${nodeId} fell silent and still gets calls: nobody can drain it`;
       if (picture.drains.get(nodeId)?.step === 'overdue') {
         return `${nodeId} still drains after its deadline (carna explain ${nodeId})`;
       }
       const sinceMs = this.#silentSinceMs.get(nodeId);
       if (sinceMs !== undefined && nowMs - sinceMs >= UNANSWERED_MS) {
-        return `the agent of ${nodeId} has not answered for ${formatDuration(nowMs - sinceMs)}: nobody can tell when it is empty`;
+        const what = isUnsupervised ? 'it has no znode' : 'its agent does not answer';
+        return `${nodeId}: ${what} for ${formatDuration(nowMs - sinceMs)}, nobody can tell when it is empty`;
       }
     }
     return null;

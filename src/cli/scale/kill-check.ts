@@ -139,7 +139,9 @@ export class KillCheck {
   #late(): ExitCode {
     const after = formatDuration(this.#run.timeoutMs);
     this.#run.teller.lines(this.#plan.subject, 'failed', [
-      `Killed, but ${after} later there is still:`,
+      this.#sent instanceof MarathonAmbiguousError
+        ? `Marathon did not say whether it took the kill; ${after} later there is still:`
+        : `Killed, but ${after} later there is still:`,
       ...this.#left.map((text) => `  ${text}`),
       `Look: carna topology. ${goOnText(this.#plan)}`,
     ]);

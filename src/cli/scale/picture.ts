@@ -2,7 +2,7 @@ import type { MarathonApp } from '../../marathon/client/answers.js';
 import type { Member, NodeWord } from '../../marathon/scale/member.js';
 import { deriveMembers } from '../../marathon/scale/member.js';
 import type { DispatcherRow } from '../../topology/dispatcher-row.js';
-import { describeRow, isSelectable } from '../../topology/dispatcher-row.js';
+import { describeRow } from '../../topology/dispatcher-row.js';
 import type { NodeRecord } from '../../topology/node.js';
 import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import { CarnaError, MarathonRefusedError, messageOf } from '../../util/errors.js';
@@ -119,20 +119,29 @@ async function readHealth(
   return found;
 }
 
-/** Tasks without a znode whose row is in use, or of which the witness does not know better. */
+/**
+ * Tasks without a znode of which nobody can tell that nothing is on them: they stand in the table (the row
+ * of a dead node is deleted after a while), the witness has not found them silent, or the table is unknown.
+ */
 function findUnsupervised(
   app: MarathonApp | undefined,
   topology: TopologyData,
   rows: Picture['rows'],
 ): ReadonlySet<string> {
-  const used = new Set(
-    (rows ?? []).filter((row) => isSelectable(row.flags)).map((row) => row.description),
-  );
+  const standing = new Set(rows?.map((row) => row.description));
   const witnessed = new Set(
     (topology.generation?.witnessed?.nodes ?? [])
       .filter(({ finding }) => finding !== 'silent')
       .map(({ nodeId }) => nodeId),
   );
-  const silent = (app?.tasks ?? []).map(({ id }) => id).filter((id) => !topology.nodes.has(id));
-  return new Set(silent.filter((id) => used.has(describeRow(id)) || witnessed.has(id)));
+  const hasBegun = (state: string): boolean => !['TASK_STAGING', 'TASK_STARTING'].includes(state);
+  return new Set(
+    (app?.tasks ?? [])
+      .filter(({ id }) => !topology.nodes.has(id))
+      .filter(
+        ({ id, state }) =>
+          witnessed.has(id) || (rows === null ? hasBegun(state) : standing.has(describeRow(id))),
+      )
+      .map(({ id }) => id),
+  );
 }

@@ -65,8 +65,14 @@ export function planFor(
 ): Planned {
   const unknown = victims.find(({ isUnsupervised }) => isUnsupervised);
   if (unknown !== undefined && !options.isForced) {
-    const line = `${unknown.nodeId} has no znode and still gets calls: nobody can drain it, or tell how many are on it.`;
-    return { kind: 'impossible', lines: [line, 'Wait until its agent is back, or: --force'] };
+    const line = `${unknown.nodeId} has no znode: nobody can drain it, or tell whether calls are on it.`;
+    return {
+      kind: 'impossible',
+      lines: [
+        line,
+        'Wait until its agent is back, or until its row is gone (a node that answers nothing loses it soon); or: --force',
+      ],
+    };
   }
   const waiting = waitingOf(app);
   const { deploymentIds, instances } = app;

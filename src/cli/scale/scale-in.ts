@@ -33,6 +33,8 @@ export class ScaleIn {
   readonly #beganMs: number;
   /** When the waiting for anything but calls has to be over; null while calls are waited for. */
   #untilMs: number | null = null;
+  /** From then on something may have been killed. */
+  #isSent = false;
   #refusals = 0;
   /** What it waits for, as of the last look. */
   #missing = 'nothing was seen yet';
@@ -51,7 +53,8 @@ export class ScaleIn {
       return await this.#untilKilled(stop);
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
-      await this.#giveUp(messageOf(err));
+      if (this.#isSent) this.#tellUnseen(err);
+      else await this.#giveUp(messageOf(err));
       return exitCodeOf(err);
     }
   }
@@ -198,6 +201,7 @@ export class ScaleIn {
   }
 
   #check(sent: Started | MarathonAmbiguousError, stop: AbortSignal): Promise<ExitCode> {
+    this.#isSent = true;
     return new KillCheck(this.#run, this.#plan, sent, this.#drains.cut()).run(stop);
   }
 
@@ -217,6 +221,13 @@ export class ScaleIn {
     const after = await takeBack(this.#run, subject, this.#ours);
     this.#run.teller.lines(subject, 'failed', [`${why}: nothing was killed.`, ...after]);
     return EXIT.no;
+  }
+
+  #tellUnseen(err: CarnaError): void {
+    this.#run.teller.lines(this.#plan.subject, 'failed', [
+      `The kill was sent, what became of it could not be seen: ${messageOf(err)}.`,
+      `Whoever is left of them goes on draining. ${goOnText(this.#plan)}`,
+    ]);
   }
 
   #left(): ExitCode {

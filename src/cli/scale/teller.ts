@@ -39,9 +39,9 @@ export class Teller {
       this.#json(subject, step, text, more);
       return;
     }
-    const { clock, paint, print } = this.#context;
+    const { clock, paint } = this.#context;
     const atMs = clock.monoMs() - this.#beganMs;
-    print(`${paint.dim(`+${formatDuration(atMs)}`.padStart(8))}  ${text}`);
+    this.#context.print(`${paint.dim(`+${formatDuration(atMs)}`.padStart(8))}  ${text}`);
   }
 
   /** Lines of a plan or of an end: without a time. */

@@ -17,7 +17,7 @@ export interface Member {
   /** Calls on it now; null = nobody says. */
   readonly calls: number | null;
   readonly drain: DrainPhase;
-  /** Without a znode, and still in use: it may carry calls of which nobody can tell. */
+  /** Without a znode, and nobody can tell that no call is on it. */
   readonly isUnsupervised: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface Surroundings {
   readonly records: ReadonlyMap<string, NodeRecord>;
   readonly intents: ReadonlyMap<string, IntentRecord>;
   readonly words: ReadonlyMap<string, NodeWord>;
-  /** Nodes without a znode that get calls all the same, by the table's or the witness's word. */
+  /** Nodes without a znode that may carry calls all the same. */
   readonly unsupervised: ReadonlySet<string>;
 }
 

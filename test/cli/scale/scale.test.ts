@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { OperatorData } from '../../../src/cli/operator-data.js';
+import type { OperatorData, TopologyData } from '../../../src/cli/operator-data.js';
 import { withFake } from '../../marathon/client/fake-marathon.js';
 import * as p from '../support.js';
 import { Platform } from './platform.js';
@@ -294,13 +294,61 @@ test('a row that stays is an error that names it', () =>
     assert.deepEqual([...stage.platform.intents.keys()], [mediaTask(2)]);
   }));
 
+test('a draining node whose znode vanishes is not taken for drained while its row stands', () =>
+  withStage([500, 500, 40], async (stage) => {
+    let ticks = 0;
+    const { code, out } = await stage.carna('scale media 2 --yes', () => {
+      const node = stage.platform.nodes.get(mediaTask(3));
+      if (node?.state === 'draining' && ++ticks === 2) {
+        Object.assign(node, { hasZnode: false, age: Number.NEGATIVE_INFINITY });
+      }
+    });
+    assert.equal(code, 1);
+    assert.match(
+      out,
+      /it has no znode for 60 s, nobody can tell when it is empty: nothing was killed/,
+    );
+    assert.deepEqual([stage.platform.killed, stage.platform.intents.size], [[], 0]);
+  }));
+
+test('a silent node whose row is gone goes first', () =>
+  withStage([5, 4, 40], async (stage) => {
+    const node = stage.platform.nodes.get(mediaTask(3));
+    if (node === undefined) throw new Error('no node');
+    // Its host is dead, but Marathon does not know.
+    Object.assign(node, {
+      hasZnode: false,
+      hasRow: false,
+      calls: 0,
+      age: Number.NEGATIVE_INFINITY,
+    });
+    const { code, out } = await stage.carna('scale media 2 --yes --headroom 0');
+    assert.equal(code, 0, out);
+    assert.match(out, /\? silent {2}\S+03/);
+    assertDown(stage, [mediaTask(3)], 2);
+  }));
+
+test('Marathon refuses the kill: told, the drain is taken back', () =>
+  withStage([5, 0, 5], async (stage) => {
+    stage.marathon.intercept = (seen, response) => {
+      if (seen.method !== 'POST') return false;
+      response.writeHead(403, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ message: 'Not Authorized to perform this action!' }));
+      return true;
+    };
+    const { code, out } = await stage.carna('scale media 2 --yes');
+    assert.equal(code, 1);
+    assert.match(out, /Marathon answered 403: Not Authorized.*: nothing was killed/);
+    assert.equal(stage.platform.intents.size, 0);
+  }));
+
 test('nodes of the role that are not of the app are never victims', () =>
   withStage([50, 60], async (stage) => {
     const { platform } = stage;
     const stranger = p.node('media', 'by-hand', '10.0.3.9', { marathon: null });
-    const read = platform.data().readTopology;
-    const readTopology = async () => {
-      const data = await read();
+    const real = platform.data();
+    const readTopology = async (): Promise<TopologyData> => {
+      const data = await real.readTopology();
       const nodes = new Map(data.nodes).set('by-hand', { record: stranger, czxid: 99n });
       return { ...data, nodes };
     };
