@@ -18,6 +18,7 @@ import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
 import type { DeployJson } from './deploy/deploy-json.js';
 import type { LintedFile } from './lint-files.js';
+import type { ScaleJson } from './scale/scale-json.js';
 import type { TelephonyJson } from './telephony-json.js';
 
 /**
@@ -218,6 +219,7 @@ export function jsonLine(
     | GuardJson
     | OverrideJson
     | LintJson
+    | ScaleJson
     | TelephonyJson,
 ): string {
   return JSON.stringify(value);
