@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import type { CallRun } from '../../../src/lab/calls/calls.js';
 import { startCalls } from '../../../src/lab/calls/calls.js';
+import type { LabAddress } from '../../../src/lab/plan.js';
 import { zookeeperServers } from '../../../src/lab/plan.js';
 import type { Platform } from '../../../src/lab/platform.js';
 import { openPlatform } from '../../../src/lab/platform.js';
@@ -55,7 +56,7 @@ export interface MarathonPlatform {
   /** What the nodes of a role publish. */
   nodesOf(role: Role): readonly NodeRecord[];
   /** Calls to the load-balancer at this address. */
-  call(lb: string, rate: number, seconds: number, callMs: CallLength): CallRun;
+  call(lb: LabAddress, rate: number, seconds: number, callMs: CallLength): CallRun;
   /** Ids of the containers of this platform, tasks and the servers bound to them. */
   containers(): Promise<readonly string[]>;
   /** The last log lines of every task, for a test that failed. */
@@ -152,14 +153,14 @@ let runs = 0;
 
 function callsOf(
   { context }: Stores,
-  lb: string,
+  { host, port }: LabAddress,
   rate: number,
   seconds: number,
   callMs: CallLength,
 ): CallRun {
   const { plan, runDir, env } = context;
   return startCalls({
-    ...{ target: { host: lb, port: 5060 }, localHost: plan.caller, rate, amount: { seconds } },
+    ...{ target: { host, port }, localHost: plan.caller, rate, amount: { seconds } },
     ...{ callMs, runDir: join(runDir, `calls-${++runs}`), env },
   });
 }
