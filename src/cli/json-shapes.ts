@@ -18,6 +18,7 @@ import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
 import type { DeployJson } from './deploy/deploy-json.js';
 import type { LintedFile } from './lint-files.js';
+import type { RolloutJson } from './rollout/rollout-json.js';
 import type { TelephonyJson } from './telephony-json.js';
 
 /**
@@ -210,6 +211,7 @@ export function jsonLine(
     | ExplainJson
     | PlanJson
     | DeployJson
+    | RolloutJson
     | TimelineJson
     | TimelineEntry
     | DrainJson
