@@ -182,7 +182,14 @@ export class MarathonWorld {
     this.deployments = this.deployments.filter(({ step }) => !step());
     return this.deployments.map(({ id, apps }) => ({
       ...{ id, affectedApps: apps, currentStep: 1, totalSteps: 1 },
+      steps: [{ actions: apps.map((app) => ({ action: this.#actionOf(id, app), app })) }],
     }));
+  }
+
+  /** Ours replace; those that a test pushes by another name do not. */
+  #actionOf(id: string, app: string): string {
+    const isOurs = /^d-\d+$/.test(id) && (this.apps.get(app)?.version ?? 0) > 1;
+    return isOurs ? 'RestartApplication' : 'ScaleApplication';
   }
 
   #lockOf(apps: readonly string[]): unknown {

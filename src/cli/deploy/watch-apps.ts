@@ -1,8 +1,8 @@
 import type { AppProgress, SeenNode, WatchedApp } from '../../marathon/deploy/app-progress.js';
 import { deriveAppProgress } from '../../marathon/deploy/app-progress.js';
-import type { DeploymentEnd } from '../../marathon/follow-deployment.js';
-import { FOLLOW_POLL_MS, followDeployment, isPassing } from '../../marathon/follow-deployment.js';
-import { CarnaError, messageOf } from '../../util/errors.js';
+import { messageOf } from '../../util/errors.js';
+import type { Follower } from './follower.js';
+import { followInBackground, isAway } from './follower.js';
 import { nodesOf } from './look-at-group.js';
 import { leftMs } from './marathon-work.js';
 import type { MarathonWork } from './marathon-work.js';
@@ -29,36 +29,13 @@ export async function watchApps(
   show: (look: AppsLook) => void,
 ): Promise<WatchEnd> {
   const leave = new AbortController();
-  const follower = followOne(work, deploymentId, leave.signal);
+  const follower = followInBackground(work, deploymentId, leave.signal);
   try {
     return await watch(work, watched, follower, show);
   } finally {
     leave.abort();
     await follower.over;
   }
-}
-
-interface Follower {
-  /** Null while it is under way. Throws what ended the following. */
-  end(): DeploymentEnd | null;
-  readonly over: Promise<void>;
-}
-
-function followOne(work: MarathonWork, deploymentId: string | null, signal: AbortSignal): Follower {
-  if (deploymentId === null) return { end: () => ({ kind: 'vanished' }), over: Promise.resolve() };
-  let state: { readonly end: DeploymentEnd } | { readonly fault: unknown } | null = null;
-  const timing = { deadlineMs: leftMs(work), pollMs: FOLLOW_POLL_MS };
-  const { source, context } = work;
-  const over = followDeployment(source, context, deploymentId, timing, () => undefined, signal)
-    .then((end) => void (state = { end }))
-    .catch((fault: unknown) => void (state = { fault }));
-  return {
-    over,
-    end: () => {
-      if (state !== null && 'fault' in state) throw state.fault;
-      return state === null ? null : state.end;
-    },
-  };
 }
 
 async function watch(
@@ -91,12 +68,10 @@ async function lookOrLast(
   try {
     return { apps: await lookAtApps(work, watched), away: null };
   } catch (err) {
-    if (!(err instanceof CarnaError) || (isMarathons(err) && !isPassing(err))) throw err;
+    if (!isAway(err)) throw err;
     return { apps: last.apps, away: messageOf(err) };
   }
 }
-
-const isMarathons = (err: CarnaError): boolean => err.code.startsWith('CARNA_MARATHON');
 
 async function lookAtApps(
   { marathon, data, listed, stop }: MarathonWork,

@@ -63,13 +63,19 @@ const step = z
   })
   .transform((value) => value.actions);
 
-const deployment = z.object({
-  id,
-  affectedApps: z.array(id),
-  affectedPods: orNull(z.array(id)).transform((pods) => pods ?? []),
-  currentStep: count,
-  totalSteps: count,
-});
+const deployment = z
+  .object({
+    id,
+    affectedApps: z.array(id),
+    affectedPods: orNull(z.array(id)).transform((pods) => pods ?? []),
+    currentStep: count,
+    totalSteps: count,
+    steps: orNull(z.array(step)),
+  })
+  .transform(({ steps, ...rest }) => {
+    const restarts = steps?.flat().filter(({ action }) => action === 'RestartApplication');
+    return { ...rest, restartedApps: restarts?.flatMap(({ app }) => (app === null ? [] : [app])) };
+  });
 
 const reject = z.object({ reason: id, declined: z.number(), processed: z.number() });
 
