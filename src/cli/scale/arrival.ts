@@ -60,6 +60,12 @@ function listing(record: NodeRecord, picture: Picture, nowMs: number): Arrival {
   return { step: 'row', text, isThere: false };
 }
 
+/** Nobody can tell whether its row is listed: the leader no longer names the change, and the table is unknown. Pure. */
+export function isUnprovable(record: NodeRecord, { topology, rows }: Picture): boolean {
+  const traces = topology.generation?.traces ?? [];
+  return rows === null && !traces.some(({ id }) => id === record.trace.id);
+}
+
 /** The leader tells only its latest changes: an older one is proven when the whole set is. */
 function isProvenByRows(record: NodeRecord, picture: Picture, nowMs: number): boolean {
   const { topology, rows } = picture;

@@ -107,7 +107,7 @@ export class KillCheck {
     const target = this.#plan.instances - victims.length;
     const name = subject.role ?? subject.appId;
     const rowsNote =
-      rows === null ? ' The table was not looked at: PostgreSQL does not answer.' : '';
+      rows === null ? ' The table could not be read: whether its rows are gone was not seen.' : '';
     const lines = [
       `${name} has ${plural(instances, 'instance')}: ${plural(victims.length, 'node')} drained and gone.${rowsNote}`,
     ];

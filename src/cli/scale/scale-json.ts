@@ -8,7 +8,7 @@ import type { DrainCheckJson } from '../json-shapes.js';
  * - `refused`: the guard or the state of the platform; nothing was changed.
  * - `asked`: Marathon was asked for the number. `locked`: another deployment is under way. `away`: somebody does
  *   not answer; it is asked again. `waiting`: instances wait for offers.
- * - of a node on its way in: `task`, `registered`, `up`, `row` (in the table), `listed` (every Kamailio proved a list with it), `ended`.
+ * - of a node on its way in: `task`, `registered`, `up`, `row` (in the table), `listed` (every Kamailio proved a list with it).
  * - of a node on its way out: `draining`, `drained`, `undrained`, `leaving`, `gone`.
  * - `cancelled`: a deployment that only waited was ended. `killed`: Marathon took the kill.
  * - `done`, `failed`, `left` (Ctrl-C): the last line.
@@ -25,7 +25,6 @@ export type ScaleStep =
   | 'up'
   | 'row'
   | 'listed'
-  | 'ended'
   | 'draining'
   | 'drained'
   | 'undrained'

@@ -1,3 +1,4 @@
+import type { Member } from '../../marathon/scale/member.js';
 import { whyWaiting } from '../../marathon/scale/queue-words.js';
 import { deriveOutStep } from '../../marathon/scale/out-step.js';
 import type { OutStep } from '../../marathon/scale/out-step.js';
@@ -10,7 +11,7 @@ import {
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { formatDuration, plural } from '../render/units.js';
-import { deriveArrival } from './arrival.js';
+import { deriveArrival, isUnprovable } from './arrival.js';
 import { departedOf, remainsOf } from './leftovers.js';
 import type { Picture } from './picture.js';
 import { tryPicture } from './picture.js';
@@ -37,8 +38,8 @@ export class ScaleOut {
   /** Times in a row that a lock or a trouble kept us from asking. */
   #refusals = 0;
   #doubt: { readonly error: MarathonAmbiguousError; readonly untilMs: number } | null = null;
-  /** Nodes that were down before anything was asked: other trouble, not waited for. */
-  #oldTrouble: ReadonlySet<string> | null = null;
+  /** Nodes that were down, or up for long, before anything was asked: they are not waited for. */
+  #old: ReadonlySet<string> | null = null;
 
   constructor(run: ScaleRun, subject: Subject, target: number) {
     this.#run = run;
@@ -62,9 +63,7 @@ export class ScaleOut {
 
   async #advance(picture: Picture, stop: AbortSignal): Promise<ExitCode | null> {
     const { app, members } = picture;
-    this.#oldTrouble ??= new Set(
-      members.filter((m) => m.record?.state === 'down').map((m) => m.nodeId),
-    );
+    this.#old ??= new Set(members.filter((one) => isOld(one, picture)).map((one) => one.nodeId));
     const step = deriveOutStep(app, this.#subject.appId, this.#target);
     this.#deploymentIds = app?.deploymentIds ?? [];
     switch (step.kind) {
@@ -124,9 +123,7 @@ export class ScaleOut {
       const arrival = deriveArrival(member, picture, context.clock.wallMs());
       const { nodeId } = member;
       teller.step(this.#subject, arrival.step, arrival.text, { nodeId });
-      const isOld =
-        this.#oldTrouble?.has(nodeId) === true || member.taskState === 'TASK_UNREACHABLE';
-      if (!arrival.isThere && !isOld) missing.push(arrival.text);
+      if (!arrival.isThere && this.#old?.has(nodeId) !== true) missing.push(arrival.text);
     }
     if (picture.topology.isFresh) await this.#forgetDeparted(picture);
     else missing.push('ZooKeeper is away: what is known of the nodes is old');
@@ -221,6 +218,12 @@ export class ScaleOut {
     this.#run.teller.lines(this.#subject, step, lines);
     return code;
   }
+}
+
+function isOld({ record, intent, taskState }: Member, picture: Picture): boolean {
+  if (taskState === 'TASK_UNREACHABLE') return true;
+  if (record === null || intent !== null) return false;
+  return record.state === 'down' || (record.state === 'up' && isUnprovable(record, picture));
 }
 
 /** "deployment d-1". */

@@ -57,7 +57,12 @@ export class Platform {
     return node;
   }
 
-  /** The task ends. */
+  /** The task ends by itself. */
+  vanish(taskId: string): void {
+    this.nodes.delete(taskId);
+  }
+
+  /** The task is killed. */
   kill(taskId: string): void {
     const node = this.nodes.get(taskId);
     if (node === undefined) return;
