@@ -116,7 +116,7 @@ function engineOf(
     remove: async (id) => {
       await orNull(
         ask('removing the container', ACT_MS, (abortSignal) =>
-          docker.getContainer(id).remove({ force: true, abortSignal }),
+          docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
         ),
         ...[NOT_FOUND, CONFLICT],
       );
