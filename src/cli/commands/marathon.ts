@@ -4,6 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { AppName } from '../../marathon/render/values.js';
 import { APP_NAMES } from '../../marathon/render/values.js';
+import { messageOf, MissingPartError } from '../../util/errors.js';
 import { packageRoot } from '../../util/package-root.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
@@ -12,6 +13,7 @@ import type { ExitCode } from '../exit-codes.js';
 interface RenderOptions {
   readonly role?: AppName;
   readonly out?: string;
+  readonly pods?: true;
 }
 
 /** `carna marathon …`. */
@@ -22,16 +24,14 @@ export function registerMarathon(program: Command, context: Context): void {
   marathon
     .command('values')
     .description('print an example of the values file, every setting explained')
-    .action(() => {
-      const text = readFileSync(join(packageRoot(), 'marathon/values.example.yaml'), 'utf8');
-      context.print(text.trimEnd());
-    });
+    .action(() => context.print(readExample()));
   marathon
     .command('render')
     .description('make the definitions of a data centre from its values file')
     .argument('<values>', 'YAML; see: carna marathon values')
     .option('--role <app>', `only this app: ${APP_NAMES.join(' | ')}`, parseApp)
     .option('--out <folder>', 'write group.json and a file for each app there')
+    .option('--pods', 'nodes as pods: read marathon/README.md on what is lost with them')
     .addHelpText(
       'after',
       `
@@ -42,6 +42,7 @@ Examples:
   carna marathon values > dc1.yaml
   carna marathon render dc1.yaml | jq '.apps[].id'
   carna marathon render dc1.yaml --role media
+  carna marathon render dc1.yaml --pods --role dispatcher
   carna marathon render dc1.yaml --out rendered && carna deploy rendered/group.json`,
     )
     .action(async (file: string, options: RenderOptions) => {
@@ -52,7 +53,7 @@ Examples:
 async function renderCommand(
   context: Context,
   file: string,
-  { role, out }: RenderOptions,
+  { role, out, pods }: RenderOptions,
 ): Promise<ExitCode> {
   // Loads zod and yaml: not for --help.
   const { readValues } = await import('../marathon/read-values.js');
@@ -64,7 +65,11 @@ async function renderCommand(
     context.printError(...faultsText(file, read.faults, context.paintError));
     return EXIT.usage;
   }
-  const rendered = definitions.renderDefinitions(read.values, role ?? null, out !== undefined);
+  const rendered = definitions.renderDefinitions(read.values, {
+    app: role ?? null,
+    isForFolder: out !== undefined,
+    isPods: pods === true,
+  });
   const findings = definitions.lintRendered(rendered, lintFacts());
   if (findings.length > 0) {
     context.printError(...findingsText(file, findings, context.paintError));
@@ -73,6 +78,19 @@ async function renderCommand(
   if (out !== undefined) context.print(...definitions.writeDefinitions(out, rendered));
   else context.print(...rendered.map(({ definition }) => definitions.definitionText(definition)));
   return EXIT.done;
+}
+
+/** Throws MissingPartError. */
+function readExample(): string {
+  const path = join(packageRoot(), 'marathon/values.example.yaml');
+  try {
+    return readFileSync(path, 'utf8').trimEnd();
+  } catch (err) {
+    throw new MissingPartError(
+      `the example is not there: ${messageOf(err)}`,
+      'install Carna whole, with its folder marathon/',
+    );
+  }
 }
 
 function parseApp(text: string): AppName {

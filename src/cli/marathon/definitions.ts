@@ -6,9 +6,10 @@ import { lintDefinition } from '../../marathon/lint/lint.js';
 import type { JsonObject } from '../../marathon/lint/json.js';
 import { renderApp } from '../../marathon/render/app.js';
 import { renderGroup } from '../../marathon/render/group.js';
+import { renderPod } from '../../marathon/render/pod.js';
 import type { AppName, Values } from '../../marathon/render/values.js';
-import { APP_NAMES } from '../../marathon/render/values.js';
-import { messageOf, MissingPartError } from '../../util/errors.js';
+import { APP_NAMES, RECONCILER } from '../../marathon/render/values.js';
+import { messageOf, MissingPartError, UsageError } from '../../util/errors.js';
 
 /** A definition and the file that it belongs into. */
 export interface Rendered {
@@ -16,18 +17,38 @@ export interface Rendered {
   readonly definition: JsonObject;
 }
 
-/** The group, or one app of it; for a folder the group and each app. Pure. */
+/** What is asked for. */
+export interface Asked {
+  /** Null = all. */
+  readonly app: AppName | null;
+  /** The group and beside it each app by itself; false = the group alone. */
+  readonly isForFolder: boolean;
+  /** Nodes as pods; the reconciler is an app in any case. */
+  readonly isPods: boolean;
+}
+
+/** The group of a data centre, or one app of it. Throws UsageError for what Marathon cannot take. */
 export function renderDefinitions(
   values: Values,
-  app: AppName | null,
-  isForFolder: boolean,
+  { app, isForFolder, isPods }: Asked,
 ): readonly Rendered[] {
-  const appOf = (name: AppName): Rendered => {
-    return { file: `${name}.json`, definition: renderApp(values, name) };
-  };
-  if (app !== null) return [appOf(app)];
-  const group = { file: 'group.json', definition: renderGroup(values) };
-  return isForFolder ? [group, ...APP_NAMES.map(appOf)] : [group];
+  if (isPods && values.sipInterface !== null) {
+    throw new UsageError('sipInterface does not work with --pods: their servers know HOST alone');
+  }
+  const one = (name: AppName): Rendered => renderOne(values, name, isPods);
+  if (app !== null) return [one(app)];
+  if (isPods && !isForFolder) {
+    throw new UsageError('Marathon takes no pods in a group: name one with --role, or use --out');
+  }
+  const names = isPods ? ([RECONCILER] as const) : APP_NAMES;
+  const group = { file: 'group.json', definition: renderGroup(values, names) };
+  return isForFolder ? [group, ...APP_NAMES.map(one)] : [group];
+}
+
+function renderOne(values: Values, name: AppName, isPods: boolean): Rendered {
+  return isPods && name !== RECONCILER
+    ? { file: `${name}.pod.json`, definition: renderPod(values, name) }
+    : { file: `${name}.json`, definition: renderApp(values, name) };
 }
 
 /** What `carna lint` finds in them. */

@@ -32,9 +32,7 @@ const UNREACHABLE = {
 const BACKOFF = { backoffSeconds: 5, backoffFactor: 1.5, maxLaunchDelaySeconds: 60 } as const;
 
 /** The agent restarts its server by itself within seconds; a node that fails for five minutes has to move. */
-const HEALTH = {
-  protocol: 'MESOS_HTTP',
-  path: '/healthz',
+export const HEALTH_LIMITS = {
   gracePeriodSeconds: 300,
   intervalSeconds: 10,
   timeoutSeconds: 5,
@@ -158,7 +156,8 @@ function network(ports: readonly FurtherPort[]): JsonObject {
 }
 
 function checks(port: number): JsonObject {
-  return { healthChecks: [{ ...HEALTH, port }], readinessChecks: [READINESS] };
+  const health = { protocol: 'MESOS_HTTP', path: '/healthz', port, ...HEALTH_LIMITS };
+  return { healthChecks: [health], readinessChecks: [READINESS] };
 }
 
 /** How instances come and go. Whoever lowers the count by hand kills the youngest, with the fewest calls. */

@@ -7,6 +7,8 @@ export const SECRETS = '/secrets';
 const ENGINE = '/run/engine';
 const DOCKER_SOCKET = '/var/run/docker.sock';
 
+const AGENT_DATABASE = 'CARNA_DATABASE_URL_FILE';
+
 export type Variables = Readonly<Record<string, string>>;
 
 /** What all tasks of a data centre are told. */
@@ -32,6 +34,15 @@ export function agentVariables(values: Values, role: Role): Variables {
     CARNA_DRAIN_DEADLINE_MS: String(node.drainDeadlineMs),
     ...addressVariables(values),
     ...(role === 'media' ? mediaVariables(values) : kamailioVariables(values, role)),
+  };
+}
+
+/** What a server is told that no agent starts; its own image reads the files. */
+export function serverVariables(values: Values, role: Role): Variables {
+  const own = role === 'media' ? mediaVariables(values) : kamailioVariables(values, role);
+  return {
+    CARNA_SIP_PORT: String(values.nodes[role].sipPort),
+    ...Object.fromEntries(Object.entries(own).filter(([name]) => name !== AGENT_DATABASE)),
   };
 }
 
@@ -106,7 +117,7 @@ function kamailioVariables(values: Values, role: Exclude<Role, 'media'>): Variab
   const isOnBus = role === 'registrar' || role === 'outbound';
   const hasRouteSecret = role === 'load-balancer' && values.hasRouteSecret;
   return {
-    CARNA_DATABASE_URL_FILE: secret('agent-database-url'),
+    [AGENT_DATABASE]: secret('agent-database-url'),
     CARNA_KAMAILIO_DB_URL_FILE: secret(`kamailio-db-url-${role}`),
     CARNA_SIP_DOMAIN: values.sipDomain,
     ...(isOnBus ? { CARNA_DMQ_PORT: String(values.ports.dmq) } : {}),

@@ -5,6 +5,7 @@ import { nearest } from '../../util/closest.js';
 import type { Json } from '../lint/json.js';
 import { below, itemsOf, memberPath, shown } from '../lint/json.js';
 import type { At } from '../lint/json.js';
+import { ownVariables } from './own-variables.js';
 import type { AppValues, ConstraintTuple, NodeValues, Values } from './values.js';
 import { RECONCILER } from './values.js';
 
@@ -212,9 +213,12 @@ export function decodeValues(raw: unknown): DecodedValues {
     const top: At = { path: '', value: raw as Json };
     return { kind: 'faulty', faults: result.error.issues.flatMap((issue) => faultsOf(issue, top)) };
   }
-  const faults = jointFaults(result.data);
-  if (faults.length > 0) return { kind: 'faulty', faults };
-  return { kind: 'ok', values: valuesOf(result.data) };
+  const values = valuesOf(result.data);
+  const own = ownVariables(values).map(({ at }) =>
+    fault(at, 'the definition sets it by itself, from the other settings; remove it here'),
+  );
+  const faults = [...jointFaults(result.data), ...own];
+  return faults.length > 0 ? { kind: 'faulty', faults } : { kind: 'ok', values };
 }
 
 function valuesOf(said: Said): Values {
