@@ -21,6 +21,8 @@ export function renderPod(values: Values, role: Role): JsonObject {
   const node = values.nodes[role];
   return {
     id: appId(values, role),
+    // For both containers: their grace follows from it.
+    environment: { CARNA_DRAIN_DEADLINE_MS: String(node.drainDeadlineMs) },
     networks: [{ mode: 'host' }],
     volumes: [{ name: 'run' }, { name: 'secrets', host: values.secretsDir }],
     containers: [agentContainer(values, role), serverContainer(values, role)],
@@ -49,7 +51,10 @@ function agentContainer(values: Values, role: Role): JsonObject {
     environment: {
       ...values.env,
       ...node.env,
-      ...withoutPrefix(agentVariables(values, role)),
+      ...without(
+        ['CARNA_TASK_ENV_PREFIX', 'CARNA_DRAIN_DEADLINE_MS'],
+        agentVariables(values, role),
+      ),
       ...IN_RUN,
       CARNA_RUNTIME: 'observe',
     },
@@ -85,11 +90,12 @@ function serverContainer(values: Values, role: Role): JsonObject {
   };
 }
 
-/** In pods Marathon's prefix leaves HOST alone. */
-function withoutPrefix(variables: Readonly<Record<string, string>>): JsonObject {
-  return Object.fromEntries(
-    Object.entries(variables).filter(([name]) => name !== 'CARNA_TASK_ENV_PREFIX'),
-  );
+/** In pods Marathon's prefix leaves HOST alone; the deadline is the pod's. */
+function without(
+  names: readonly string[],
+  variables: Readonly<Record<string, string>>,
+): JsonObject {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !names.includes(name)));
 }
 
 const isAgents = ({ name }: FurtherPort): boolean => name === 'agent';

@@ -5,6 +5,7 @@ import { nearest } from '../../util/closest.js';
 import type { Json } from '../lint/json.js';
 import { below, itemsOf, memberPath, shown } from '../lint/json.js';
 import type { At } from '../lint/json.js';
+import { isSecretName } from '../lint/secret-names.js';
 import { ownVariables } from './own-variables.js';
 import type { AppValues, ConstraintTuple, NodeValues, Values } from './values.js';
 import { RECONCILER } from './values.js';
@@ -295,7 +296,10 @@ function faultsOf(issue: Issue, top: At): ValuesFault[] {
   }
   const { value } = placeOf(top, at);
   const needed = issue.code === 'invalid_key' ? 'a name that is allowed here' : issue.message;
-  return [fault(at, `expected ${needed}, found ${shown(value)}`)];
+  const found = at.some((name) => isSecretName(String(name)))
+    ? 'something else (a secret, not shown)'
+    : shown(value);
+  return [fault(at, `expected ${needed}, found ${found}`)];
 }
 
 function placeOf(top: At, at: readonly (string | number)[]): At {
@@ -309,7 +313,7 @@ function placeOf(top: At, at: readonly (string | number)[]): At {
 }
 
 function unknownText(key: string, known: readonly string[]): string {
-  const meant = nearest(key, known, Math.min(MAX_TYPOS, Math.ceil(key.length / 3)));
+  const meant = nearest(key, known, Math.min(MAX_TYPOS, Math.ceil(key.length / 2)));
   return meant === null
     ? `no such setting; there are ${known.join(', ')}`
     : `no such setting; did you mean "${meant}"?`;
