@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   trunk: async () => (await import('./commands/trunk.js')).registerTrunk,
   plan: async () => (await import('./commands/plan.js')).registerPlan,
   guard: async () => (await import('./commands/guard.js')).registerGuard,
+  marathon: async () => (await import('./commands/marathon.js')).registerMarathon,
   lint: async () => (await import('./commands/lint.js')).registerLint,
   init: async () => (await import('./commands/init.js')).registerInit,
   agent: async () => (await import('./commands/agent.js')).registerAgent,
