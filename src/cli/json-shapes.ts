@@ -19,6 +19,7 @@ import type { NodeView, TopologyView } from '../topology/view.js';
 import type { DeployJson } from './deploy/deploy-json.js';
 import type { LintedFile } from './lint-files.js';
 import type { RolloutJson } from './rollout/rollout-json.js';
+import type { ScaleJson } from './scale/scale-json.js';
 import type { TelephonyJson } from './telephony-json.js';
 
 /**
@@ -220,6 +221,7 @@ export function jsonLine(
     | GuardJson
     | OverrideJson
     | LintJson
+    | ScaleJson
     | TelephonyJson,
 ): string {
   return JSON.stringify(value);

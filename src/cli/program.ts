@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   timeline: async () => (await import('./commands/timeline.js')).registerTimeline,
   drain: async () => (await import('./commands/drain.js')).registerDrain,
   undrain: async () => (await import('./commands/undrain.js')).registerUndrain,
+  scale: async () => (await import('./commands/scale.js')).registerScale,
+  'scale-in': async () => (await import('./commands/scale-in.js')).registerScaleIn,
   registrations: async () => (await import('./commands/registrations.js')).registerRegistrations,
   location: async () => (await import('./commands/location.js')).registerLocation,
   user: async () => (await import('./commands/user.js')).registerUser,

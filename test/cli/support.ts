@@ -186,7 +186,7 @@ export interface Terminal {
   /** Users and trunks; absent: the command must not ask for them. */
   readonly accounts?: AccountData;
   /** Called before each wait of the command, with the number of waits so far; `interrupt` is Ctrl-C. */
-  readonly onWait?: (count: number, interrupt: () => void) => void;
+  readonly onWait?: (count: number, interrupt: () => void) => void | Promise<void>;
   /** Called after each output; `interrupt` is Ctrl-C. */
   readonly onOutput?: (text: string, interrupt: () => void) => void;
 }
@@ -238,7 +238,7 @@ export async function carna(
   let waits = 0;
   const clock = { wallMs: () => NOW + elapsedMs, monoMs: () => elapsedMs };
   const wait: Context['wait'] = async (ms, signal) => {
-    terminal.onWait?.(++waits, interrupt);
+    await terminal.onWait?.(++waits, interrupt);
     if (waits > 10_000) throw new Error('the command waits for ever');
     if (signal?.aborted !== true) elapsedMs += ms;
   };

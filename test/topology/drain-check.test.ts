@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DrainCheck, DrainCheckInput } from '../../src/topology/drain-check.js';
-import { checkDrain, describeRest } from '../../src/topology/drain-check.js';
+import { checkDrain, checkJointDrain, describeRest } from '../../src/topology/drain-check.js';
 import type { NodeRecord } from '../../src/topology/node.js';
 import { DEFAULT_WIRING } from '../../src/topology/wiring.js';
 import { intentFor, record } from './records.js';
@@ -137,3 +137,28 @@ test('an allowed drain tells what stays', () => {
 
 test('a node that is not there is a bug of the caller', () =>
   assert.throws(() => drain(fleet(1), {}, { nodeId: 'media-9' }), RangeError));
+
+function drainAll(count: number, nodeIds: readonly string[], floor: number): string {
+  return refusal(
+    checkJointDrain({
+      nodes: new Map(fleet(count).map((r) => [r.nodeId, { record: r, czxid: 1n }])),
+      intents: new Map(),
+      wiring: DEFAULT_WIRING,
+      calls: new Map([['media-1', 150]]),
+      nodeIds,
+      limits: { floor, headroomPercent: 25 },
+    }),
+  );
+}
+
+test('nodes that could go alone may not go together', () => {
+  assert.equal(drainAll(3, ['media-1'], 1), 'allowed');
+  assert.equal(drainAll(3, ['media-2'], 1), 'allowed');
+  assert.match(drainAll(3, ['media-1', 'media-2'], 1), /1 media node for 150 calls, room for 80/);
+  assert.match(drainAll(4, ['media-1', 'media-2'], 3), /would keep 2 media nodes .* at least 3/);
+});
+
+test('nodes of several roles, or none, are no set to check', () => {
+  assert.throws(() => drainAll(2, ['media-1', 'dispatcher-1'], 1), RangeError);
+  assert.throws(() => drainAll(2, [], 1), RangeError);
+});

@@ -1,0 +1,172 @@
+import type { DrainCheck } from '../../topology/drain-check.js';
+import type { IntentRecord } from '../../topology/node.js';
+import type { Role } from '../../topology/node.js';
+import { CarnaError, messageOf } from '../../util/errors.js';
+import { isAgreed, operatorName } from '../consent.js';
+import { drainCheckJson, outlookLines } from '../drain-guard.js';
+import { EXIT, exitCodeOf } from '../exit-codes.js';
+import type { ExitCode } from '../exit-codes.js';
+import type { TopologyData } from '../operator-data.js';
+import { callsOn, callsWarning, headline, victimLines } from '../render/scale-text.js';
+import type { ScaleOptions } from './options.js';
+import type { InPlan } from './plan-in.js';
+import { checkPlans } from './plan-in.js';
+import type { ScaleRun } from './run.js';
+import type { VictimJson } from './scale-json.js';
+import { lockText } from './scale-out.js';
+import { ScaleIn } from './scale-in.js';
+import { takeBack } from './take-back.js';
+
+/** Shows the plans, asks, drains all victims and has them killed app by app. */
+export async function goDown(
+  run: ScaleRun,
+  plans: readonly InPlan[],
+  topology: TopologyData,
+  options: ScaleOptions,
+  stop: AbortSignal,
+): Promise<ExitCode> {
+  const checks = await checkPlans(run, plans, topology);
+  const isRefused = [...checks.values()].some((check) => check.kind === 'refused');
+  if (isRefused && !run.isForced) return refuse(run, plans, checks);
+  const lines = planLines(run, plans, checks, options);
+  if (options.dryRun === true) {
+    const would = [...lines, 'Nothing was changed (--dry-run).'];
+    tellPlans(run, plans, checks, would);
+    return EXIT.done;
+  }
+  if (run.teller.isJson) tellPlans(run, plans, checks, lines);
+  const victims = plans.flatMap((plan) => plan.victims);
+  const isYes = await isAgreed(run.context, {
+    verb: 'scaling in',
+    warning: () => lines,
+    question: `Drain and kill ${victims.length === 1 ? 'it' : `these ${victims.length}`}, after ${callsOn(victims)}? [y/N] `,
+    isYes: options.yes === true,
+    isJson: run.teller.isJson,
+  });
+  if (!isYes || stop.aborted) {
+    run.context.printError('nothing was changed');
+    return EXIT.no;
+  }
+  return drainAndKill(run, plans, options, stop);
+}
+
+async function drainAndKill(
+  run: ScaleRun,
+  plans: readonly InPlan[],
+  options: ScaleOptions,
+  stop: AbortSignal,
+): Promise<ExitCode> {
+  const ours = new Set<string>();
+  try {
+    for (const plan of plans) await askDrains(run, plan, options, ours);
+  } catch (err) {
+    if (!(err instanceof CarnaError)) throw err;
+    // The one whose writing failed may stand all the same.
+    for (const { subject, victims } of plans) {
+      const mine = victims.map((v) => v.nodeId).filter((nodeId) => ours.has(nodeId));
+      const after = await takeBack(run, subject, mine);
+      run.teller.lines(subject, 'failed', [`${messageOf(err)}: nothing was killed.`, ...after]);
+    }
+    return exitCodeOf(err);
+  }
+  let worst: ExitCode = EXIT.done;
+  for (const plan of plans) {
+    const mine = plan.victims.map((v) => v.nodeId).filter((nodeId) => ours.has(nodeId));
+    const code = await new ScaleIn(run, plan, mine).run(stop);
+    if (code > worst) worst = code;
+  }
+  return worst;
+}
+
+/** `ours` takes whom nobody had asked to drain before, before it is written. */
+async function askDrains(
+  run: ScaleRun,
+  plan: InPlan,
+  options: ScaleOptions,
+  ours: Set<string>,
+): Promise<void> {
+  const { role, appId } = plan.subject;
+  const { target } = plan.goal;
+  const why = options.why ?? (target === null ? 'scale-in' : `scale ${role ?? appId} to ${target}`);
+  for (const { nodeId, intent: present } of plan.victims) {
+    if (present !== null && options.deadline === undefined) continue;
+    if (present === null) ours.add(nodeId);
+    const nowMs = run.context.clock.wallMs();
+    const fresh: IntentRecord = {
+      schema: 1,
+      nodeId,
+      want: 'drain',
+      by: options.by ?? operatorName(run.context),
+      why,
+      since: nowMs,
+      deadline: null,
+      now: false,
+    };
+    const deadline = options.deadline === undefined ? null : nowMs + options.deadline;
+    await run.data.writeIntent({ ...(present ?? fresh), deadline });
+  }
+}
+
+function refuse(
+  run: ScaleRun,
+  plans: readonly InPlan[],
+  checks: ReadonlyMap<Role, DrainCheck>,
+): ExitCode {
+  const why = [...checks.values()].flatMap((check) =>
+    check.kind === 'refused' ? [...check.lines, ...check.notes] : [],
+  );
+  const lines = [
+    `refused (exit 4): ${why.join(' ')}`,
+    'Nothing was changed. Ask for a larger number, or: --force',
+  ];
+  if (run.teller.isJson) tellPlans(run, plans, checks, lines, 'refused');
+  run.context.printError(...lines);
+  return EXIT.held;
+}
+
+function planLines(
+  run: ScaleRun,
+  plans: readonly InPlan[],
+  checks: ReadonlyMap<Role, DrainCheck>,
+  options: ScaleOptions,
+): string[] {
+  const shown = plans.flatMap((plan) => {
+    const { subject, instances, victims, waiting, deploymentIds } = plan;
+    const head = headline(subject.role ?? subject.appId, instances, instances - victims.length);
+    const lines = [head, ...victimLines(victims, run.context.paint)];
+    if (waiting > 0) {
+      const rest = Math.max(0, instances - victims.length - waiting);
+      lines.push(`  Of the rest ${rest} run; ${waiting} wait for offers.`);
+    }
+    if (deploymentIds.length > 0) {
+      const fate = plan.goal.mayCancel.length > 0 ? 'ended where it stands' : 'waited for';
+      lines.push(`  ${lockText(deploymentIds)} is under way; it is ${fate} before the kill.`);
+    }
+    return lines;
+  });
+  const rest = [...checks.values()].flatMap((check) => outlookLines(check, run.isForced));
+  const victims = plans.flatMap((plan) => plan.victims);
+  return [...shown, ...rest, callsWarning(victims, options.deadline)];
+}
+
+function tellPlans(
+  run: ScaleRun,
+  plans: readonly InPlan[],
+  checks: ReadonlyMap<Role, DrainCheck>,
+  lines: readonly string[],
+  step: 'plan' | 'refused' = 'plan',
+): void {
+  if (!run.teller.isJson) {
+    run.context.print(...lines);
+    return;
+  }
+  for (const { subject, victims } of plans) {
+    run.teller.lines(subject, step, lines, {
+      victims: victims.map(({ nodeId, taskId, host, calls, intent }): VictimJson => ({
+        ...{ nodeId, taskId, host, calls },
+        isDraining: intent !== null,
+      })),
+      checks: [...checks.values()].map((check) => drainCheckJson(check, run.isForced)),
+    });
+  }
+}
