@@ -14,6 +14,8 @@ import { findProblems } from './problems.js';
 import type { Finding, Problem } from './problems.js';
 import type { RemoteDcView } from './remote-view.js';
 import { deriveRemotes } from './remote-view.js';
+import { joinTasks } from './tasks.js';
+import type { TasksInput, TasksView } from './tasks.js';
 import { consumersOf, setsConsumedBy, setsListing } from './wiring.js';
 import type { Wiring } from './wiring.js';
 import type { Findings } from './witnessed.js';
@@ -38,6 +40,8 @@ export interface ViewInput {
   /** Two nodes that claim one address, and the like. */
   readonly conflicts: readonly Finding[];
   readonly wiring: Wiring;
+  /** What the scheduler says of our apps; null or absent when it was not asked, or did not answer. */
+  readonly tasks?: TasksInput | null;
   /** Wall clock in ms. */
   readonly nowMs: number;
 }
@@ -103,6 +107,8 @@ export interface TopologyView {
   /** The other data centres, by name. */
   readonly remotes: readonly RemoteDcView[];
   readonly problems: readonly Problem[];
+  /** The scheduler's tasks beside the nodes; null when it was not asked, or did not answer. */
+  readonly tasks: TasksView | null;
 }
 
 /** Derives what is shown from what is known. Pure; equal inputs give equal views. */
@@ -115,7 +121,9 @@ export function deriveTopologyView(input: ViewInput): TopologyView {
   const { generation } = input;
   const proven = consumers.filter((node) => whyUnproven(node.nodeId, null, input) === null);
   const remotes = deriveRemotes(generation, input.rows, input.wiring);
-  const view = { generation, consumers: consumers.length, proven: proven.length, roles, remotes };
+  const tasks = input.tasks ? joinTasks(input.nodes, input.tasks, input.nowMs) : null;
+  const counts = { consumers: consumers.length, proven: proven.length };
+  const view = { generation, ...counts, roles, remotes, tasks };
   return { ...view, problems: findProblems(view, input) };
 }
 

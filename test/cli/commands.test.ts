@@ -139,7 +139,7 @@ test('topology --json is one documented object', async () => {
   const shape = JSON.parse(out) as Record<string, unknown>;
   assert.deepEqual(Object.keys(shape), [
     ...['schema', 'cluster', 'dc', 'asOfMs', 'isFresh', 'leader', 'generation', 'consumers'],
-    ...['proven', 'roles', 'remotes', 'problems', 'loads', 'tableError'],
+    ...['proven', 'roles', 'remotes', 'tasks', 'problems', 'loads', 'tableError', 'marathonError'],
   ]);
 });
 

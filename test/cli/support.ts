@@ -187,6 +187,8 @@ export interface Terminal {
   readonly accounts?: AccountData;
   /** Called before each wait of the command, with the number of waits so far; `interrupt` is Ctrl-C. */
   readonly onWait?: (count: number, interrupt: () => void) => void;
+  /** Time that passes whenever the monotonic clock is read, in ms; absent: it stands still but for waits. */
+  readonly tickMs?: number;
   /** Called after each output; `interrupt` is Ctrl-C. */
   readonly onOutput?: (text: string, interrupt: () => void) => void;
 }
@@ -236,7 +238,10 @@ export async function carna(
   };
   let elapsedMs = 0;
   let waits = 0;
-  const clock = { wallMs: () => NOW + elapsedMs, monoMs: () => elapsedMs };
+  const clock = {
+    wallMs: () => NOW + elapsedMs,
+    monoMs: () => (elapsedMs += terminal.tickMs ?? 0),
+  };
   const wait: Context['wait'] = async (ms, signal) => {
     terminal.onWait?.(++waits, interrupt);
     if (waits > 10_000) throw new Error('the command waits for ever');
