@@ -2,7 +2,10 @@ import { setMaxListeners } from 'node:events';
 import type { CliConfig } from '../config/cli.js';
 import type { MarathonApp, MarathonTask } from '../marathon/client/answers.js';
 import type { MarathonClient } from '../marathon/client/marathon-client.js';
-import type { AppFact, AppName, TaskFact, TasksInput } from '../topology/tasks.js';
+import type { TaskAnswer } from '../topology/explain-facts.js';
+import type { NodeRecord } from '../topology/node.js';
+import { relaunchOf } from '../topology/task-id.js';
+import type { AppFact, AppName, DeploymentFact, TaskFact, TasksInput } from '../topology/tasks.js';
 import { APP_NAMES, appIdOf } from '../topology/tasks.js';
 import { CarnaError } from '../util/errors.js';
 import type { Context } from './context.js';
@@ -27,16 +30,64 @@ export async function askTasks(
   signal: AbortSignal,
 ): Promise<TasksAnswer> {
   if (config.marathon === null) return { kind: 'unasked' };
-  const { marathonGroupOf } = await import('./configured-marathon.js');
-  const marathonTimeoutMs = Math.min(config.marathonTimeoutMs, TASKS_TIMEOUT_MS);
   try {
-    const client = await context.ports.openMarathon({ ...config, marathonTimeoutMs });
-    const tasks = await allOrNone(signal, (own) => readTasks(client, marathonGroupOf(config), own));
+    const tasks = await withMarathon(context, config, signal, readTasks);
     return { kind: 'read', tasks };
   } catch (err) {
     if (err instanceof CarnaError) return { kind: 'failed', error: err.message };
     throw err;
   }
+}
+
+/** Asks Marathon for the task of one node, like askTasks; without a record its name is looked for. */
+export async function askTaskOf(
+  context: Pick<Context, 'ports'>,
+  config: CliConfig,
+  nodeId: string,
+  record: NodeRecord | null,
+): Promise<TaskAnswer> {
+  if (config.marathon === null) return { kind: 'unasked' };
+  const marathon = record?.marathon;
+  if (marathon === null) return { kind: 'no-task' };
+  const never = new AbortController().signal;
+  try {
+    return await withMarathon(context, config, never, async (client, group, signal) => {
+      if (record === null || marathon === undefined)
+        return findTask(await readTasks(client, group, signal), nodeId);
+      const { appId, taskId } = marathon;
+      const [app, deployments] = await Promise.all([
+        client.readApp(appId, signal),
+        readDeployments(client, signal),
+      ]);
+      const found = app === undefined ? null : factOf(record.role, app);
+      return { kind: 'told', taskId, appId, app: found, deployments };
+    });
+  } catch (err) {
+    if (err instanceof CarnaError) return { kind: 'unread', why: err.message };
+    throw err;
+  }
+}
+
+/** The app that lists the task, or a later life of its instance. */
+function findTask({ apps, deployments }: TasksInput, taskId: string): TaskAnswer {
+  const app = apps.find(({ tasks }) => {
+    const listed = tasks.map((task) => task.taskId);
+    return listed.includes(taskId) || relaunchOf(taskId, listed) !== undefined;
+  });
+  return { kind: 'told', taskId, appId: null, app: app ?? null, deployments };
+}
+
+/** Opens a client with the short deadline for `read`, which gets the group and a signal of its own. */
+async function withMarathon<T>(
+  context: Pick<Context, 'ports'>,
+  config: CliConfig,
+  signal: AbortSignal,
+  read: (client: TaskSource, group: string, own: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { marathonGroupOf } = await import('./configured-marathon.js');
+  const marathonTimeoutMs = Math.min(config.marathonTimeoutMs, TASKS_TIMEOUT_MS);
+  const client = await context.ports.openMarathon({ ...config, marathonTimeoutMs });
+  return allOrNone(signal, (own) => read(client, marathonGroupOf(config), own));
 }
 
 /** Gives `read` a signal of its own, which ends whatever still goes on when it is over or failed. */
@@ -70,18 +121,13 @@ export async function readTasks(
   });
   const [apps, deployments, queue] = await Promise.all([
     Promise.all(reads),
-    client.readDeployments(signal),
+    readDeployments(client, signal),
     client.readQueue(signal),
   ]);
   return {
     group,
     apps: apps.flat(),
-    deployments: deployments.map(({ id, affectedApps, affectedPods, currentStep, totalSteps }) => ({
-      id,
-      appIds: [...affectedApps, ...affectedPods],
-      step: currentStep,
-      steps: totalSteps,
-    })),
+    deployments,
     waiting: queue.map(({ id, missing, delayS, rejects }) => ({
       appId: id,
       missing,
@@ -89,6 +135,17 @@ export async function readTasks(
       rejects: rejects.filter(({ declined }) => declined > 0),
     })),
   };
+}
+
+async function readDeployments(
+  client: TaskSource,
+  signal: AbortSignal,
+): Promise<readonly DeploymentFact[]> {
+  const found = await client.readDeployments(signal);
+  return found.map(({ id, affectedApps, affectedPods, currentStep, totalSteps }) => {
+    const appIds = [...affectedApps, ...affectedPods];
+    return { id, appIds, step: currentStep, steps: totalSteps };
+  });
 }
 
 /** An app in the words of the topology. Pure. */
