@@ -1,4 +1,5 @@
 import type { IntentRecord, NodeRecord, Role } from './node.js';
+import { ROLES } from './node.js';
 import type { NodesInput } from './view.js';
 import { consumersOf, setsListing } from './wiring.js';
 import type { Wiring } from './wiring.js';
@@ -61,10 +62,32 @@ export type DrainCheck =
 export function checkDrain(input: DrainCheckInput): DrainCheck {
   const record = input.nodes.get(input.nodeId)?.record;
   if (record === undefined) throw new RangeError(`no node is called ${input.nodeId}`);
-  const numbers = countRest(record, input);
+  return checkRole(record.role, new Set([record.nodeId]), input);
+}
+
+/**
+ * The same for several nodes that are to go together, of one role or of many: one answer per role, in the
+ * order of ROLES. Names that are not among `nodes` count for nothing. Pure.
+ */
+export function checkDrains(
+  nodeIds: readonly string[],
+  input: Omit<DrainCheckInput, 'nodeId'>,
+): readonly DrainCheck[] {
+  const leaving = new Set(nodeIds);
+  const roles = new Set(nodeIds.flatMap((nodeId) => input.nodes.get(nodeId)?.record.role ?? []));
+  return ROLES.filter((role) => roles.has(role)).map((role) => checkRole(role, leaving, input));
+}
+
+type Facts = Omit<DrainCheckInput, 'nodeId'>;
+
+function checkRole(role: Role, leaving: ReadonlySet<string>, input: Facts): DrainCheck {
+  const numbers = countRest(role, leaving, input);
   const notes = notesOn(numbers);
   const allowed = { kind: 'allowed', numbers, notes } as const;
-  if (!takesCalls(record, input)) return allowed;
+  const going = [...input.nodes.values()].filter(
+    ({ record }) => record.role === role && leaving.has(record.nodeId),
+  );
+  if (!going.some(({ record }) => takesCalls(record, input))) return allowed;
   const { remaining, floor, roomWithHeadroom, calls } = numbers;
   if (remaining < floor) return { ...allowed, kind: 'refused', lines: [floorText(numbers)] };
   if (roomWithHeadroom !== null && roomWithHeadroom < calls) {
@@ -73,17 +96,17 @@ export function checkDrain(input: DrainCheckInput): DrainCheck {
   return allowed;
 }
 
-function countRest(record: NodeRecord, input: DrainCheckInput): DrainNumbers {
+function countRest(role: Role, leaving: ReadonlySet<string>, input: Facts): DrainNumbers {
   const { wiring, limits, calls } = input;
   const all = [...input.nodes.values()].map((node) => node.record);
-  const peers = all.filter((peer) => peer.role === record.role);
-  const rest = peers.filter((peer) => peer !== record && takesCalls(peer, input));
+  const peers = all.filter((peer) => peer.role === role);
+  const rest = peers.filter((peer) => !leaving.has(peer.nodeId) && takesCalls(peer, input));
   const serving = peers.filter((peer) => peer.state === 'up' || peer.state === 'draining');
   const known = rest.length > 0 && rest.every((peer) => peer.maxSessions > 0);
   const room = known ? rest.reduce((sum, peer) => sum + peer.maxSessions, 0) : null;
   return {
-    role: record.role,
-    setids: setsListing(wiring, record.role).filter((setid) => isConsumed(setid, all, wiring)),
+    role,
+    setids: setsListing(wiring, role).filter((setid) => isConsumed(setid, all, wiring)),
     remaining: rest.length,
     floor: limits.floor,
     calls: peers.reduce((sum, peer) => sum + (calls.get(peer.nodeId) ?? 0), 0),
@@ -95,7 +118,7 @@ function countRest(record: NodeRecord, input: DrainCheckInput): DrainNumbers {
   };
 }
 
-function takesCalls(record: NodeRecord, input: DrainCheckInput): boolean {
+function takesCalls(record: NodeRecord, input: Facts): boolean {
   return record.state === 'up' && !input.intents.has(record.nodeId);
 }
 
