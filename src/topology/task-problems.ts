@@ -13,12 +13,11 @@ export function findTaskProblems(tasks: TasksView | null, nowMs: number): Proble
 }
 
 function nodeWithoutTask({ nodeId, taskId, appId, relaunchedAs }: NodeWithoutTask): Problem {
-  const fate =
+  const which = taskId === nodeId ? '' : ` (${taskId})`;
+  const text =
     relaunchedAs === null
-      ? `${appId} does not list its task`
-      : `${appId} has launched its instance again, which is another node`;
-  const which = relaunchedAs ?? (taskId === nodeId ? '' : taskId);
-  const text = `${nodeId}: ${fate}${which === '' ? '' : ` (${which})`}`;
+      ? `${appId} does not list the task of ${nodeId}${which}`
+      : `${appId} launched the instance of ${nodeId} again, which is another node: ${relaunchedAs}`;
   return { kind: 'node-without-task', what: nodeId, text, next: `carna explain ${nodeId}` };
 }
 

@@ -114,7 +114,7 @@ test('topology: counts, deployment, task without node, node without task, waitin
   1 node of other apps: x
 
 3 problems
-  ${TWO}: ${MEDIA} does not list its task  → carna explain ${TWO}
+  ${MEDIA} does not list the task of ${TWO}  → carna explain ${TWO}
   media: a task runs on 10.0.3.3 for 40 s but no node is published (${THREE})  → on 10.0.3.3: docker ps -a --filter label=MESOS_TASK_ID=${THREE}
   media: 1 instance waits for a host: InsufficientCpus (4 of 4 offers)  → give it a host that fits, or take the wish back: carna scale media 2
 `,
