@@ -2,95 +2,21 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import type { OperatorData } from '../../src/cli/operator-data.js';
-import type { NodeRecord } from '../../src/topology/node.js';
 import { json, misfits, taskId, withFake } from '../marathon/client/fake-marathon.js';
-import type { Fake } from '../marathon/client/fake-marathon.js';
 import * as p from './support.js';
-
-const MEDIA = '/prod/dc1/media';
-const at = (agoMs: number): string => new Date(p.NOW - agoMs).toISOString();
-
-/** What the fake Marathon holds; tests change it while it answers. */
-interface World {
-  tasks: Record<string, unknown>[];
-  instances: number;
-  deployments: Record<string, unknown>[];
-  queue: Record<string, unknown>[];
-}
-
-const task = (id: string, part: Record<string, unknown> = {}): Record<string, unknown> => ({
-  id,
-  appId: MEDIA,
-  host: '10.0.3.1',
-  state: 'TASK_RUNNING',
-  ports: [5060],
-  stagedAt: at(3_700_000),
-  startedAt: at(3_600_000),
-  version: at(86_400_000),
-  ...part,
-});
-
-const deployment = (step: number): Record<string, unknown> => ({
-  id: 'd-7',
-  version: at(1_000),
-  affectedApps: [MEDIA, '/prod/dc1/registrar'],
-  affectedPods: [],
-  steps: [],
-  currentActions: [],
-  currentStep: step,
-  totalSteps: 3,
-});
-
-const waiting = {
-  app: { id: MEDIA },
-  count: 1,
-  since: at(60_000),
-  delay: { timeLeftSeconds: 0, overdue: true },
-  processedOffersSummary: {
-    processedOffersCount: 4,
-    unusedOffersCount: 4,
-    rejectSummaryLastOffers: [
-      { reason: 'UnfulfilledRole', declined: 0, processed: 4 },
-      { reason: 'InsufficientCpus', declined: 4, processed: 4 },
-    ],
-  },
-};
-
-function answer(world: World, url: string, response: ServerResponse): void {
-  const { tasks, instances, deployments, queue } = world;
-  if (url.startsWith('/v2/deployments')) return json(response, 200, deployments);
-  if (url.startsWith('/v2/queue')) return json(response, 200, { queue });
-  if (!url.startsWith(`/v2/apps/${MEDIA}`) && !url.startsWith(`/v2/apps${MEDIA}`)) {
-    return json(response, 404, { message: 'App does not exist' });
-  }
-  const running = tasks.filter(({ state }) => state === 'TASK_RUNNING').length;
-  const counts = { instances, tasksRunning: running, tasksStaged: tasks.length - running };
-  const rest = { tasksHealthy: running, tasksUnhealthy: 0, version: at(1_000) };
-  const versionInfo = { lastScalingAt: at(1_000), lastConfigChangeAt: at(86_400_000) };
-  const locks = deployments.map(({ id }) => ({ id }));
-  const app = { id: MEDIA, ...counts, ...rest, versionInfo, deployments: locks, tasks };
-  json(response, 200, { app });
-}
-
-const withWorld = (
-  world: Partial<World>,
-  use: (terminal: p.Terminal, world: World, fake: Fake) => Promise<void>,
-): Promise<void> => {
-  const whole = { tasks: [], instances: 2, deployments: [], queue: [], ...world };
-  return withFake(
-    ({ url }, response) => answer(whole, url, response),
-    (fake) => use({ env: { CARNA_MARATHON: fake.url } }, whole, fake),
-  );
-};
-
-const mediaNode = (id: string, appId = MEDIA): NodeRecord =>
-  p.node('media', id, '10.0.3.1', { marathon: { taskId: id, appId, appVersion: at(86_400_000) } });
-
-const [ONE, TWO, THREE] = [taskId('1'), taskId('2'), taskId('3')];
-const withNodes = (...nodes: NodeRecord[]): Partial<OperatorData> => ({
-  readTopology: async () => p.topology({ nodes: [p.LB, p.DISP1, p.DISP2, ...nodes] }),
-  readTable: async () => [],
-});
+import {
+  at,
+  MEDIA,
+  ONE,
+  TWO,
+  THREE,
+  deployment,
+  mediaNode,
+  task,
+  waiting,
+  withNodes,
+  withWorld,
+} from './tasks-world.js';
 
 /** Without the tree, which others test. */
 const afterTree = (out: string): string => out.slice(out.indexOf('Marathon '));
@@ -249,38 +175,4 @@ test('topology --watch in a pipe tells what changes in Marathon, line by line', 
     assert.match(out, /deployment d-7 changes media, registrar: step 1 of 3\n/);
     assert.deepEqual([code, listeners], [0, 0]);
   });
-});
-
-const DEPLOYED: Partial<OperatorData> = {
-  readTopology: async () => p.topology({ nodes: [p.DISP1, { ...mediaNode(ONE), weight: 100 }] }),
-  readTable: async () => [p.row(30, ONE, '10.0.3.1')],
-};
-
-test('explain begins with the Marathon task: its host, its age, its lock', async () => {
-  await withWorld({ tasks: [task(ONE)], deployments: [deployment(1)] }, async (terminal) => {
-    const { out } = await p.carna(`explain ${ONE}`, p.fakeData(DEPLOYED), terminal);
-    assert.match(
-      out,
-      /\n ✔ task {6}TASK_RUNNING on 10\.0\.3\.1, of \/prod\/dc1\/media, for 60 min\n/,
-    );
-    assert.match(out, /\n {13}deployment d-7 holds the app: step 1 of 3\n \? process/);
-  });
-});
-
-test('explain knows a task that has no node', async () => {
-  await withWorld({ tasks: [task(THREE)] }, async (terminal) => {
-    const { code, out } = await p.carna(`explain ${THREE}`, p.fakeData(), terminal);
-    assert.match(out, /its task runs, but no node is published/);
-    assert.equal(code, 1);
-    const unknown = await p.carna(`explain ${TWO}`, p.fakeData(), terminal);
-    assert.match(unknown.err, /no node is called/);
-  });
-});
-
-test('explain with Marathon away: a doubt, the same exit code', async () => {
-  const env = { CARNA_MARATHON: 'http://127.0.0.1:1', CARNA_MARATHON_TIMEOUT_MS: '300' };
-  const { code, out } = await p.carna(`explain ${ONE}`, p.fakeData(DEPLOYED), { env });
-  assert.match(out, /\n \? task {6}Marathon did not say: /);
-  const without = await p.carna(`explain ${ONE}`, p.fakeData(DEPLOYED));
-  assert.equal(code, without.code);
 });
