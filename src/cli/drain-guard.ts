@@ -1,5 +1,6 @@
 import type { DrainCheck, DrainLimits } from '../topology/drain-check.js';
-import { checkDrain, checkDrains, describeRest } from '../topology/drain-check.js';
+import { checkDrain, describeRest } from '../topology/drain-check.js';
+import { checkDrains } from '../topology/host-drain.js';
 import type { NodeRecord } from '../topology/node.js';
 import { DEFAULT_WIRING } from '../topology/wiring.js';
 import type { Context } from './context.js';
@@ -52,7 +53,8 @@ export async function lookBeforeDrains(
   const calls = await readLoads(data, new Map(peers), MAX_PEERS_ASKED);
   const { nodes, intents } = topology;
   const nodeIds = records.map(({ nodeId }) => nodeId);
-  const checks = checkDrains(nodeIds, { nodes, intents, wiring: DEFAULT_WIRING, calls, limits });
+  const facts = { nodes, intents, wiring: DEFAULT_WIRING, calls, limits };
+  const checks = checkDrains({ ...facts, nodeIds });
   return { checks, calls };
 }
 

@@ -1,5 +1,4 @@
 import type { IntentRecord, NodeRecord, Role } from './node.js';
-import { ROLES } from './node.js';
 import type { NodesInput } from './view.js';
 import { consumersOf, setsListing } from './wiring.js';
 import type { Wiring } from './wiring.js';
@@ -23,15 +22,21 @@ export interface DrainCheckInput {
   readonly limits: DrainLimits;
 }
 
+/** The same for several nodes of one role that go together. */
+export interface JointDrainInput extends Omit<DrainCheckInput, 'nodeId'> {
+  /** At least one. */
+  readonly nodeIds: readonly string[];
+}
+
 /** What the platform would be left with. */
 export interface DrainNumbers {
   readonly role: Role;
   /** The sets that list the role and that some running Kamailio consumes. */
   readonly setids: readonly number[];
-  /** Nodes of the role that take new calls, without the one to drain. */
+  /** Nodes of the role that take new calls, without those to drain. */
   readonly remaining: number;
   readonly floor: number;
-  /** Calls now on all nodes of the role, the one to drain included: they come back as new ones. */
+  /** Calls now on all nodes of the role, those to drain included: they come back as new ones. */
   readonly calls: number;
   /** Nodes of the role whose calls are unknown; they count as none. */
   readonly nodesUnread: number;
@@ -60,34 +65,29 @@ export type DrainCheck =
  * Pure. Throws RangeError for a node that is not among `nodes`.
  */
 export function checkDrain(input: DrainCheckInput): DrainCheck {
-  const record = input.nodes.get(input.nodeId)?.record;
-  if (record === undefined) throw new RangeError(`no node is called ${input.nodeId}`);
-  return checkRole(record.role, new Set([record.nodeId]), input);
+  return checkJointDrain({ ...input, nodeIds: [input.nodeId] });
 }
 
 /**
- * The same for several nodes that are to go together, of one role or of many: one answer per role, in the
- * order of ROLES. Names that are not among `nodes` count for nothing. Pure.
+ * The same for several nodes together: each alone might go where all of them may not. Those that take
+ * no calls now take nothing away.
+ *
+ * Pure. Throws RangeError for a node that is not among `nodes`, and when they are of several roles or none.
  */
-export function checkDrains(
-  nodeIds: readonly string[],
-  input: Omit<DrainCheckInput, 'nodeId'>,
-): readonly DrainCheck[] {
-  const leaving = new Set(nodeIds);
-  const roles = new Set(nodeIds.flatMap((nodeId) => input.nodes.get(nodeId)?.record.role ?? []));
-  return ROLES.filter((role) => roles.has(role)).map((role) => checkRole(role, leaving, input));
-}
-
-type Facts = Omit<DrainCheckInput, 'nodeId'>;
-
-function checkRole(role: Role, leaving: ReadonlySet<string>, input: Facts): DrainCheck {
-  const numbers = countRest(role, leaving, input);
+export function checkJointDrain(input: JointDrainInput): DrainCheck {
+  const leaving = input.nodeIds.map((nodeId) => {
+    const record = input.nodes.get(nodeId)?.record;
+    if (record === undefined) throw new RangeError(`no node is called ${nodeId}`);
+    return record;
+  });
+  const role = leaving[0]?.role;
+  if (role === undefined || leaving.some((record) => record.role !== role)) {
+    throw new RangeError('expected nodes of one role');
+  }
+  const numbers = countRest(role, new Set(leaving), input);
   const notes = notesOn(numbers);
   const allowed = { kind: 'allowed', numbers, notes } as const;
-  const going = [...input.nodes.values()].filter(
-    ({ record }) => record.role === role && leaving.has(record.nodeId),
-  );
-  if (!going.some(({ record }) => takesCalls(record, input))) return allowed;
+  if (!leaving.some((record) => takesCalls(record, input))) return allowed;
   const { remaining, floor, roomWithHeadroom, calls } = numbers;
   if (remaining < floor) return { ...allowed, kind: 'refused', lines: [floorText(numbers)] };
   if (roomWithHeadroom !== null && roomWithHeadroom < calls) {
@@ -96,11 +96,15 @@ function checkRole(role: Role, leaving: ReadonlySet<string>, input: Facts): Drai
   return allowed;
 }
 
-function countRest(role: Role, leaving: ReadonlySet<string>, input: Facts): DrainNumbers {
+function countRest(
+  role: Role,
+  leaving: ReadonlySet<NodeRecord>,
+  input: JointDrainInput,
+): DrainNumbers {
   const { wiring, limits, calls } = input;
   const all = [...input.nodes.values()].map((node) => node.record);
   const peers = all.filter((peer) => peer.role === role);
-  const rest = peers.filter((peer) => !leaving.has(peer.nodeId) && takesCalls(peer, input));
+  const rest = peers.filter((peer) => !leaving.has(peer) && takesCalls(peer, input));
   const serving = peers.filter((peer) => peer.state === 'up' || peer.state === 'draining');
   const known = rest.length > 0 && rest.every((peer) => peer.maxSessions > 0);
   const room = known ? rest.reduce((sum, peer) => sum + peer.maxSessions, 0) : null;
@@ -118,7 +122,7 @@ function countRest(role: Role, leaving: ReadonlySet<string>, input: Facts): Drai
   };
 }
 
-function takesCalls(record: NodeRecord, input: Facts): boolean {
+function takesCalls(record: NodeRecord, input: Pick<JointDrainInput, 'intents'>): boolean {
   return record.state === 'up' && !input.intents.has(record.nodeId);
 }
 

@@ -180,6 +180,8 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
 export interface Terminal {
   /** Absent: a pipe. */
   readonly columns?: number;
+  /** Time that passes whenever the monotonic clock is read, in ms; absent: it stands still but for waits. */
+  readonly tickMs?: number;
   readonly env?: Readonly<Record<string, string>>;
   /** What somebody types. */
   readonly input?: string;
@@ -187,8 +189,6 @@ export interface Terminal {
   readonly accounts?: AccountData;
   /** Called before each wait of the command, with the number of waits so far; `interrupt` is Ctrl-C. */
   readonly onWait?: (count: number, interrupt: () => void) => void;
-  /** Time that passes whenever the monotonic clock is read, in ms; absent: it stands still but for waits. */
-  readonly tickMs?: number;
   /** Called after each output; `interrupt` is Ctrl-C. */
   readonly onOutput?: (text: string, interrupt: () => void) => void;
 }
