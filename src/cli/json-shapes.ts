@@ -45,6 +45,8 @@ export interface TopologyJson extends Snapshot, TopologyView {
   readonly loads: Readonly<Record<string, number>>;
   /** Why the dispatcher table was not read (silent nodes are not shown then); null when it was. */
   readonly tableError: string | null;
+  /** Why Marathon's tasks were not read (`tasks` is null then); null when they were, or none is configured. */
+  readonly marathonError: string | null;
 }
 
 /** `carna nodes --json`. */
