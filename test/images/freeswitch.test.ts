@@ -45,7 +45,15 @@ const PLAYED = {
 
 async function build(context: string, tag: string, ...args: readonly string[]): Promise<Outcome> {
   const options = args.flatMap((arg) => ['--build-arg', arg]);
-  return dockerOutcome(['build', '--force-rm', '--network=none', '--tag', tag, ...options, context]);
+  return dockerOutcome([
+    'build',
+    '--force-rm',
+    '--network=none',
+    '--tag',
+    tag,
+    ...options,
+    context,
+  ]);
 }
 
 /** The stand-in with these modules in its package; gives its tag. */
