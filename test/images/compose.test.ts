@@ -110,6 +110,38 @@ test('calls go through, none fails', async () => {
   assert.deepEqual(served, [`${platform.host}:5070`, `${platform.host}:5071`]);
 });
 
+test('the engine starts no server again by itself: its agent does', async () => {
+  const media = await containerOf('media-1');
+  const [server = ''] = await serversOf(media);
+  const policy = (await inspect(server, '.HostConfig.RestartPolicy')) as { Name: string };
+  assert.match(policy.Name, /^(?:no)?$/);
+  await docker('kill', server);
+  await until('another server', async () => {
+    const [next] = await serversOf(media);
+    return next !== undefined && next !== server ? next : null;
+  });
+  await untilUp(NODES);
+});
+
+test('a service that is stopped under load drains: no call fails, and it stays stopped', async () => {
+  const media = await containerOf('media-2');
+  const calls = call(10, 12, 3_000);
+  await until('calls on it', async () => ((await callsOn(32)) > 0 ? true : null));
+  await good(platform.compose('stop', 'media-2'));
+  assert.equal(await inspect(media, '.State.ExitCode'), 0);
+  assert.deepEqual(await serversOf(media), []);
+  const report = await calls.result;
+  assert.deepEqual(report.failed, []);
+  assert.equal(report.completed, report.sent);
+  assert.ok(report.nodes.some(({ node }) => node === `${platform.host}:5071`));
+  assert.equal(await inspect(media, '.State.Status'), 'exited');
+});
+
+test('it comes back by the same command as at first', async () => {
+  await good(platform.compose('up', '--detach', '--no-color'));
+  await untilUp(NODES);
+});
+
 interface Inspected {
   readonly Name: string;
   readonly State: { readonly Health?: { readonly Status: string } };
@@ -145,38 +177,6 @@ test('no secret stands in the environment of a daemon', async () => {
       assert.doesNotMatch(entry, /^CARNA_(?:ESL_PASSWORD|ROUTE_SECRET|ZOOKEEPER_AUTH)=./, Name);
     }
   }
-});
-
-test('the engine starts no server again by itself: its agent does', async () => {
-  const media = await containerOf('media-1');
-  const [server = ''] = await serversOf(media);
-  const policy = (await inspect(server, '.HostConfig.RestartPolicy')) as { Name: string };
-  assert.match(policy.Name, /^(?:no)?$/);
-  await docker('kill', server);
-  await until('another server', async () => {
-    const [next] = await serversOf(media);
-    return next !== undefined && next !== server ? next : null;
-  });
-  await untilUp(NODES);
-});
-
-test('a service that is stopped under load drains: no call fails, and it stays stopped', async () => {
-  const media = await containerOf('media-2');
-  const calls = call(10, 12, 3_000);
-  await until('calls on it', async () => ((await callsOn(32)) > 0 ? true : null));
-  await good(platform.compose('stop', 'media-2'));
-  assert.equal(await inspect(media, '.State.ExitCode'), 0);
-  assert.deepEqual(await serversOf(media), []);
-  const report = await calls.result;
-  assert.deepEqual(report.failed, []);
-  assert.equal(report.completed, report.sent);
-  assert.ok(report.nodes.some(({ node }) => node === `${platform.host}:5071`));
-  assert.equal(await inspect(media, '.State.Status'), 'exited');
-});
-
-test('it comes back by the same command as at first', async () => {
-  await good(platform.compose('up', '--detach', '--no-color'));
-  await untilUp(NODES);
 });
 
 test('down leaves no container, volume or network', async () => {
