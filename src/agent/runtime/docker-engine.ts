@@ -121,6 +121,17 @@ function engineOf(
         ...[NOT_FOUND, CONFLICT],
       );
     },
+    removeVolume: async (name) => {
+      // The library's own call takes no signal and gives an empty text.
+      const answer = await orNull(
+        ask(`removing volume ${name}`, ACT_MS, async () => {
+          await docker.getVolume(name).remove();
+          return true;
+        }),
+        ...[NOT_FOUND, CONFLICT],
+      );
+      return answer !== null;
+    },
     events: async (id, sinceSeconds, over) => {
       const what = 'following events';
       const filters = { type: ['container'], container: [id], event: ['die', 'oom', 'destroy'] };
