@@ -26,8 +26,7 @@ while [ -z "$stopping" ]; do
   kill -0 "$server" 2>/dev/null || exit "$code"
 done
 while kill -0 "$server" 2>/dev/null && agent_listens; do
-  sleep 1 &
-  wait "$!" || :
+  sleep 1
 done
 kill -s TERM "$server" 2>/dev/null || :
 while kill -0 "$server" 2>/dev/null; do wait "$server" || :; done
