@@ -16,7 +16,9 @@ import type { RefusedWrite } from '../store/refused-writes.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
+import type { DeployJson } from './deploy/deploy-json.js';
 import type { LintedFile } from './lint-files.js';
+import type { RolloutJson } from './rollout/rollout-json.js';
 import type { TelephonyJson } from './telephony-json.js';
 
 /**
@@ -208,6 +210,8 @@ export function jsonLine(
     | DispatcherJson
     | ExplainJson
     | PlanJson
+    | DeployJson
+    | RolloutJson
     | TimelineJson
     | TimelineEntry
     | DrainJson

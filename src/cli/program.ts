@@ -26,6 +26,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   guard: async () => (await import('./commands/guard.js')).registerGuard,
   marathon: async () => (await import('./commands/marathon.js')).registerMarathon,
   lint: async () => (await import('./commands/lint.js')).registerLint,
+  deploy: async () => (await import('./commands/deploy.js')).registerDeploy,
+  rollout: async () => (await import('./commands/rollout.js')).registerRollout,
   init: async () => (await import('./commands/init.js')).registerInit,
   agent: async () => (await import('./commands/agent.js')).registerAgent,
   reconciler: async () => (await import('./commands/reconciler.js')).registerReconciler,
