@@ -93,7 +93,7 @@ const list = (value: unknown): readonly Doc[] => (value ?? []) as readonly Doc[]
 
 /** An accepted document with all defaults and canonical words. `before`: keeps its service ports. */
 export function normalise(doc: Doc, id: string, before?: AppDefinition): AppDefinition {
-  const { uris: _uris, ports: _ports, version: _version, versionInfo: _info, ...rest } = doc;
+  const rest = without(doc, ['uris', 'ports', 'version', 'versionInfo', 'residency']);
   const networks = list(doc.networks ?? [{ mode: 'host' }]).map((network) => ({
     ...network,
     mode: lower(network.mode ?? 'container'),
@@ -151,6 +151,11 @@ export function stable(value: unknown): string {
       ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
       : member,
   );
+}
+
+/** The document without these members. Pure. */
+function without(doc: Doc, names: readonly string[]): Doc {
+  return Object.fromEntries(Object.entries(doc).filter(([name]) => !names.includes(name)));
 }
 
 function healthCheck(doc: Doc): Doc {

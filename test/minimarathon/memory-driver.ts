@@ -10,11 +10,17 @@ export class MemoryTask implements RunningTask {
   health: number | null = 200;
   /** Whether SIGTERM ends it; if not, only `finish` and `kill` do. */
   isObedient = true;
+  isEnded = false;
   #end: (end: TaskEnd) => void = () => undefined;
 
   constructor(spec: TaskSpec) {
     this.spec = spec;
-    this.ended = new Promise((resolve) => (this.#end = resolve));
+    this.ended = new Promise((resolve) => {
+      this.#end = (end) => {
+        this.isEnded = true;
+        resolve(end);
+      };
+    });
   }
 
   async stop(graceMs: number): Promise<void> {

@@ -51,7 +51,7 @@ function put(api: Api, call: Call, id: string): Answer {
   if (flag(call, 'dryRun')) {
     const { store } = api.world;
     const plan = planTo(api, next(store.root, store.nextVersion()));
-    return { status: 200, body: { steps: plan.steps.map(stepJson) } };
+    return { status: 200, body: { steps: plan.steps.map(stepJson) }, words: '{steps}' };
   }
   return started(deploy(api, { next, isForced: flag(call, 'force'), groupId: id }));
 }

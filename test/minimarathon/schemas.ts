@@ -57,12 +57,13 @@ export function misfits(name: string, value: unknown): readonly ErrorObject[] {
 
 /**
  * What a body has against the words of endpoints.json: a schema's name, `a | b`, `[a]`, `(empty)`,
- * `{versions:[date-time]}` or plain text. Empty when it fits.
+ * `{versions:[date-time]}`, `{steps}` or plain text. Empty when it fits.
  */
 export function misfitsOfWords(words: string, body: unknown): readonly string[] {
   if (words === '(empty)') return body === undefined ? [] : ['a body where none is'];
   if (words.startsWith('text/')) return typeof body === 'string' ? [] : ['not a text'];
   if (words.startsWith('{versions')) return misfitsOfVersions(body);
+  if (words === '{steps}') return misfitsOfSteps(body);
   if (words.startsWith('[')) {
     const inner = words.slice(1, -1);
     if (!Array.isArray(body)) return ['not an array'];
@@ -74,8 +75,18 @@ export function misfitsOfWords(words: string, body: unknown): readonly string[] 
   return (attempts[0] ?? []).map((error) => `${error.instancePath || '/'} ${error.message ?? ''}`);
 }
 
+/** What a dry run answers: steps as in a deployment. */
+function misfitsOfSteps(body: unknown): readonly string[] {
+  const { steps } = (body ?? {}) as { readonly steps?: unknown };
+  const rest = { affectedApps: [], currentActions: [], currentStep: 0, totalSteps: 0 };
+  const version = new Date(0).toISOString();
+  if (!Array.isArray(steps)) return ['no steps'];
+  return misfitsOfWords('deployments.response', [{ id: 'none', version, steps, ...rest }]);
+}
+
 function misfitsOfVersions(body: unknown): readonly string[] {
   const versions = (body as { versions?: unknown } | undefined)?.versions;
-  const isGood = Array.isArray(versions) && versions.every((v) => !Number.isNaN(Date.parse(v)));
+  const isGood =
+    Array.isArray(versions) && versions.every((one) => !Number.isNaN(Date.parse(String(one))));
   return isGood ? [] : ['not a list of versions'];
 }

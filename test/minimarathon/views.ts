@@ -50,8 +50,7 @@ function taskJson(instance: Instance, task: Task): Doc {
 /** The definition as it is kept. */
 export function definitionJson(spec: RunSpec): Doc {
   const { lastScalingAt, lastConfigChangeAt, version } = spec;
-  const { residency: _residency, ...app } = spec.app as unknown as Doc;
-  return { ...app, version, versionInfo: { lastScalingAt, lastConfigChangeAt } };
+  return { ...spec.app, version, versionInfo: { lastScalingAt, lastConfigChangeAt } };
 }
 
 /** An app with its counts and deployments, and with its tasks when asked. */
