@@ -1,6 +1,7 @@
 import type { InStep } from '../../marathon/scale/in-step.js';
 import { deriveInStep } from '../../marathon/scale/in-step.js';
 import type { Started } from '../../marathon/client/answers.js';
+import type { IntentRecord } from '../../topology/node.js';
 import {
   CarnaError,
   MarathonAmbiguousError,
@@ -27,8 +28,8 @@ const OWN_INTENT_MS = 2_000;
 export class ScaleIn {
   readonly #run: ScaleRun;
   readonly #plan: InPlan;
-  /** Nodes whose drain this command asked for: they are given back when nothing is killed. */
-  readonly #ours: readonly string[];
+  /** The drains that this command asked for: they are taken back when nothing is killed. */
+  readonly #ours: readonly IntentRecord[];
   readonly #drains: DrainTeller;
   readonly #beganMs: number;
   /** When the waiting for anything but calls has to be over; null while calls are waited for. */
@@ -39,7 +40,7 @@ export class ScaleIn {
   /** What it waits for, as of the last look. */
   #missing = 'nothing was seen yet';
 
-  constructor(run: ScaleRun, plan: InPlan, ours: readonly string[]) {
+  constructor(run: ScaleRun, plan: InPlan, ours: readonly IntentRecord[]) {
     this.#run = run;
     this.#plan = plan;
     this.#ours = ours;

@@ -121,9 +121,10 @@ export class ScaleOut {
       missing.push(`${plural(step.surplus, 'task')} of before have not ended yet`);
     for (const member of picture.members) {
       const arrival = deriveArrival(member, picture, context.clock.wallMs());
-      const { nodeId } = member;
+      const { nodeId, taskState } = member;
       teller.step(this.#subject, arrival.step, arrival.text, { nodeId });
-      if (!arrival.isThere && this.#old?.has(nodeId) !== true) missing.push(arrival.text);
+      const isWaitedFor = taskState !== 'TASK_UNREACHABLE' && this.#old?.has(nodeId) !== true;
+      if (!arrival.isThere && isWaitedFor) missing.push(arrival.text);
     }
     if (picture.topology.isFresh) await this.#forgetDeparted(picture);
     else missing.push('ZooKeeper is away: what is known of the nodes is old');
@@ -220,8 +221,7 @@ export class ScaleOut {
   }
 }
 
-function isOld({ record, intent, taskState }: Member, picture: Picture): boolean {
-  if (taskState === 'TASK_UNREACHABLE') return true;
+function isOld({ record, intent }: Member, picture: Picture): boolean {
   if (record === null || intent !== null) return false;
   return record.state === 'down' || (record.state === 'up' && isUnprovable(record, picture));
 }

@@ -426,6 +426,44 @@ test('down while instances wait: refused with the reason, never a plain smaller 
     assert.equal(stage.platform.killed.length, 1);
   }));
 
+test('up: a lost answer is looked for, the number is not sent again', () =>
+  withStage([1, 1], async (stage) => {
+    const loses = (isDone: boolean) => {
+      stage.marathon.intercept = (seen, response) => {
+        if (seen.method !== 'PUT') return false;
+        if (isDone) stage.marathon.scaleTo(3);
+        else stage.marathon.changes.push('lost');
+        response.destroy();
+        return true;
+      };
+    };
+    loses(false);
+    const lost = await stage.carna('scale media 3');
+    assert.equal(lost.code, 3);
+    assert.match(lost.err, /PUT \/v2\/apps/);
+    assert.deepEqual(stage.marathon.changes, ['lost']);
+    loses(true);
+    const { code, out } = await stage.carna('scale media 3');
+    assert.equal(code, 0, out);
+    assert.deepEqual(stage.marathon.changes, ['lost', 'put 3']);
+  }));
+
+test('what somebody else asked of a node meanwhile is not taken back', () =>
+  withStage([5, 50, 60], async (stage) => {
+    const { intents } = stage.platform;
+    let isChanged = false;
+    const { code, out } = await stage.carna('scale media 2 --yes', () => {
+      const present = intents.get(mediaTask(1));
+      if (isChanged || present === undefined) return;
+      isChanged = true;
+      intents.set(mediaTask(1), { ...present, by: 'ann', why: 'disk' });
+      stage.marathon.scaleTo(4);
+    });
+    assert.equal(code, 1);
+    assert.match(out, /Still draining, as somebody else asked meanwhile: \S+01/);
+    assert.equal(intents.get(mediaTask(1))?.by, 'ann');
+  }));
+
 test('up waits for the lock of somebody else, then asks', () =>
   withStage([1, 1, 1], async (stage) => {
     stage.marathon.lock(10);
