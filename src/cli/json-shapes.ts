@@ -16,8 +16,10 @@ import type { RefusedWrite } from '../store/refused-writes.js';
 import type { DispatcherView } from '../topology/drift.js';
 import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
+import type { DeployJson } from './deploy/deploy-json.js';
 import type { LintedFile } from './lint-files.js';
 import type { ScaleJson } from './scale/scale-json.js';
+import type { RolloutJson } from './rollout/rollout-json.js';
 import type { TelephonyJson } from './telephony-json.js';
 
 /**
@@ -209,6 +211,8 @@ export function jsonLine(
     | DispatcherJson
     | ExplainJson
     | PlanJson
+    | DeployJson
+    | RolloutJson
     | TimelineJson
     | TimelineEntry
     | DrainJson

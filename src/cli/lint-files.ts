@@ -25,9 +25,22 @@ const MAX_CHARACTERS = 8 * 1024 * 1024;
 /** Objects and lists inside each other; a group in a group needs two. */
 const MAX_NESTING = 200;
 
+/** A file's findings, and what it holds; undefined where it cannot be read. */
+export interface ReadFile {
+  readonly linted: LintedFile;
+  readonly document: Json | undefined;
+}
+
 /** Reads and checks one file; a fault of the file is a value, not an error. */
 export function lintFile(file: string, facts: LintFacts): LintedFile {
-  const unreadable = (error: string): LintedFile => ({ file, kind: null, findings: [], error });
+  return readLinted(file, facts).linted;
+}
+
+/** The same, with the document that was checked. */
+export function readLinted(file: string, facts: LintFacts): ReadFile {
+  const unreadable = (error: string): ReadFile => {
+    return { linted: { file, kind: null, findings: [], error }, document: undefined };
+  };
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -43,7 +56,7 @@ export function lintFile(file: string, facts: LintFacts): LintedFile {
     return unreadable(`is no JSON${placeOf(text, messageOf(err))}`);
   }
   const findings = [...duplicateNames(text), ...lintDefinition(document, facts)];
-  return { file, kind: kindOf(document), findings, error: null };
+  return { linted: { file, kind: kindOf(document), findings, error: null }, document };
 }
 
 function nestingOf(text: string): number {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { NODE_KINDS, ROLES, TRANSPORTS } from '../topology/node.js';
 import { BUS_VARIABLES, busFaults } from './bus-variables.js';
 import { COMMON_VARIABLES, OPTIONAL_DATABASE_URL, wholeNumber } from './common.js';
+import { TASK_VARIABLES } from './task-environment.js';
 import type { RuntimeKind } from './runtime-variables.js';
 import { RUNTIME_VARIABLES, runtimeFaults, runtimeOf } from './runtime-variables.js';
 import type { Env, ReadFile, ValuesOf } from './variables.js';
@@ -43,8 +44,10 @@ export const AGENT_VARIABLES = {
   }),
   sipHost: required('CARNA_SIP_HOST', host, {
     expected: 'an address or host name',
-    meaning: 'where the SIP server takes calls; published to the platform',
+    meaning:
+      'where the SIP server takes calls; published to the platform; unset = the address of CARNA_SIP_INTERFACE, or in a Mesos task that of HOST',
   }),
+  ...TASK_VARIABLES,
   sipPort: withDefault('CARNA_SIP_PORT', '5060', port, {
     expected: PORT_EXPECTED,
     meaning: 'its port',
@@ -82,6 +85,17 @@ export const AGENT_VARIABLES = {
   eslPassword: optional('CARNA_ESL_PASSWORD', text, {
     expected: 'the password of the event socket',
     meaning: 'needed for kind freeswitch; the stock password is refused',
+    isSecret: true,
+  }),
+  kamailioDbUrl: optional('CARNA_KAMAILIO_DB_URL', text, {
+    expected: 'postgres://user:password@host:port/database',
+    meaning: 'the database as Kamailio reaches it; the agent hands it to the server',
+    isSecret: true,
+  }),
+  routeSecret: optional('CARNA_ROUTE_SECRET', text, {
+    expected: 'a text',
+    meaning:
+      'signs the Record-Routes of a load-balancer, the same at every start of it; the agent hands it to the server',
     isSecret: true,
   }),
   sofiaProfile: withDefault('CARNA_SOFIA_PROFILE', 'carna', z.string().regex(/^[\w.-]{1,64}$/), {
@@ -191,6 +205,16 @@ export function loadAgentConfig(env: Env, readFile: ReadFile): AgentConfig {
             appVersion: env['MARATHON_APP_VERSION'] ?? '',
           },
   });
+}
+
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '[::]']);
+
+/** Where the agent's HTTP is asked from elsewhere: the node's own address when it listens on all. Pure. */
+export function publishedHttp(
+  config: Pick<AgentConfig, 'httpHost' | 'httpPort' | 'sipHost'>,
+): string {
+  const { httpHost, httpPort, sipHost } = config;
+  return `${EVERY_ADDRESS.has(httpHost) ? sipHost : httpHost}:${httpPort}`;
 }
 
 function kindOf(

@@ -14,10 +14,11 @@ export const RECONCILER_VARIABLES = {
   reconcilerId: withDefault(
     'CARNA_RECONCILER_ID',
     'reconciler',
-    z.string().regex(/^[\w.-]{1,64}$/),
+    z.string().regex(/^[\w.-]{1,200}$/),
     {
       expected: 'a name of letters, digits, dot, dash and underscore',
-      meaning: 'name of this reconciler in the election and in the table of terms',
+      meaning:
+        'name of this reconciler in the election and in the table of terms; in a Mesos task MESOS_TASK_ID stands in when unset',
     },
   ),
   httpHost: withDefault('CARNA_HTTP_HOST', '127.0.0.1', z.string().min(1), {
@@ -47,7 +48,10 @@ export type ReconcilerConfig = ValuesOf<typeof RECONCILER_VARIABLES>;
 
 /** Compiles the reconciler's environment. Throws one ConfigError naming every fault. */
 export function loadReconcilerConfig(env: Env, readFile: ReadFile): ReconcilerConfig {
-  return compileConfig(RECONCILER_VARIABLES, env, readFile, ({ dc, remoteZookeepers }) =>
+  const task = env['MESOS_TASK_ID'] ?? '';
+  const named = env['CARNA_RECONCILER_ID'] ?? '';
+  const withId = named === '' && task !== '' ? { ...env, CARNA_RECONCILER_ID: task } : env;
+  return compileConfig(RECONCILER_VARIABLES, withId, readFile, ({ dc, remoteZookeepers }) =>
     remoteZookeepers.some((remote) => remote.dc === dc)
       ? [`CARNA_REMOTE_ZOOKEEPERS: expected other data centres, found our own (CARNA_DC is ${dc})`]
       : [],

@@ -1,8 +1,8 @@
 import type { TreeSnapshot } from './tree-view.js';
 
 const CANDIDATE = /^leader\/.*-(\d{10})$/;
-/** Longer ones are somebody's mistake; they are cut. */
-const MAX_NAME_CHARS = 64;
+/** A MESOS_TASK_ID fits; longer ones are somebody's mistake, they are cut. */
+const MAX_NAME_CHARS = 200;
 
 /**
  * The names of the reconcilers that stand in the election, the first in line (which leads, or is about to)

@@ -231,3 +231,29 @@ test('of Docker’s chain of causes the end is told', () => {
   assert.equal(shortMessage('No such image:\n x:1'), 'No such image: x:1');
   assert.equal(shortMessage('x'.repeat(400)).length, 301);
 });
+
+for (const [status, isRemoved] of [
+  [204, true],
+  [404, false],
+  [409, false],
+] as const) {
+  test(`a volume whose removal is answered with ${status} is ${isRemoved ? '' : 'not '}removed`, async () => {
+    const asked: string[] = [];
+    const engine = await answering((req, res) => {
+      asked.push(`${req.method} ${req.url}`);
+      res.writeHead(status).end(status === 204 ? '' : '{"message":"no"}');
+    });
+    assert.equal(await engine.removeVolume('abc'), isRemoved);
+    assert.deepEqual(asked, ['DELETE /volumes/abc']);
+  });
+}
+
+test('a container is removed with the volumes that were made for it', async () => {
+  const asked: string[] = [];
+  const engine = await answering((req, res) => {
+    asked.push(req.url ?? '');
+    res.writeHead(204).end();
+  });
+  await engine.remove('c1');
+  assert.match(asked.join(), /[?&]v=true/);
+});

@@ -427,6 +427,32 @@ test('what a dead agent left is removed by name; one that cannot be does not sto
   assert.ok(bench.log.lines.some((l) => l.startsWith('removed') && l.includes('"left"')));
 });
 
+const NAMELESS = 'ab'.repeat(32);
+const volume = (name: string, destination: string) => {
+  return { type: 'volume', name, source: '/v', destination, isReadOnly: false };
+};
+
+for (const [what, isShared, fault, volumes] of [
+  ['goes with it', false, null, [NAMELESS]],
+  ['that another container has stays', true, null, []],
+  ['that cannot be removed holds nothing up', false, new ServerStartError('disk is full'), []],
+] as const) {
+  test(`the nameless volume of what a dead agent left: one ${what}`, async () => {
+    const engine = new FakeEngine();
+    engine.listed = [
+      summary({ status: 'exited', labels: { ...summary().labels, 'carna.owner': 'dead' } }),
+    ];
+    const mounts = [volume(NAMELESS, '/run/carna'), volume('named', '/other')];
+    engine.containers.set(SERVER_ID, container({ id: SERVER_ID, isRunning: false, mounts }));
+    if (isShared) engine.containers.set('other', container({ id: 'other', mounts }));
+    if (fault !== null) engine.faults.set('removeVolume', fault);
+    const bench = new Bench({}, engine);
+    assert.equal(await bench.runtime.adopt(), null);
+    const line = bench.log.lines.find((l) => l.startsWith('removed a container')) ?? '';
+    assert.ok(line.includes(`"volumes":${JSON.stringify(volumes)}`), line);
+  });
+}
+
 test('a leftover of this node that cannot be removed prevents the start', async () => {
   const engine = new FakeEngine();
   engine.listed = [summary({ status: 'exited' })];

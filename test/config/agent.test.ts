@@ -124,3 +124,12 @@ test('nodes of the bus are known by an address, and the bus has a port of its ow
   }
   loadAgentConfig({ ...MEDIA, CARNA_SIP_HOST: 'media.example.net' }, noFile);
 });
+
+test('in a Mesos task the whole task id names the reconciler, unless it has a name', () => {
+  const task = 'carna_dc1_reconciler.instance-0c5c4f36-c5a9-11f0-8de9-0242ac120002._app.12';
+  const env = { ...BASE, MESOS_TASK_ID: task };
+  assert.equal(loadReconcilerConfig(env, noFile).reconcilerId, task);
+  const named = { ...env, CARNA_RECONCILER_ID: 'r1' };
+  assert.equal(loadReconcilerConfig(named, noFile).reconcilerId, 'r1');
+  assert.equal(loadReconcilerConfig(BASE, noFile).reconcilerId, 'reconciler');
+});

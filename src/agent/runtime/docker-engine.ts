@@ -116,10 +116,21 @@ function engineOf(
     remove: async (id) => {
       await orNull(
         ask('removing the container', ACT_MS, (abortSignal) =>
-          docker.getContainer(id).remove({ force: true, abortSignal }),
+          docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
         ),
         ...[NOT_FOUND, CONFLICT],
       );
+    },
+    removeVolume: async (name) => {
+      // The library's own call takes no signal and gives an empty text.
+      const answer = await orNull(
+        ask(`removing volume ${name}`, ACT_MS, async () => {
+          await docker.getVolume(name).remove();
+          return true;
+        }),
+        ...[NOT_FOUND, CONFLICT],
+      );
+      return answer !== null;
     },
     events: async (id, sinceSeconds, over) => {
       const what = 'following events';

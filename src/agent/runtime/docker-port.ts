@@ -22,8 +22,10 @@ export interface DockerEngine {
   start(id: string): Promise<void>;
   /** Signals the main process; false when it does not run any more. */
   kill(id: string, signal: string): Promise<boolean>;
-  /** Kills and removes it; also when it is gone already. */
+  /** Kills and removes it with the volumes that were made for it alone; also when it is gone already. */
   remove(id: string): Promise<void>;
+  /** False when a container, running or not, still uses it, or when it is gone already. */
+  removeVolume(name: string): Promise<boolean>;
   /** Events of one container since `sinceSeconds` (epoch) and from now on; resolves when none can be missed any more. */
   events(id: string, sinceSeconds: number, over: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   /** Multiplexed output since `sinceSeconds`, each frame beginning with a time stamp, followed until the container ends. */

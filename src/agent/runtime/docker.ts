@@ -17,6 +17,7 @@ import { cgroupPathOf, findSelf } from './docker-self.js';
 import type { DockerServer, Placement } from './docker-spec.js';
 import { canAutoRemove, containerName, deriveCreateBody, LABEL } from './docker-spec.js';
 import type { RunningServer, ServerRuntime } from './runtime.js';
+import { removeLeftover } from './docker-volumes.js';
 import type { StartEnv } from './server-env.js';
 
 export interface DockerRuntimeOptions extends DockerServer {
@@ -135,8 +136,8 @@ class DockerRuntime {
     const { engine, log } = this.#deps;
     const facts = { container: container.name, node: container.labels[LABEL.node], why };
     try {
-      await engine.remove(container.id);
-      log.warn(facts, 'removed a container that a dead agent left');
+      const volumes = await removeLeftover(engine, container.id);
+      log.warn({ ...facts, volumes }, 'removed a container that a dead agent left');
     } catch (err) {
       if (isOwnNode || !(err instanceof CarnaError)) throw err;
       log.error({ ...facts, err }, 'cannot remove a container that a dead agent left');

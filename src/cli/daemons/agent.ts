@@ -13,7 +13,7 @@ import { termSignal } from '../../agent/term-signal.js';
 import { systemTimekeeper } from '../../agent/timekeeper.js';
 import { DEFAULT_AGENT_TIMING } from '../../agent/timing.js';
 import type { AgentConfig } from '../../config/agent.js';
-import { loadAgentConfig } from '../../config/agent.js';
+import { loadAgentConfig, publishedHttp } from '../../config/agent.js';
 import type { Metrics } from '../../http/metrics.js';
 import { createMetrics } from '../../http/metrics.js';
 import { buildHttpApp, listenHttp } from '../../http/server.js';
@@ -33,12 +33,15 @@ import { registryGauges } from './registry-metrics.js';
 import type { ServerLink } from './server-control.js';
 import { openServerLink } from './server-control.js';
 import { openServerRuntime } from './server-runtime.js';
+import { systemAddressPorts, withSipHost } from './task-address.js';
 
 const STORE_TIMEOUT_MS = 2_000;
 
 /** `carna agent`: opens what it needs in order, runs until its drain is done, closes in reverse. */
 export async function runAgentDaemon(proc: NodeJS.Process): Promise<void> {
-  const config = loadAgentConfig(proc.env, (path) => readFileSync(path, 'utf8'));
+  const stateDir = proc.env['CARNA_STATE_DIR'] ?? '';
+  const env = await withSipHost(proc.env, systemAddressPorts(stateDir));
+  const config = loadAgentConfig(env, (path) => readFileSync(path, 'utf8'));
   const log = createLogger({
     level: config.logLevel,
     base: { daemon: 'agent', nodeId: config.nodeId, version: packageVersion() },
@@ -52,7 +55,7 @@ export async function runAgentDaemon(proc: NodeJS.Process): Promise<void> {
     const refreshers = [registryGauges(metrics, registry), processGauges(metrics)];
     const bus = openBus(config, registry);
     if (bus !== null) closers.add('bus', () => Promise.resolve(bus.close()));
-    const runtime = await openServerRuntime(config, proc.env, log, bus?.startEnv);
+    const runtime = await openServerRuntime(config, env, log, bus?.startEnv);
     const link = openServerLink(config, log, refusalFile(config.stateDir));
     closers.add('server link', () => Promise.resolve(link.close()));
     const store = await openAgentStore(config, log, closers);
@@ -136,7 +139,7 @@ function identityOf(config: AgentConfig): NodeIdentity {
     weight: config.weight,
     maxSessions: config.maxSessions,
     marathon: config.marathon,
-    agent: { version: packageVersion(), http: `${config.httpHost}:${config.httpPort}` },
+    agent: { version: packageVersion(), http: publishedHttp(config) },
   };
 }
 

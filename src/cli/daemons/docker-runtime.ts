@@ -11,6 +11,7 @@ import type { StartEnv } from '../../agent/runtime/server-env.js';
 import { serverEnv } from '../../agent/runtime/server-env.js';
 import { systemTimekeeper } from '../../agent/timekeeper.js';
 import type { AgentConfig } from '../../config/agent.js';
+import { serverSettings } from './server-settings.js';
 
 /** The SIP server as a container bound to the agent's own. Throws MissingPartError without a usable client. */
 export async function openDockerRuntime(
@@ -25,7 +26,7 @@ export async function openDockerRuntime(
       engine,
       image: config.serverImage ?? '',
       command: config.serverCommand,
-      env: containerEnv(env),
+      env: containerEnv(serverEnv(env, serverSettings(config, env))),
       ...(startEnv === undefined ? {} : { startEnv }),
       kind: config.kind,
       nodeId: config.nodeId,
@@ -60,7 +61,7 @@ export async function openContainerObserver(
 const FOR_SERVER = /^(?:CARNA_|MARATHON_|MESOS_|PORT|HOST$|TZ$)/;
 
 function containerEnv(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
-  const kept = Object.entries(serverEnv(env)).flatMap(([name, value]) =>
+  const kept = Object.entries(env).flatMap(([name, value]) =>
     value !== undefined && FOR_SERVER.test(name) ? [[name, value] as const] : [],
   );
   return Object.fromEntries(kept);

@@ -7,6 +7,7 @@ import type { StartEnv } from '../../agent/runtime/server-env.js';
 import { serverEnv } from '../../agent/runtime/server-env.js';
 import { systemTimekeeper } from '../../agent/timekeeper.js';
 import type { AgentConfig } from '../../config/agent.js';
+import { serverSettings } from './server-settings.js';
 
 /** Who starts and stops the SIP server, by the configured runtime. Starts and finds nothing yet. */
 export async function openServerRuntime(
@@ -38,6 +39,7 @@ function childProcess(
   const [command = '', ...args] = config.serverCommand ?? [];
   const { stateDir } = config;
   const added = startEnv === undefined ? {} : { startEnv };
-  const options = { command, args, env: serverEnv(env), ...added, cwd: stateDir, stateDir };
+  const whole = serverEnv(env, serverSettings(config, env));
+  const options = { command, args, env: whole, ...added, cwd: stateDir, stateDir };
   return processRuntime(options, log, systemTimekeeper);
 }

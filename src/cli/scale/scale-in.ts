@@ -69,7 +69,8 @@ export class ScaleIn {
       if (code !== null) return code;
       if (this.#untilMs !== null && context.clock.monoMs() >= this.#untilMs) {
         const after = formatDuration(this.#run.timeoutMs);
-        return this.#giveUp(`after ${after} still ${this.#missing}`);
+        const code = picture === null ? EXIT.away : EXIT.no;
+        return this.#giveUp(`after ${after} still ${this.#missing}`, code);
       }
       await context.wait(pauseMs(this.#refusals), stop);
     }
@@ -79,7 +80,7 @@ export class ScaleIn {
   async #advance(picture: Picture | null, stop: AbortSignal): Promise<ExitCode | null> {
     if (picture === null) {
       this.#startClock();
-      this.#missing = 'Marathon or ZooKeeper did not answer';
+      this.#missing = 'no answer of Marathon or ZooKeeper';
       return null;
     }
     const { app, members, topology } = picture;
@@ -217,11 +218,11 @@ export class ScaleIn {
   }
 
   /** Nothing was killed: who was drained for this alone takes calls again. */
-  async #giveUp(why: string): Promise<ExitCode> {
+  async #giveUp(why: string, code: ExitCode = EXIT.no): Promise<ExitCode> {
     const { subject } = this.#plan;
     const after = await takeBack(this.#run, subject, this.#ours);
     this.#run.teller.lines(subject, 'failed', [`${why}: nothing was killed.`, ...after]);
-    return EXIT.no;
+    return code;
   }
 
   #tellUnseen(err: CarnaError): void {

@@ -48,14 +48,20 @@ export class ScaleOut {
     this.#untilMs = run.context.clock.monoMs() + run.timeoutMs;
   }
 
-  /** EXIT.done when all nodes are there; EXIT.no at the deadline, Ctrl-C or when the number is another's by now. */
+  /**
+   * EXIT.done when all nodes are there; EXIT.no at the deadline, Ctrl-C or when the number is another's by now;
+   * EXIT.away when nobody answered at the deadline.
+   */
   async run(stop: AbortSignal): Promise<ExitCode> {
     const { context } = this.#run;
     while (!stop.aborted) {
       const picture = await tryPicture(this.#run, this.#subject, stop);
+      if (picture === null) this.#missing = ['Marathon or ZooKeeper does not answer'];
       const code = picture === null ? null : await this.#advance(picture, stop);
       if (code !== null) return code;
-      if (context.clock.monoMs() >= this.#untilMs) return this.#late();
+      if (context.clock.monoMs() >= this.#untilMs) {
+        return this.#late(picture === null ? EXIT.away : EXIT.no);
+      }
       await context.wait(pauseMs(this.#refusals), stop);
     }
     return this.#left();
@@ -175,9 +181,9 @@ export class ScaleOut {
     return this.#end('done', EXIT.done, lines);
   }
 
-  #late(): ExitCode {
+  #late(code: ExitCode): ExitCode {
     const after = formatDuration(this.#run.timeoutMs);
-    return this.#end('failed', EXIT.no, [
+    return this.#end('failed', code, [
       `${this.#name()}: not there after ${after}:`,
       ...this.#missing.map((text) => `  ${text}`),
       ...this.#underWay(),

@@ -63,13 +63,19 @@ const step = z
   })
   .transform((value) => value.actions);
 
-const deployment = z.object({
-  id,
-  affectedApps: z.array(id),
-  affectedPods: orNull(z.array(id)).transform((pods) => pods ?? []),
-  currentStep: count,
-  totalSteps: count,
-});
+const deployment = z
+  .object({
+    id,
+    affectedApps: z.array(id),
+    affectedPods: orNull(z.array(id)).transform((pods) => pods ?? []),
+    currentStep: count,
+    totalSteps: count,
+    steps: orNull(z.array(step)),
+  })
+  .transform(({ steps, ...rest }) => {
+    const restarts = steps?.flat().filter(({ action }) => action === 'RestartApplication');
+    return { ...rest, restartedApps: restarts?.flatMap(({ app }) => (app === null ? [] : [app])) };
+  });
 
 const reject = z.object({ reason: id, declined: z.number(), processed: z.number() });
 
@@ -121,6 +127,14 @@ export function readAppsAnswer(what: string, json: unknown): readonly MarathonAp
 export function readAppAnswer(what: string, json: unknown): MarathonApp {
   const withTasks = app.extend({ tasks: z.array(task) });
   return toApp(fit(what, z.object({ app: withTasks }), json).app);
+}
+
+/** GET /v2/apps/{id} as it is: what Carna does not read is kept. */
+export function readDefinitionAnswer(
+  what: string,
+  json: unknown,
+): Readonly<Record<string, unknown>> {
+  return fit(what, z.object({ app: z.looseObject({ id, instances: count }) }), json).app;
 }
 
 /** GET /v2/tasks. */

@@ -32,6 +32,8 @@ export interface MarathonDeployment {
   readonly affectedPods: readonly string[];
   readonly currentStep: number;
   readonly totalSteps: number;
+  /** Apps whose tasks it replaces; absent where Marathon did not tell its steps. */
+  readonly restartedApps?: readonly string[] | undefined;
 }
 
 /** What still waits for an offer. */

@@ -105,6 +105,41 @@ export class MarathonClient {
     return this.#change(requests.scaleRequest(appId, instances), signal);
   }
 
+  /**
+   * Replaces an app's whole definition (linted before), or creates it. `instances` must be in it, just read:
+   * a number that is too low kills, and Marathon chooses whom.
+   */
+  async putApp(
+    appId: string,
+    definition: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<Change> {
+    return this.#change(requests.appPutRequest(appId, definition), signal, [200, 201]);
+  }
+
+  /** Changes only the named members of an app's definition; any but `instances` restarts all its tasks. */
+  async updateApp(
+    appId: string,
+    update: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<Change> {
+    return this.#change(requests.appUpdateRequest(appId, update), signal);
+  }
+
+  /** Replaces all tasks of an app, at the pace of its own upgradeStrategy. */
+  async restartApp(appId: string, signal: AbortSignal): Promise<Change> {
+    return this.#change(requests.restartRequest(appId), signal);
+  }
+
+  /** An app's definition as Marathon holds it, with what Marathon added; undefined when it has none of that id. */
+  async readDefinition(
+    appId: string,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const spoken = await this.#send(requests.appRequest(appId), signal);
+    return readKnown(spoken, codec.readDefinitionAnswer);
+  }
+
   /** Puts a group's definition (linted before: Marathon drops unknown members without a word). */
   async putGroup(
     groupId: string,

@@ -46,6 +46,34 @@ export function scaleRequest(appId: string, instances: number): ApiRequest {
   return { method: 'PUT', path: appPath(appId), body: JSON.stringify({ instances }) };
 }
 
+/**
+ * Replaces an app's whole definition: what it does not name falls back to Marathon's default, `instances`
+ * too (1), so that it must be there. Never forced. Throws InvalidInputError. Pure.
+ */
+export function appPutRequest(
+  appId: string,
+  definition: Readonly<Record<string, unknown>>,
+): ApiRequest {
+  if (!Number.isInteger(definition['instances'])) {
+    throw new InvalidInputError(`definition of ${appId}`, 'expected its number of instances');
+  }
+  const path = `${appPath(appId)}?partialUpdate=false`;
+  return { method: 'PUT', path, body: JSON.stringify(definition) };
+}
+
+/** Changes only the named members of an app's definition; never forced. Throws InvalidInputError. Pure. */
+export function appUpdateRequest(
+  appId: string,
+  update: Readonly<Record<string, unknown>>,
+): ApiRequest {
+  return { method: 'PUT', path: appPath(appId), body: JSON.stringify(update) };
+}
+
+/** Replaces all tasks of an app, its definition unchanged; never forced. Throws InvalidInputError. Pure. */
+export function restartRequest(appId: string): ApiRequest {
+  return { method: 'POST', path: `${appPath(appId)}/restart` };
+}
+
 /** Kills exactly these tasks and lowers the instances by their number, in one call; never forced. Throws InvalidInputError. Pure. */
 export function killAndScaleRequest(taskIds: readonly string[]): ApiRequest {
   if (taskIds.length < 1 || taskIds.length > MAX_KILLED) {

@@ -221,6 +221,10 @@ export class FakeEngine implements DockerEngine {
     if (this.onRemove !== null) this.onRemove(id);
     else this.containers.delete(id);
   }
+  async removeVolume(name: string): Promise<boolean> {
+    this.#may('removeVolume');
+    return ![...this.containers.values()].some((c) => c.mounts.some((m) => m.name === name));
+  }
   async events(_: string, __: number, over: AbortSignal): Promise<AsyncIterable<EngineEvent>> {
     this.#may('events');
     const stream = new FakeStream<EngineEvent>(over);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OperatorData, TopologyData } from '../../../src/cli/operator-data.js';
+import { StoreUnavailableError } from '../../../src/util/errors.js';
 import { withFake } from '../../marathon/client/fake-marathon.js';
 import * as p from '../support.js';
 import { Platform } from './platform.js';
@@ -396,6 +397,32 @@ test('up: every new node is followed until all Kamailios list it', () =>
     assert.deepEqual(stage.marathon.changes, ['put 5']);
   }));
 
+for (const hasTable of [true, false]) {
+  test(`up ${hasTable ? 'with' : 'without'} the table: nodes that are old news hold nothing up`, () =>
+    withStage([1, 1], async (stage) => {
+      stage.platform.forgotten.add(mediaTask(1));
+      const readTable = async () => {
+        throw new StoreUnavailableError('no database');
+      };
+      const more = hasTable ? {} : { data: { readTable } };
+      const { code, out } = await stage.carna('scale media 3', undefined, more);
+      assert.equal(code, 0, out);
+      assert.match(out, /03\._app\.1 takes calls: on the list of 2\/2 dispatchers/);
+    }));
+}
+
+test('up while Marathon goes away: exit code 3, and how to go on', () =>
+  withStage([1, 1], async (stage) => {
+    const { code, out } = await stage.carna('scale media 3 --timeout 5s', () => {
+      stage.marathon.intercept = (_seen, response) => {
+        response.destroy();
+        return true;
+      };
+    });
+    assert.equal(code, 3);
+    assert.match(out, /Marathon or ZooKeeper does not answer\n.*Go on: carna scale media 3/s);
+  }));
+
 test('up: when nothing fits it says why, in words, and what goes on', () =>
   withStage([1, 1, 1], async (stage) => {
     stage.marathon.unplaced = 2;
@@ -501,7 +528,7 @@ for (const [name, answer] of [
           return true;
         };
       });
-      assert.equal(code, 1);
+      assert.equal(code, 3);
       assert.match(out, /nothing was killed\.\nWho was drained for this alone takes calls again/);
       assert.deepEqual([stage.platform.killed, stage.platform.intents.size], [[], 0]);
     }));

@@ -9,6 +9,8 @@ import { ApplierRig, LIMIT_MS } from './applier-rig.js';
 /** Each fault of the chain from table to live list, on a real Kamailio and a real PostgreSQL. */
 
 let rig: ApplierRig;
+/** Reloads for a row that Kamailio refuses come after 1, 2, 4, 8 … seconds. */
+const MAX_ATTEMPTS = 5;
 
 before(async () => {
   rig = await ApplierRig.open(loopbackNet(), 'applier-faults');
@@ -76,11 +78,18 @@ test('a bad row of somebody else: the others live, it is named, reloads grow rar
   await rig.told(/no such uri is missing in set 30/);
   assert.equal(await rig.letters(), 'a=AP b=IP c=AP');
   await looks(3);
-  const before = rig.reloads;
-  await rig.commit([rig.row('a', 4), ...rows.slice(1), bad]);
-  await waitUntil('disabled', LIMIT_MS, async () => (await rig.letters()) === 'a=DX b=IP c=AP');
-  await waitUntil('told', LIMIT_MS, () => rig.applied.current?.generation === rig.generation);
-  assert.equal(rig.reloads, before, 'what set_state can do was reloaded for');
+  // One of the rare reloads for the bad row may fall into a change; the next one is twice as far away.
+  let reloads = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; reloads > 0 && attempt < MAX_ATTEMPTS; attempt++) {
+    const before = rig.reloads;
+    await rig.commit([rig.row('a', 4), ...rows.slice(1), bad]);
+    await waitUntil('disabled', LIMIT_MS, async () => (await rig.letters()) === 'a=DX b=IP c=AP');
+    await waitUntil('told', LIMIT_MS, () => rig.applied.current?.generation === rig.generation);
+    reloads = rig.reloads - before;
+    await rig.commit([...rows, bad]);
+    await waitUntil('enabled', LIMIT_MS, async () => (await rig.letters()) === 'a=AP b=IP c=AP');
+  }
+  assert.equal(reloads, 0, 'what set_state can do was reloaded for');
   await rig.commit(rows);
   await rig.acknowledged();
 });

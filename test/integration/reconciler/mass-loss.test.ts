@@ -20,10 +20,10 @@ import { systemClock } from '../../../src/util/clock.js';
 import { Doorbell } from '../../../src/util/doorbell.js';
 import { wait, waitUntil } from '../../../src/util/wait.js';
 import { nodeRecord } from '../../registry/records.js';
+import type { FaultProxy } from '../../support/fault-proxy.js';
 import { Platform } from './platform.js';
 
 const COUNT = 15;
-/** Longer than the reconciler's, so that it sees the emptied tree before anybody is back. */
 const AGENT_SESSION_MS = 3_000;
 
 interface Agent {
@@ -34,10 +34,13 @@ interface Agent {
 }
 
 let platform: Platform;
+/** Between the agents and ZooKeeper. */
+let gate: FaultProxy;
 const agents: Agent[] = [];
 
 before(async () => {
   platform = await Platform.open();
+  gate = await platform.openGate();
   await platform.startSipServers(COUNT);
   for (let at = 1; at <= COUNT; at++) agents.push(await startAgent(at));
 });
@@ -45,7 +48,7 @@ after(() => platform.close());
 
 /** A session of its own with a published node. */
 async function startAgent(at: number): Promise<Agent> {
-  const registry = platform.registry(AGENT_SESSION_MS);
+  const registry = platform.registry(AGENT_SESSION_MS, gate.address);
   await registry.whenConnected(10_000);
   const nodeId = `m-${at}`;
   const agent = { at, nodeId, registry, node: registry.publishNode(nodeId) };
@@ -67,6 +70,7 @@ const rowCount = async (): Promise<number> => (await platform.rows()).length;
 
 test('C4 ZooKeeper comes back empty: no row is touched until all are published again', async (t) => {
   const reconciler = await platform.reconciler('reconciler-1');
+  t.after(() => reconciler.stop());
   await waitUntil('all rows', 20_000, async () => {
     return (await platform.rows()).filter((row) => row.endsWith(' 8')).length === COUNT;
   });
@@ -88,7 +92,11 @@ test('C4 ZooKeeper comes back empty: no row is touched until all are published a
     }
   })();
   looking.catch(() => undefined); // Awaited below.
+  // Nobody is back before the reconciler saw the emptied tree.
+  await gate.down();
   await platform.wipeZookeeper();
+  await waitUntil('seen empty', 60_000, () => stale.emptied);
+  await gate.up();
   const eye = platform.registry(AGENT_SESSION_MS).watchAll();
   await waitUntil('all are published again', 60_000, () => eye.nodes().nodes.size === COUNT);
   await waitUntil('and seen by the reconciler', 30_000, async () => {
@@ -107,7 +115,6 @@ test('C4 ZooKeeper comes back empty: no row is touched until all are published a
   assert.equal((await readHead(platform.db.store, 1)).generation, generation, 'no version since');
   t.diagnostic(`${looks} looks at the table, ${COUNT} rows in each`);
   assert.ok((await reconciler.metric('carna_registry_view{what="wipes"}')) >= 1);
-  await reconciler.stop();
 });
 
 interface Running {
@@ -161,6 +168,7 @@ async function startReconciler(): Promise<Running> {
 
 test('C4 C5 the dead are removed in time, one that says goodbye at once', async (t) => {
   const running = await startReconciler();
+  t.after(() => running.stop());
   await waitUntil('it judges', 20_000, () => running.reconciler.status().isSettled);
   // A goodbye is a word: neither calm nor budget nor witness stand before it.
   const [leaver, ...others] = agents;
@@ -182,11 +190,11 @@ test('C4 C5 the dead are removed in time, one that says goodbye at once', async 
   for (const { nodeId } of dead) assert.ok(!left.some((row) => row.startsWith(`${nodeId} `)));
   const told = await readChanges(platform.db.store, { last: 50 });
   for (const { nodeId } of dead) assert.ok(told.some((change) => change.nodeId === nodeId));
-  await running.stop();
 });
 
-test('C4 more than half dying at once is held, told, and ends when they are back', async () => {
+test('C4 more than half dying at once is held, told, and ends when they are back', async (t) => {
   const running = await startReconciler();
+  t.after(() => running.stop());
   await waitUntil('it judges', 20_000, () => running.reconciler.status().isSettled);
   const rows = await platform.rows();
   const living = agents.slice(4);
@@ -201,5 +209,4 @@ test('C4 more than half dying at once is held, told, and ends when they are back
   for (const { at } of dead) await startAgent(at);
   await waitUntil('its end', 30_000, () => running.reconciler.status().held.length === 0);
   assert.deepEqual(await platform.rows(), rows);
-  await running.stop();
 });

@@ -85,6 +85,13 @@ export class Platform {
     this.#zk = null;
   }
 
+  /** A gate before ZooKeeper for those who are to come later than others. */
+  async openGate(): Promise<FaultProxy> {
+    const gate = await FaultProxy.open(HOST, await freePort(), this.#zkPort);
+    this.#closers.push(() => gate.down());
+    return gate;
+  }
+
   /** Stopped, its data gone, started again. */
   async wipeZookeeper(): Promise<void> {
     await this.stopZookeeper();
@@ -92,10 +99,10 @@ export class Platform {
     await this.startZookeeper();
   }
 
-  /** A session of its own, closed at the end. */
-  registry(zkSessionTimeoutMs = ZK_SESSION_MS): Registry {
+  /** A session of its own, closed at the end; `address` = a proxy before ZooKeeper. */
+  registry(zkSessionTimeoutMs = ZK_SESSION_MS, address = this.zookeeper): Registry {
     const registry = openRegistry({
-      connectString: this.zookeeper,
+      connectString: address,
       auth: null,
       zkSessionTimeoutMs,
       cluster: CLUSTER,

@@ -228,3 +228,55 @@ test('a conflict that is no lock is refused, not waited for', async () => {
     { code: 'CARNA_MARATHON_REFUSED', message: /409: An app with id/ },
   );
 });
+
+test('a whole definition is put as such, with its instances, and never forced', async () => {
+  const definition = { id: MEDIA, cmd: 'carna agent', cpus: 1, mem: 128, instances: 2 };
+  for (const status of [200, 201]) {
+    const put = await once(undefined, status, STARTED, (m) => m.putApp(MEDIA, definition, never));
+    assert.deepEqual(
+      [put.method, put.url, put.sent],
+      ['PUT', '/v2/apps/carna/dc1/media?partialUpdate=false', definition],
+    );
+    assert.deepEqual(put.result, { kind: 'started', ...STARTED });
+    assert.deepEqual(misfits('app.strict', put.sent), []);
+  }
+});
+
+test('a definition without its instances is not put: Marathon would make it one', async () => {
+  await withFake(
+    (_, response) => json(response, 200, STARTED),
+    async ({ url, seen }) => {
+      const put = client([url]).putApp(MEDIA, { id: MEDIA, cmd: 'carna agent' }, never);
+      await assert.rejects(put, /expected its number of instances/);
+      assert.equal(seen.length, 0);
+    },
+  );
+});
+
+test('an update and a restart begin a deployment, or name the lock', async () => {
+  const update = { upgradeStrategy: { minimumHealthCapacity: 0.5, maximumOverCapacity: 0 } };
+  const updated = await once(undefined, 200, STARTED, (m) => m.updateApp(MEDIA, update, never));
+  assert.deepEqual(
+    [updated.method, updated.url, updated.sent],
+    ['PUT', '/v2/apps/carna/dc1/media', update],
+  );
+  const restarted = await once(undefined, 200, STARTED, (m) => m.restartApp(MEDIA, never));
+  assert.deepEqual(
+    [restarted.method, restarted.url, restarted.sent],
+    ['POST', '/v2/apps/carna/dc1/media/restart', undefined],
+  );
+  const { result } = await once('error.response', 409, LOCK, (m) => m.restartApp(MEDIA, never));
+  assert.equal(result.kind, 'locked');
+});
+
+test("an app's definition is read with all that Marathon says of it", async () => {
+  const body = {
+    app: { ...app(3, []), cmd: 'x', upgradeStrategy: { minimumHealthCapacity: 0.5 } },
+  };
+  const { result } = await once(undefined, 200, body, (m) => m.readDefinition(MEDIA, never));
+  assert.deepEqual(result?.['upgradeStrategy'], { minimumHealthCapacity: 0.5 });
+  const none = await once(undefined, 404, { message: 'no app' }, (m) =>
+    m.readDefinition(MEDIA, never),
+  );
+  assert.equal(none.result, undefined);
+});

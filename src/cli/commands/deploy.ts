@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import { parseDeadline } from '../arguments.js';
+import type { Context } from '../context.js';
+import { withOperatorData } from '../context.js';
+import { EXIT } from '../exit-codes.js';
+import type { ExitCode } from '../exit-codes.js';
+import type { DeployOptions } from '../deploy/deploy-group.js';
+import { untilInterrupted } from '../process-like.js';
+import { lintText } from '../render/lint-text.js';
+
+interface Options {
+  readonly dryRun?: true;
+  readonly yes?: true;
+  readonly instances?: true;
+  readonly restart?: true;
+  readonly remove?: true;
+  readonly deadline: number;
+  readonly json?: true;
+}
+
+const DEADLINE_MS = 15 * 60_000;
+
+/** `carna deploy FILE…`. */
+export function registerDeploy(program: Command, context: Context): void {
+  program
+    .command('deploy')
+    .description(
+      'bring groups of apps to what their files say, and wait until every node is listed',
+    )
+    .argument('<file...>', 'groups as JSON, as carna marathon render writes them')
+    .option('--dry-run', 'only say what would happen')
+    .option('--instances', 'take the numbers of instances from the file; upwards only')
+    .option('--restart', 'also restart apps whose nodes are in service')
+    .option('--remove', 'also remove apps that the group no longer names')
+    .option('--yes', 'do not ask; needed when not on a terminal')
+    .option('--deadline <duration>', 'wait at most so long', parseDeadline, DEADLINE_MS)
+    .option('--json', 'one JSON object per step; src/cli/deploy/deploy-json.ts')
+    .addHelpText(
+      'after',
+      `
+The files are linted first, then Marathon is asked for a dry run: what it would start, scale, restart or remove is
+said before it happens. An app that runs keeps its number of instances (carna scale changes it) and, where nothing
+else differs, its upgradeStrategy. The same file once more changes nothing.
+Refused (exit 4): to restart an app whose nodes are in service (carna rollout ROLE FILE does it node by node), to
+remove an app, to lower a number of instances (carna scale).
+Done when the deployment is over and every node is up and listed by the Kamailios that send it calls.
+Ctrl-C leaves the deployment to Marathon; the same command follows it again.
+Exit code 1 when the lint found something, it was not agreed to, it failed, was left, or the deadline passed.
+Examples:
+  carna marathon render values.yaml > dc1.json && carna deploy dc1.json
+  carna deploy dc1.json --dry-run
+  carna deploy dc1.json --instances --yes --deadline 30m`,
+    )
+    .action(async (files: readonly string[], options: Options) => {
+      context.exitCode = await deployCommand(context, files, options);
+    });
+}
+
+async function deployCommand(
+  context: Context,
+  files: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
+  const { readGroups } = await import('../deploy/deploy-files.js');
+  const read = readGroups(files);
+  if (read.kind === 'bad') {
+    context.printError(...lintText(read.linted, context.paintError), 'Nothing was sent.');
+    return read.linted.some(({ error }) => error !== null) ? EXIT.usage : EXIT.no;
+  }
+  const { deployGroup } = await import('../deploy/deploy-group.js');
+  const { createMarathonWork } = await import('../deploy/marathon-work.js');
+  const limits = { isJson: options.json === true, deadlineMs: options.deadline };
+  return withOperatorData(context, (data, config) =>
+    untilInterrupted(context.proc, async (stop) => {
+      const work = await createMarathonWork(context, config, data, { ...limits, stop });
+      for (const group of read.groups) {
+        const code = await deployGroup(work, group, wishOf(options));
+        if (code !== EXIT.done) return code;
+      }
+      return EXIT.done;
+    }),
+  );
+}
+
+function wishOf(options: Options): DeployOptions {
+  return {
+    takesInstances: options.instances === true,
+    mayRestart: options.restart === true,
+    mayRemove: options.remove === true,
+    isDryRun: options.dryRun === true,
+    isYes: options.yes === true,
+  };
+}

@@ -1,0 +1,169 @@
+import type { Locked } from '../../marathon/client/reply.js';
+import { isSamePlan } from '../../marathon/deploy/deploy-plan.js';
+import type { WatchedApp } from '../../marathon/deploy/app-progress.js';
+import { appsOfGroup } from '../../marathon/deploy/group-apps.js';
+import { MarathonAmbiguousError } from '../../util/errors.js';
+import { isAgreed } from '../consent.js';
+import { EXIT } from '../exit-codes.js';
+import type { ExitCode } from '../exit-codes.js';
+import { deployPlanLines } from '../render/deploy-text.js';
+import { DeployTeller } from './deploy-teller.js';
+import type { GroupFile, GroupLook, LookWish } from './look-at-group.js';
+import { lookAtGroup } from './look-at-group.js';
+import type { MarathonWork } from './marathon-work.js';
+import { waitUnlocked } from './wait-unlocked.js';
+import { watchApps } from './watch-apps.js';
+
+/** What is asked of a deploy beyond its file. */
+export interface DeployOptions extends LookWish {
+  readonly isDryRun: boolean;
+  readonly isYes: boolean;
+}
+
+/**
+ * Brings one group to what the file says and waits until it is there. Asks Marathon for a dry run first, and
+ * again just before the change: what was agreed to is what happens. A change is sent once; when its answer is
+ * lost, it is looked for before anything else.
+ */
+export async function deployGroup(
+  work: MarathonWork,
+  file: GroupFile,
+  options: DeployOptions,
+): Promise<ExitCode> {
+  const tell = new DeployTeller(work, file);
+  const look = await lookUnlocked(work, file, options, tell);
+  if (look === 'late' || look === 'left') return tell.notBegun(look);
+  tell.planned(look);
+  const { plan, underWay } = look;
+  if (plan.changes.length === 0) {
+    const [running] = underWay;
+    if (running === undefined || options.isDryRun) return tell.nothing();
+    tell.begun('attached', running);
+    return finish(work, tell, running, await readWatched(work, look));
+  }
+  if (plan.refusals.length > 0) return tell.refused();
+  if (options.isDryRun) return tell.dryRun();
+  if (!(await isDeployAgreed(work, look, options))) {
+    work.context.printError('nothing was changed');
+    return EXIT.no;
+  }
+  return put(work, file, options, look, tell);
+}
+
+/** Sends the change, as long as it is still the one that was agreed to; waits for others' locks. */
+async function put(
+  work: MarathonWork,
+  file: GroupFile,
+  options: DeployOptions,
+  agreed: GroupLook,
+  tell: DeployTeller,
+): Promise<ExitCode> {
+  for (;;) {
+    const now = await lookUnlocked(work, file, options, tell);
+    if (now === 'late' || now === 'left') return tell.notBegun(now);
+    if (!isSamePlan(now.plan, agreed.plan)) return tell.changedMeanwhile();
+    const watched = await readWatched(work, now);
+    // A scaling that is not over would hold a lock: between this reading and the change nobody's count is lost.
+    const sent = await send(work, file, options, now);
+    if (sent.kind === 'locked') {
+      tell.locked(sent.deploymentIds);
+      const unlocked = await waitUnlocked(work, sent.deploymentIds);
+      if (unlocked !== 'free') return tell.notBegun(unlocked);
+      continue;
+    }
+    tell.begun('started', sent.deploymentId);
+    return finish(work, tell, sent.deploymentId, watched);
+  }
+}
+
+type Sent = { readonly kind: 'started'; readonly deploymentId: string | null } | Locked;
+
+async function send(
+  work: MarathonWork,
+  file: GroupFile,
+  options: DeployOptions,
+  look: GroupLook,
+): Promise<Sent> {
+  try {
+    return await work.marathon.putGroup(look.groupId, look.body, work.stop);
+  } catch (err) {
+    if (!(err instanceof MarathonAmbiguousError)) throw err;
+    const found = await lookAtGroup(work, file, options);
+    if (found.kind === 'locked') return found;
+    const [deploymentId] = found.underWay;
+    if (deploymentId !== undefined) return { kind: 'started', deploymentId };
+    if (found.plan.changes.length === 0) return { kind: 'started', deploymentId: null };
+    throw err;
+  }
+}
+
+/** The look, once no deployment holds an app that would change. */
+async function lookUnlocked(
+  work: MarathonWork,
+  file: GroupFile,
+  options: DeployOptions,
+  tell: DeployTeller,
+): Promise<GroupLook | 'late' | 'left'> {
+  for (;;) {
+    const look = await lookAtGroup(work, file, options);
+    const holding = look.kind === 'locked' ? look.deploymentIds : holdersOf(look);
+    if (look.kind === 'look' && (holding.length === 0 || options.isDryRun)) return look;
+    tell.locked(holding);
+    const unlocked = await waitUnlocked(work, holding);
+    if (unlocked !== 'free') return unlocked;
+  }
+}
+
+function holdersOf({ plan, present }: GroupLook): readonly string[] {
+  const changed = present.filter(({ id }) => plan.changes.some(({ appId }) => appId === id));
+  return [...new Set(changed.flatMap(({ deploymentIds }) => deploymentIds))];
+}
+
+/** A first deploy takes nothing away: nobody is asked. */
+async function isDeployAgreed(
+  work: MarathonWork,
+  { groupId, plan, notes }: GroupLook,
+  { isYes }: DeployOptions,
+): Promise<boolean> {
+  const { context, isJson } = work;
+  if (plan.changes.every(({ did }) => did === 'start')) return true;
+  return isAgreed(context, {
+    verb: 'deploy',
+    warning: () => (isYes ? [] : deployPlanLines(groupId, plan, notes, context.paint).slice(0, 1)),
+    question: `Deploy ${groupId}? [y/N] `,
+    isYes,
+    isJson,
+  });
+}
+
+/** What is to be watched, with the tasks that must be gone in the end: read before the change is sent. */
+async function readWatched(
+  { marathon, stop }: MarathonWork,
+  { plan, body, present }: GroupLook,
+): Promise<readonly WatchedApp[]> {
+  if (plan.changes.length === 0) {
+    const held = present.filter(({ deploymentIds }) => deploymentIds.length > 0);
+    return held.map(({ id }) => {
+      const role = appsOfGroup(body).find((app) => app.id === id)?.role ?? null;
+      return { appId: id, role, oldTaskIds: [], isRemoved: false };
+    });
+  }
+  const watched: WatchedApp[] = [];
+  for (const { appId, role, did } of plan.changes) {
+    const isReplaced = did === 'restart' || did === 'stop';
+    const now = isReplaced ? await marathon.readApp(appId, stop) : undefined;
+    const oldTaskIds = (now?.tasks ?? []).map(({ id }) => id);
+    watched.push({ appId, role, oldTaskIds, isRemoved: did === 'stop' });
+  }
+  return watched;
+}
+
+async function finish(
+  work: MarathonWork,
+  tell: DeployTeller,
+  deploymentId: string | null,
+  watched: readonly WatchedApp[],
+): Promise<ExitCode> {
+  const end = await watchApps(work, deploymentId, watched, (look) => tell.progress(look));
+  return tell.ended(end, deploymentId);
+}

@@ -1,0 +1,138 @@
+import { EXIT } from '../exit-codes.js';
+import type { ExitCode } from '../exit-codes.js';
+import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
+import { printable } from '../render/colour.js';
+import { appProgressLines, deployPlanLines } from '../render/deploy-text.js';
+import { plural } from '../render/units.js';
+import { groupIdOf } from '../../marathon/deploy/group-apps.js';
+import type { DeployJson } from './deploy-json.js';
+import type { GroupFile, GroupLook } from './look-at-group.js';
+import type { MarathonWork } from './marathon-work.js';
+import type { AppsLook, WatchEnd } from './watch-apps.js';
+
+type Said = DeployJson extends infer One
+  ? One extends DeployJson
+    ? Omit<One, 'schema' | 'group'>
+    : never
+  : never;
+
+/** Says what a deploy does, as text or as JSON, and gives the exit code that goes with an end. */
+export class DeployTeller {
+  readonly #work: MarathonWork;
+  readonly #group: string;
+  readonly #file: string;
+  #said = '';
+
+  constructor(work: MarathonWork, { file, definition }: GroupFile) {
+    this.#work = work;
+    this.#file = file;
+    this.#group = groupIdOf(definition);
+  }
+
+  planned({ plan, notes }: GroupLook): void {
+    const { context } = this.#work;
+    const lines = deployPlanLines(this.#group, plan, notes, context.paint);
+    this.#say({ did: 'planned', ...plan, notes }, lines);
+  }
+
+  nothing(): ExitCode {
+    this.#say({ did: 'nothing' }, []);
+    return EXIT.done;
+  }
+
+  refused(): ExitCode {
+    this.#say({ did: 'refused' }, ['Nothing was changed.']);
+    return EXIT.held;
+  }
+
+  dryRun(): ExitCode {
+    this.#say({ did: 'dry-run' }, ['Nothing was changed (--dry-run).']);
+    return EXIT.done;
+  }
+
+  changedMeanwhile(): ExitCode {
+    this.#say({ did: 'changed-meanwhile' }, [
+      'Somebody changed an app meanwhile: it would no longer do what was said. Nothing was changed.',
+      `Next: ${this.#again()}`,
+    ]);
+    return EXIT.no;
+  }
+
+  locked(deploymentIds: readonly string[]): void {
+    const names = deploymentIds.length === 0 ? 'a deployment' : deploymentIds.join(', ');
+    this.#say({ did: 'locked', deploymentIds }, [`Waiting for ${printable(names)} to end.`]);
+  }
+
+  /** The command ended before anything was sent. */
+  notBegun(why: 'late' | 'left'): ExitCode {
+    const words = why === 'late' ? 'The deadline passed' : 'Left';
+    this.#say({ did: why, deploymentId: null }, [
+      `${words} before anything was sent: nothing was changed. Next: ${this.#again()}`,
+    ]);
+    return EXIT.no;
+  }
+
+  begun(did: 'started' | 'attached', deploymentId: string | null): void {
+    const what = did === 'started' ? 'Deployment' : 'Following deployment';
+    const name = deploymentId === null ? 'accepted (its answer was lost)' : printable(deploymentId);
+    this.#say({ did, deploymentId }, [`${what} ${name}.`]);
+  }
+
+  /** Says a look that differs from the one before. */
+  progress({ apps, away }: AppsLook): void {
+    const key = JSON.stringify([
+      apps.map((app) => ({ ...app, waiting: app.waiting?.rejects })),
+      away,
+    ]);
+    if (key === this.#said) return;
+    this.#said = key;
+    const lines = appProgressLines(apps, this.#work.context.paint);
+    const note = away === null ? [] : [`last known, cannot be asked now: ${printable(away)}`];
+    this.#say({ did: 'progress', apps, away }, [...lines, ...note]);
+  }
+
+  ended(end: WatchEnd, deploymentId: string | null): ExitCode {
+    this.#say({ did: end, deploymentId }, this.#endLines(end, deploymentId));
+    return end === 'done' ? EXIT.done : EXIT.no;
+  }
+
+  #endLines(end: WatchEnd, deploymentId: string | null): string[] {
+    const id = deploymentId ?? 'the deployment';
+    const again = `Follow it again: ${this.#again()}`;
+    const takeBack =
+      deploymentId === null
+        ? []
+        : [`Take it back: DELETE /v2/deployments/${deploymentId} of Marathon`];
+    switch (end) {
+      case 'done':
+        return [this.#work.context.paint.good(`✔ ${this.#group} is deployed.`)];
+      case 'failed':
+        return [
+          `✘ ${id} ended without success: it was cancelled or replaced by a forced one.`,
+          `Next: ${this.#again()} --dry-run says what is missing`,
+        ];
+      case 'late':
+        return [`✘ the deadline passed; ${id} goes on in Marathon.`, again, ...takeBack];
+      case 'left':
+        return ['', `${id} goes on in Marathon.`, again, ...takeBack];
+    }
+  }
+
+  #again(): string {
+    return `carna deploy ${this.#file}`;
+  }
+
+  #say(said: Said, lines: readonly string[]): void {
+    const { context, isJson } = this.#work;
+    if (isJson) {
+      context.print(jsonLine({ schema: JSON_SCHEMA, group: this.#group, ...said }));
+      return;
+    }
+    context.print(...lines);
+  }
+}
+
+/** For the end of several files: how many of them were done. */
+export function doneOf(done: number, files: number): string {
+  return `${done} of ${plural(files, 'file')} done.`;
+}

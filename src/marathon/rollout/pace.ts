@@ -1,0 +1,31 @@
+import { tasksAtOnce } from '../deploy/deploy-plan.js';
+
+/** How Marathon replaces the tasks of an app, as it stands in a definition. */
+export interface UpgradeStrategy {
+  readonly minimumHealthCapacity: number;
+  readonly maximumOverCapacity: number;
+}
+
+/** How fast a rollout goes. `own`: the definition's strategy does it; else `strategy` must replace it. */
+export interface Pace {
+  readonly isOwn: boolean;
+  /** Tasks that may be away at a time. */
+  readonly atOnce: number;
+  readonly strategy: UpgradeStrategy;
+}
+
+/**
+ * The strategy that takes at most `batch` tasks away at a time and starts none beside those that run: a fixed port
+ * and one node a host leave no room for more. Marathon keeps the share of tasks rounded up, so the share that keeps
+ * all but `batch` lies half a task below. Pure.
+ */
+export function paceOf(instances: number, batch: number, own: unknown): Pace {
+  const atOnce = tasksAtOnce(instances, own);
+  const { maximumOverCapacity: over } = (own ?? {}) as Readonly<Record<string, unknown>>;
+  const isOwn = atOnce >= 1 && atOnce <= batch && over === 0;
+  if (isOwn) return { isOwn, atOnce, strategy: own as UpgradeStrategy };
+  const share = instances === 0 ? 0 : (instances - batch - 0.5) / instances;
+  const minimumHealthCapacity = Number(Math.max(0, share).toFixed(6));
+  const strategy = { minimumHealthCapacity, maximumOverCapacity: 0 };
+  return { isOwn: false, atOnce: Math.min(batch, instances), strategy };
+}
