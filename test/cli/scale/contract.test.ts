@@ -48,7 +48,7 @@ async function withStage(
       const { url, standbyUrl, faults } = rig.marathon;
       const env = {
         ...{ CARNA_MARATHON: `${url},${standbyUrl}`, CARNA_CLUSTER: 'carna' },
-        CARNA_MARATHON_TIMEOUT_MS: '2000',
+        CARNA_MARATHON_TIMEOUT_MS: '60000',
       };
       const carna: Stage['carna'] = (line, onTick) =>
         p.carna(line, platform.data(), {

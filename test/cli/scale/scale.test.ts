@@ -30,7 +30,7 @@ async function withStage(
     if (node !== undefined) node.calls = count;
   });
   await withFake(marathon.handle, async ({ url }) => {
-    const env = { CARNA_MARATHON: url, CARNA_CLUSTER: 'carna', CARNA_MARATHON_TIMEOUT_MS: '1000' };
+    const env = { CARNA_MARATHON: url, CARNA_CLUSTER: 'carna', CARNA_MARATHON_TIMEOUT_MS: '30000' };
     await use({
       platform,
       marathon,
