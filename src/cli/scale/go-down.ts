@@ -1,6 +1,5 @@
 import type { DrainCheck } from '../../topology/drain-check.js';
-import type { IntentRecord } from '../../topology/node.js';
-import type { Role } from '../../topology/node.js';
+import type { IntentRecord, Role } from '../../topology/node.js';
 import { CarnaError, messageOf } from '../../util/errors.js';
 import { isAgreed, operatorName } from '../consent.js';
 import { drainCheckJson, outlookLines } from '../drain-guard.js';
@@ -56,14 +55,14 @@ async function drainAndKill(
   options: ScaleOptions,
   stop: AbortSignal,
 ): Promise<ExitCode> {
-  const ours = new Set<string>();
+  const ours = new Map<string, IntentRecord>();
   try {
     for (const plan of plans) await askDrains(run, plan, options, ours);
   } catch (err) {
     if (!(err instanceof CarnaError)) throw err;
     // The one whose writing failed may stand all the same.
     for (const { subject, victims } of plans) {
-      const mine = victims.map((v) => v.nodeId).filter((nodeId) => ours.has(nodeId));
+      const mine = victims.flatMap(({ nodeId }) => ours.get(nodeId) ?? []);
       const after = await takeBack(run, subject, mine);
       run.teller.lines(subject, 'failed', [`${messageOf(err)}: nothing was killed.`, ...after]);
     }
@@ -71,7 +70,7 @@ async function drainAndKill(
   }
   let worst: ExitCode = EXIT.done;
   for (const plan of plans) {
-    const mine = plan.victims.map((v) => v.nodeId).filter((nodeId) => ours.has(nodeId));
+    const mine = plan.victims.flatMap(({ nodeId }) => ours.get(nodeId) ?? []);
     const code = await new ScaleIn(run, plan, mine).run(stop);
     if (code > worst) worst = code;
   }
@@ -83,14 +82,13 @@ async function askDrains(
   run: ScaleRun,
   plan: InPlan,
   options: ScaleOptions,
-  ours: Set<string>,
+  ours: Map<string, IntentRecord>,
 ): Promise<void> {
   const { role, appId } = plan.subject;
   const { target } = plan.goal;
   const why = options.why ?? (target === null ? 'scale-in' : `scale ${role ?? appId} to ${target}`);
   for (const { nodeId, intent: present } of plan.victims) {
     if (present !== null && options.deadline === undefined) continue;
-    if (present === null) ours.add(nodeId);
     const nowMs = run.context.clock.wallMs();
     const fresh: IntentRecord = {
       schema: 1,
@@ -103,7 +101,9 @@ async function askDrains(
       now: false,
     };
     const deadline = options.deadline === undefined ? null : nowMs + options.deadline;
-    await run.data.writeIntent({ ...(present ?? fresh), deadline });
+    const intent = { ...(present ?? fresh), deadline };
+    if (present === null) ours.set(nodeId, intent);
+    await run.data.writeIntent(intent);
   }
 }
 

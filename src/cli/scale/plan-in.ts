@@ -44,7 +44,7 @@ export function planDownTo(
   target: number,
   options: { readonly isForced: boolean; readonly mayCancelWaiting: boolean },
 ): Planned {
-  const { victims } = chooseVictims(picture.members, app.instances - target);
+  const { victims } = chooseVictims(candidatesOf(app, picture.members), app.instances - target);
   const waiting = waitingOf(app);
   if (waiting > 0 && !options.mayCancelWaiting)
     return whyNotWhileWaiting(subject, app, target, waiting);
@@ -131,6 +131,12 @@ function whyNotWhileWaiting(
       `If ${target} must be the number now: --cancel-waiting ends the deployment where it stands and takes ${app.instances - target} of the running nodes, drained; ${rest} would run until offers come.`,
     ],
   };
+}
+
+/** A lost host's task that was replaced already counts for nothing in Marathon: killing it lowers no number. */
+function candidatesOf(app: MarathonApp, members: readonly Member[]): readonly Member[] {
+  const isReplaced = app.tasks.filter(isActive).length >= app.instances;
+  return members.filter(({ taskState }) => !isReplaced || taskState !== 'TASK_UNREACHABLE');
 }
 
 function waitingOf(app: MarathonApp): number {

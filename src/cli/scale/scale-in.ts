@@ -1,6 +1,7 @@
 import type { InStep } from '../../marathon/scale/in-step.js';
 import { deriveInStep } from '../../marathon/scale/in-step.js';
 import type { Started } from '../../marathon/client/answers.js';
+import type { IntentRecord } from '../../topology/node.js';
 import {
   CarnaError,
   MarathonAmbiguousError,
@@ -27,8 +28,8 @@ const OWN_INTENT_MS = 2_000;
 export class ScaleIn {
   readonly #run: ScaleRun;
   readonly #plan: InPlan;
-  /** Nodes whose drain this command asked for: they are given back when nothing is killed. */
-  readonly #ours: readonly string[];
+  /** The drains that this command asked for: they are taken back when nothing is killed. */
+  readonly #ours: readonly IntentRecord[];
   readonly #drains: DrainTeller;
   readonly #beganMs: number;
   /** When the waiting for anything but calls has to be over; null while calls are waited for. */
@@ -39,7 +40,7 @@ export class ScaleIn {
   /** What it waits for, as of the last look. */
   #missing = 'nothing was seen yet';
 
-  constructor(run: ScaleRun, plan: InPlan, ours: readonly string[]) {
+  constructor(run: ScaleRun, plan: InPlan, ours: readonly IntentRecord[]) {
     this.#run = run;
     this.#plan = plan;
     this.#ours = ours;
@@ -68,7 +69,8 @@ export class ScaleIn {
       if (code !== null) return code;
       if (this.#untilMs !== null && context.clock.monoMs() >= this.#untilMs) {
         const after = formatDuration(this.#run.timeoutMs);
-        return this.#giveUp(`after ${after} still ${this.#missing}`);
+        const code = picture === null ? EXIT.away : EXIT.no;
+        return this.#giveUp(`after ${after} still ${this.#missing}`, code);
       }
       await context.wait(pauseMs(this.#refusals), stop);
     }
@@ -78,7 +80,7 @@ export class ScaleIn {
   async #advance(picture: Picture | null, stop: AbortSignal): Promise<ExitCode | null> {
     if (picture === null) {
       this.#startClock();
-      this.#missing = 'Marathon or ZooKeeper did not answer';
+      this.#missing = 'no answer of Marathon or ZooKeeper';
       return null;
     }
     const { app, members, topology } = picture;
@@ -216,11 +218,11 @@ export class ScaleIn {
   }
 
   /** Nothing was killed: who was drained for this alone takes calls again. */
-  async #giveUp(why: string): Promise<ExitCode> {
+  async #giveUp(why: string, code: ExitCode = EXIT.no): Promise<ExitCode> {
     const { subject } = this.#plan;
     const after = await takeBack(this.#run, subject, this.#ours);
     this.#run.teller.lines(subject, 'failed', [`${why}: nothing was killed.`, ...after]);
-    return EXIT.no;
+    return code;
   }
 
   #tellUnseen(err: CarnaError): void {

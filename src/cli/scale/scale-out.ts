@@ -48,14 +48,20 @@ export class ScaleOut {
     this.#untilMs = run.context.clock.monoMs() + run.timeoutMs;
   }
 
-  /** EXIT.done when all nodes are there; EXIT.no at the deadline, Ctrl-C or when the number is another's by now. */
+  /**
+   * EXIT.done when all nodes are there; EXIT.no at the deadline, Ctrl-C or when the number is another's by now;
+   * EXIT.away when nobody answered at the deadline.
+   */
   async run(stop: AbortSignal): Promise<ExitCode> {
     const { context } = this.#run;
     while (!stop.aborted) {
       const picture = await tryPicture(this.#run, this.#subject, stop);
+      if (picture === null) this.#missing = ['Marathon or ZooKeeper does not answer'];
       const code = picture === null ? null : await this.#advance(picture, stop);
       if (code !== null) return code;
-      if (context.clock.monoMs() >= this.#untilMs) return this.#late();
+      if (context.clock.monoMs() >= this.#untilMs) {
+        return this.#late(picture === null ? EXIT.away : EXIT.no);
+      }
       await context.wait(pauseMs(this.#refusals), stop);
     }
     return this.#left();
@@ -121,9 +127,10 @@ export class ScaleOut {
       missing.push(`${plural(step.surplus, 'task')} of before have not ended yet`);
     for (const member of picture.members) {
       const arrival = deriveArrival(member, picture, context.clock.wallMs());
-      const { nodeId } = member;
+      const { nodeId, taskState } = member;
       teller.step(this.#subject, arrival.step, arrival.text, { nodeId });
-      if (!arrival.isThere && this.#old?.has(nodeId) !== true) missing.push(arrival.text);
+      const isWaitedFor = taskState !== 'TASK_UNREACHABLE' && this.#old?.has(nodeId) !== true;
+      if (!arrival.isThere && isWaitedFor) missing.push(arrival.text);
     }
     if (picture.topology.isFresh) await this.#forgetDeparted(picture);
     else missing.push('ZooKeeper is away: what is known of the nodes is old');
@@ -174,9 +181,9 @@ export class ScaleOut {
     return this.#end('done', EXIT.done, lines);
   }
 
-  #late(): ExitCode {
+  #late(code: ExitCode): ExitCode {
     const after = formatDuration(this.#run.timeoutMs);
-    return this.#end('failed', EXIT.no, [
+    return this.#end('failed', code, [
       `${this.#name()}: not there after ${after}:`,
       ...this.#missing.map((text) => `  ${text}`),
       ...this.#underWay(),
@@ -220,8 +227,7 @@ export class ScaleOut {
   }
 }
 
-function isOld({ record, intent, taskState }: Member, picture: Picture): boolean {
-  if (taskState === 'TASK_UNREACHABLE') return true;
+function isOld({ record, intent }: Member, picture: Picture): boolean {
   if (record === null || intent !== null) return false;
   return record.state === 'down' || (record.state === 'up' && isUnprovable(record, picture));
 }

@@ -1,21 +1,29 @@
+import type { IntentRecord } from '../../topology/node.js';
 import { CarnaError, messageOf } from '../../util/errors.js';
 import type { InPlan } from './plan-in.js';
 import type { ScaleRun } from './run.js';
 import type { Subject } from './teller.js';
 
 /**
- * Takes the drains of these nodes back, because nothing will be killed; gives the lines that say what stands
- * after it. Rejects with no CarnaError.
+ * Takes these drains back, because nothing will be killed, but none that somebody else has changed since;
+ * gives the lines that say what stands after it. Rejects with no CarnaError.
  */
 export async function takeBack(
   run: Pick<ScaleRun, 'data' | 'teller'>,
   subject: Subject,
-  nodeIds: readonly string[],
+  ours: readonly IntentRecord[],
 ): Promise<readonly string[]> {
   const failed: string[] = [];
+  const others: string[] = [];
   let why = '';
-  for (const nodeId of nodeIds) {
+  for (const mine of ours) {
+    const { nodeId } = mine;
     try {
+      const present = (await run.data.readTopology()).intents.get(nodeId);
+      if (present !== undefined && !isSame(present, mine)) {
+        others.push(nodeId);
+        continue;
+      }
       await run.data.removeIntent(nodeId);
       run.teller.step(subject, 'undrained', `${nodeId}: its drain is taken back`, { nodeId });
     } catch (err) {
@@ -24,12 +32,23 @@ export async function takeBack(
       failed.push(nodeId);
     }
   }
-  if (nodeIds.length === 0) return [];
-  if (failed.length === 0) return ['Who was drained for this alone takes calls again.'];
+  const lines: string[] = [];
+  if (ours.length > failed.length + others.length) {
+    lines.push('Who was drained for this alone takes calls again.');
+  }
+  if (others.length > 0) {
+    lines.push(`Still draining, as somebody else asked meanwhile: ${others.join(', ')}.`);
+  }
+  if (failed.length === 0) return lines;
   return [
+    ...lines,
     `Still draining, because it could not be taken back (${why}): ${failed.join(', ')}.`,
     undoText(failed),
   ];
+}
+
+function isSame(a: IntentRecord, b: IntentRecord): boolean {
+  return a.since === b.since && a.by === b.by && a.why === b.why;
 }
 
 /** How a drain is undone. Pure. */

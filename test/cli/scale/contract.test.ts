@@ -38,13 +38,17 @@ async function withStage(
   });
   await withRig(
     async (rig) => {
-      await rig.settle('POST', '/v2/apps', sleeper(MEDIA, { instances: calls.length }), 201);
+      const unreachableStrategy = { inactiveAfterSeconds: 0, expungeAfterSeconds: 7_200 };
+      const constraints = [['hostname', 'UNIQUE']];
+      const more = { instances: calls.length, unreachableStrategy, constraints };
+      const app = sleeper(MEDIA, more);
+      await rig.settle('POST', '/v2/apps', app, 201);
       for (let i = 0; i < 5; i++) platform.tick();
       [...platform.nodes.values()].forEach((node, i) => (node.calls = calls[i] ?? 0));
       const { url, standbyUrl, faults } = rig.marathon;
       const env = {
         ...{ CARNA_MARATHON: `${url},${standbyUrl}`, CARNA_CLUSTER: 'carna' },
-        CARNA_MARATHON_TIMEOUT_MS: '2000',
+        CARNA_MARATHON_TIMEOUT_MS: '60000',
       };
       const carna: Stage['carna'] = (line, onTick) =>
         p.carna(line, platform.data(), {
@@ -155,6 +159,23 @@ test('no offer fits: said in words, and the lock is named to whoever goes down t
     await stage.rig.until('four tasks', async () => (await stage.ids()).length === 4);
     assert.equal((await stage.carna('scale media 4')).code, 0);
     await assertEnd(stage, 4);
+  }));
+
+test('with a host lost and its node replaced, one that runs goes', () =>
+  withStage([9, 8, 7], async (stage) => {
+    const [lost] = (await stage.rig.tasks(MEDIA)) as { id: string; host: string }[];
+    if (lost === undefined) throw new Error('no task');
+    const node = stage.platform.nodes.get(lost.id);
+    Object.assign(node ?? {}, { hasZnode: false, hasRow: false, calls: 0, age: -Infinity });
+    stage.faults.loseHost(lost.host);
+    await stage.rig.until('a replacement', async () => (await stage.ids()).length === 4);
+    assert.equal((await stage.carna('scale media 3')).code, 0);
+    const { code, out } = await stage.carna('scale media 2 --yes');
+    assert.equal(code, 0, out);
+    assert.deepEqual([stage.platform.killed.length, stage.platform.undrainedKills], [1, []]);
+    assert.ok(!stage.platform.killed.includes(lost.id));
+    assert.equal((await stage.rig.app(MEDIA)).instances, 2);
+    assert.equal(stage.platform.intents.size, 0);
   }));
 
 test('slow kills are waited for', () =>

@@ -38,6 +38,8 @@ export class Platform {
   /** Ticks until a killed node's row is deleted; Infinity = never. */
   rowLingers = 0;
   isFresh = true;
+  /** Nodes whose last change the leader no longer names. */
+  readonly forgotten = new Set<string>();
   /** The agents stop waiting for calls. */
   isPastDeadline = false;
   /** Calls that end on every node that drains, in a tick. */
@@ -107,7 +109,9 @@ export class Platform {
 
   #topology(): TopologyData {
     const records = [...this.nodes.values()].filter((node) => node.hasZnode).map(recordOf);
-    const listed = [...this.nodes.values()].filter((node) => node.hasRow);
+    const listed = [...this.nodes.values()].filter(
+      (node) => node.hasRow && !this.forgotten.has(node.nodeId),
+    );
     return p.topology({
       nodes: [p.LB, p.DISP1, p.DISP2, ...records],
       intents: new Map(this.intents),

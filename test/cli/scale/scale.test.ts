@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OperatorData, TopologyData } from '../../../src/cli/operator-data.js';
+import { StoreUnavailableError } from '../../../src/util/errors.js';
 import { withFake } from '../../marathon/client/fake-marathon.js';
 import * as p from '../support.js';
 import { Platform } from './platform.js';
@@ -29,7 +30,7 @@ async function withStage(
     if (node !== undefined) node.calls = count;
   });
   await withFake(marathon.handle, async ({ url }) => {
-    const env = { CARNA_MARATHON: url, CARNA_CLUSTER: 'carna', CARNA_MARATHON_TIMEOUT_MS: '1000' };
+    const env = { CARNA_MARATHON: url, CARNA_CLUSTER: 'carna', CARNA_MARATHON_TIMEOUT_MS: '30000' };
     await use({
       platform,
       marathon,
@@ -396,6 +397,32 @@ test('up: every new node is followed until all Kamailios list it', () =>
     assert.deepEqual(stage.marathon.changes, ['put 5']);
   }));
 
+for (const hasTable of [true, false]) {
+  test(`up ${hasTable ? 'with' : 'without'} the table: nodes that are old news hold nothing up`, () =>
+    withStage([1, 1], async (stage) => {
+      stage.platform.forgotten.add(mediaTask(1));
+      const readTable = async () => {
+        throw new StoreUnavailableError('no database');
+      };
+      const more = hasTable ? {} : { data: { readTable } };
+      const { code, out } = await stage.carna('scale media 3', undefined, more);
+      assert.equal(code, 0, out);
+      assert.match(out, /03\._app\.1 takes calls: on the list of 2\/2 dispatchers/);
+    }));
+}
+
+test('up while Marathon goes away: exit code 3, and how to go on', () =>
+  withStage([1, 1], async (stage) => {
+    const { code, out } = await stage.carna('scale media 3 --timeout 5s', () => {
+      stage.marathon.intercept = (_seen, response) => {
+        response.destroy();
+        return true;
+      };
+    });
+    assert.equal(code, 3);
+    assert.match(out, /Marathon or ZooKeeper does not answer\n.*Go on: carna scale media 3/s);
+  }));
+
 test('up: when nothing fits it says why, in words, and what goes on', () =>
   withStage([1, 1, 1], async (stage) => {
     stage.marathon.unplaced = 2;
@@ -424,6 +451,44 @@ test('down while instances wait: refused with the reason, never a plain smaller 
     assert.deepEqual(stage.platform.undrainedKills, []);
     assert.equal(stage.marathon.instances, 5);
     assert.equal(stage.platform.killed.length, 1);
+  }));
+
+test('up: a lost answer is looked for, the number is not sent again', () =>
+  withStage([1, 1], async (stage) => {
+    const loses = (isDone: boolean) => {
+      stage.marathon.intercept = (seen, response) => {
+        if (seen.method !== 'PUT') return false;
+        if (isDone) stage.marathon.scaleTo(3);
+        else stage.marathon.changes.push('lost');
+        response.destroy();
+        return true;
+      };
+    };
+    loses(false);
+    const lost = await stage.carna('scale media 3');
+    assert.equal(lost.code, 3);
+    assert.match(lost.err, /PUT \/v2\/apps/);
+    assert.deepEqual(stage.marathon.changes, ['lost']);
+    loses(true);
+    const { code, out } = await stage.carna('scale media 3');
+    assert.equal(code, 0, out);
+    assert.deepEqual(stage.marathon.changes, ['lost', 'put 3']);
+  }));
+
+test('what somebody else asked of a node meanwhile is not taken back', () =>
+  withStage([5, 50, 60], async (stage) => {
+    const { intents } = stage.platform;
+    let isChanged = false;
+    const { code, out } = await stage.carna('scale media 2 --yes', () => {
+      const present = intents.get(mediaTask(1));
+      if (isChanged || present === undefined) return;
+      isChanged = true;
+      intents.set(mediaTask(1), { ...present, by: 'ann', why: 'disk' });
+      stage.marathon.scaleTo(4);
+    });
+    assert.equal(code, 1);
+    assert.match(out, /Still draining, as somebody else asked meanwhile: \S+01/);
+    assert.equal(intents.get(mediaTask(1))?.by, 'ann');
   }));
 
 test('up waits for the lock of somebody else, then asks', () =>
@@ -463,7 +528,7 @@ for (const [name, answer] of [
           return true;
         };
       });
-      assert.equal(code, 1);
+      assert.equal(code, 3);
       assert.match(out, /nothing was killed\.\nWho was drained for this alone takes calls again/);
       assert.deepEqual([stage.platform.killed, stage.platform.intents.size], [[], 0]);
     }));
