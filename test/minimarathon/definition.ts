@@ -50,6 +50,8 @@ export interface AppDefinition {
   readonly dependencies: readonly string[];
   readonly healthChecks: readonly HealthCheck[];
   readonly readinessChecks: readonly ReadinessCheck[];
+  /** Reported, never acted on. */
+  readonly check?: Doc;
   readonly networks: readonly { readonly mode: string; readonly name?: string }[];
   readonly portDefinitions?: readonly PortDefinition[];
   readonly requirePorts: boolean;
