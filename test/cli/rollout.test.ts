@@ -192,6 +192,26 @@ test('a new node that is not listed in time stops it; the old nodes stay', async
   assert.equal(world.changes.length, 2);
 });
 
+test('an agent that announces its node before its server has an id is no worse', async () => {
+  const world = mediaWorld((of, ids) => {
+    let latest: (() => void) | null = null;
+    const step = oneByOne((task) => {
+      const up = { nodeState: 'up', isListed: true, instanceId: task.instanceId };
+      Object.assign(task, { nodeState: 'starting', isListed: false, instanceId: 'of the agent' });
+      latest = () => Object.assign(task, up);
+    })(of, ids, '');
+    return () => {
+      const wasSeen = latest;
+      latest = null;
+      wasSeen?.();
+      return step();
+    };
+  });
+  const { code, out } = await rollout(world, NEW);
+  assert.equal(code, 0, out);
+  assert.deepEqual(versions(world), [2, 2, 2]);
+});
+
 /** What a new node may do that is worse, some looks after it was listed. */
 const WORSE: readonly [string, (task: WorldTask, world: MarathonWorld) => void, RegExp][] = [
   ['goes down', (task) => (task.nodeState = 'down'), /it was up and went down: checks succeed/],

@@ -8,6 +8,7 @@ import { ROLES } from '../../src/topology/node.js';
 import { testDir } from '../support/resources.js';
 import type { Outcome } from './support/docker.js';
 import { docker, inspect, until } from './support/docker.js';
+import { removeLeftovers } from './support/leftovers.js';
 import type { LoadReport } from './support/marathon-load.js';
 import {
   addressOf,
@@ -31,6 +32,7 @@ let world: World;
 let platform: MarathonPlatform;
 
 before(async () => {
+  await removeLeftovers();
   world = await readWorld();
   platform = await openMarathonPlatform();
 });
@@ -123,6 +125,8 @@ test('a container host is lost and comes back: only calls that stood on it are l
     await platform.network.lose(hostname);
     platform.marathon.faults.loseHost(hostname);
     await until('its silence', async () => (media().length === 1 ? true : null));
+    const inUse = [addressOf(other)].join();
+    await until('its row out of use', async () => (await activeMedia()).join() === inUse || null);
     // All of the load, for as long as a call lasts.
     await untilCallsOn([other], 100);
     await platform.network.giveBack(hostname);

@@ -109,7 +109,9 @@ function remember(
     firstMs: seen.firstMs,
     wasUp: seen.wasUp || node.record.state === 'up',
     wasListed: seen.wasListed || node.isListed,
-    instanceId: seen.instanceId ?? node.record.instanceId,
+    // An agent announces the node under an id of its own before its server has one.
+    instanceId:
+      seen.instanceId ?? (node.record.state === 'starting' ? null : node.record.instanceId),
     silentMs: null,
   };
 }
