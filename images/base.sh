@@ -10,7 +10,6 @@ set -euo pipefail
 
 SUITE=bookworm
 SLIM=debian:bookworm-slim
-PULL_LIMIT_S=20
 # An older tar would lack too many corrections.
 CACHE_DAYS=30
 CACHE_DIR=${CARNA_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/carna}

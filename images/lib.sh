@@ -3,7 +3,10 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 MADE_BY=carna.made-by=images
 BASE_IMAGE=carna/base:bookworm
-PARTS=(carna kamailio standin)
+# In the order in which they are built: each may be made of those before it.
+PARTS=(kamailio carna standin freeswitch)
+# How long a registry may take for a base image.
+PULL_LIMIT_S=20
 # The classic builder: the engine of Debian 12 has no other, newer ones still have it.
 export DOCKER_BUILDKIT=0
 

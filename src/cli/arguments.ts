@@ -45,6 +45,12 @@ export function parseNodeName(text: string): string {
   throw new InvalidArgumentError('expected a node id, or dc/node of another data centre.');
 }
 
+/** An address or a name of a host. */
+export function parseHost(text: string): string {
+  if (/^[\w.:[\]-]{1,255}$/.test(text)) return text;
+  throw new InvalidArgumentError('expected an address or the name of a host.');
+}
+
 const MAX_TEXT = 160;
 
 /** One line for people, kept in the registry. */

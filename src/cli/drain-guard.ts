@@ -1,5 +1,6 @@
 import type { DrainCheck, DrainLimits } from '../topology/drain-check.js';
 import { checkDrain, describeRest } from '../topology/drain-check.js';
+import { checkDrains } from '../topology/host-drain.js';
 import type { NodeRecord } from '../topology/node.js';
 import { DEFAULT_WIRING } from '../topology/wiring.js';
 import type { Context } from './context.js';
@@ -32,16 +33,54 @@ export async function lookBeforeDrain(
   return { check, calls: calls.get(nodeId) ?? null };
 }
 
+/** Several nodes looked at before they are drained together. */
+export interface DrainsOutlook {
+  /** One per role. */
+  readonly checks: readonly DrainCheck[];
+  /** By nodeId, as far as agents said. */
+  readonly calls: ReadonlyMap<string, number>;
+}
+
+/** The same for several nodes that go together. */
+export async function lookBeforeDrains(
+  data: Pick<OperatorData, 'readAgentHealth'>,
+  topology: Pick<TopologyData, 'nodes' | 'intents'>,
+  records: readonly NodeRecord[],
+  limits: DrainLimits,
+): Promise<DrainsOutlook> {
+  const roles = new Set(records.map(({ role }) => role));
+  const peers = [...topology.nodes].filter(([, node]) => roles.has(node.record.role));
+  const calls = await readLoads(data, new Map(peers), MAX_PEERS_ASKED);
+  const { nodes, intents } = topology;
+  const nodeIds = records.map(({ nodeId }) => nodeId);
+  const facts = { nodes, intents, wiring: DEFAULT_WIRING, calls, limits };
+  const checks = checkDrains({ ...facts, nodeIds });
+  return { checks, calls };
+}
+
 /** Says why a drain is refused and what can be done about it. */
 export function printRefusal(context: Context, record: NodeRecord, check: DrainCheck): void {
-  if (check.kind !== 'refused') return;
-  const [first = '', ...more] = check.lines;
-  const lines = [`refused (exit 4): ${first}`, ...more, ...check.notes.map(sentence)];
-  const noun = record.role === 'load-balancer' ? 'load-balancer' : `${record.role} node`;
-  context.printError(
-    ...lines,
-    `Nothing was changed. Bring another ${noun} up first, or: carna drain ${record.nodeId} --force`,
+  printRefusals(context, [check], `carna drain ${record.nodeId} --force`);
+}
+
+/** The same for several roles; `forced` is the command that does it all the same. */
+export function printRefusals(
+  context: Context,
+  checks: readonly DrainCheck[],
+  forced: string,
+): void {
+  const refused = checks.flatMap((check) => (check.kind === 'refused' ? [check] : []));
+  if (refused.length === 0) return;
+  const reasons = refused.flatMap(({ lines: [first = '', ...more], notes }) => [
+    `refused (exit 4): ${first}`,
+    ...more,
+    ...notes.map(sentence),
+  ]);
+  const nouns = refused.map(({ numbers: { role } }) =>
+    role === 'load-balancer' ? 'load-balancer' : `${role} node`,
   );
+  const first = `Bring another ${nouns.join(' and another ')} up first`;
+  context.printError(...reasons, `Nothing was changed. ${first}, or: ${forced}`);
 }
 
 /** What stays, and what could not be looked at; with `isForced` that the guard was overridden. */

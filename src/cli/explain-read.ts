@@ -3,7 +3,8 @@ import type { Derived } from '../topology/desired-rows.js';
 import { describeRow } from '../topology/dispatcher-row.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveList } from '../topology/drift.js';
-import type { AgentAnswer, ExplainFacts } from '../topology/explain-facts.js';
+import type { AgentAnswer, ExplainFacts, TaskAnswer } from '../topology/explain-facts.js';
+import { liveTaskOf } from '../topology/explain-task.js';
 import { consumersIn } from '../topology/explain-reach.js';
 import type { NodeRecord } from '../topology/node.js';
 import { DEFAULT_WIRING } from '../topology/wiring.js';
@@ -17,21 +18,29 @@ const ASKED_AT_ONCE = 16;
 
 type Data = Pick<OperatorData, 'readTable' | 'readLive' | 'readAgentReport'>;
 
-/** Reads all that is known of one node; what cannot be read is told as such. Rejects with no CarnaError. */
+/**
+ * Reads all that is known of one node; what cannot be read is told as such. Rejects with no CarnaError,
+ * nor may `askTask`.
+ */
 export async function readExplainFacts(
   data: Data,
   topology: TopologyData,
   nodeId: string,
   nowMs: () => number,
+  askTask: (nodeId: string, record: NodeRecord | null) => Promise<TaskAnswer>,
 ): Promise<ExplainFacts> {
   const record = topology.nodes.get(nodeId)?.record ?? null;
-  const [rows, agent] = await Promise.all([readRows(data), askAgent(data, record)]);
+  const [rows, agent, task] = await Promise.all([
+    readRows(data),
+    askAgent(data, record),
+    askTask(nodeId, record),
+  ]);
   const { nodes, generation, candidates, applied, refused } = topology;
   const told = { nodes, generation, candidates, applied, refused };
   const table =
     'error' in rows ? rows : { rows: rows.rows, derived: derive(topology, rows.rows, nowMs()) };
   const intent = topology.intents.get(nodeId) ?? null;
-  const common = { nodeId, wiring: DEFAULT_WIRING, intent, agent, table, ...told };
+  const common = { nodeId, wiring: DEFAULT_WIRING, intent, agent, task, table, ...told };
   const live = await readLists(data, { ...common, nowMs: nowMs(), live: [] });
   return { ...common, live, nowMs: nowMs() };
 }
@@ -44,8 +53,9 @@ export function isKnownNode({
   refused,
   generation,
   table,
+  task,
 }: ExplainFacts): boolean {
-  if (nodes.has(nodeId) || intent !== null) return true;
+  if (nodes.has(nodeId) || intent !== null || liveTaskOf({ task }) !== undefined) return true;
   if (refused.some(({ what }) => what.startsWith(`nodes/${nodeId}~`))) return true;
   if (generation?.witnessed?.nodes.some((one) => one.nodeId === nodeId) === true) return true;
   const description = describeRow(nodeId);

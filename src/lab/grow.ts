@@ -1,9 +1,10 @@
+import { nodeAddresses } from './addresses.js';
 import type { Role } from '../topology/node.js';
 import { LabError } from '../util/errors.js';
 import type { LabContext } from './daemon-env.js';
 import { startAgent } from './launch.js';
 import type { LabNode } from './plan.js';
-import { labNode, MAX_NODES_PER_ROLE, nodeAddresses } from './plan.js';
+import { labNode, MAX_NODES_PER_ROLE } from './plan.js';
 import { checkPortsFree } from './ports.js';
 import type { LabState } from './state.js';
 import { writeLab } from './state.js';

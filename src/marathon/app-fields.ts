@@ -1,26 +1,4 @@
-import {
-  ARTIFACTS,
-  COUNT,
-  ENV_VALUE,
-  EXECUTOR,
-  EXEC_CHECK,
-  FILE_PATH,
-  HTTP_SCHEME,
-  KILL_SELECTION,
-  LIMITS,
-  LINUX,
-  LONG_NAME,
-  NAME,
-  NETWORKS,
-  PATH_ID,
-  PORT,
-  PROTOCOL,
-  PULL,
-  SECRETS,
-  SOME_TEXT,
-  TEXT_MAP,
-  UNREACHABLE,
-} from './common-fields.js';
+import * as common from './common-fields.js';
 import {
   decimal,
   FLAG,
@@ -38,65 +16,65 @@ import { VOLUMES } from './app-volume-fields.js';
 /** Members of an app and of a group as Marathon 1.11 reads them; test/marathon compares it with the API's schemas. */
 
 const HTTP_CHECK = shape('AppHttpCheck', {
-  portIndex: PORT,
-  port: PORT,
-  path: FILE_PATH,
-  scheme: HTTP_SCHEME,
+  portIndex: common.PORT,
+  port: common.PORT,
+  path: common.FILE_PATH,
+  scheme: common.HTTP_SCHEME,
 });
-const TCP_CHECK = shape('AppTcpCheck', { portIndex: PORT, port: PORT });
+const TCP_CHECK = shape('AppTcpCheck', { portIndex: common.PORT, port: common.PORT });
 const CHECK = shape('AppCheck', {
   http: object(() => HTTP_CHECK),
   tcp: object(() => TCP_CHECK),
-  exec: EXEC_CHECK,
-  intervalSeconds: COUNT,
-  timeoutSeconds: COUNT,
-  delaySeconds: COUNT,
+  exec: common.EXEC_CHECK,
+  intervalSeconds: common.COUNT,
+  timeoutSeconds: common.COUNT,
+  delaySeconds: common.COUNT,
 });
 
 const HEALTH_COMMAND = shape('AppCommandCheck', { value: text() }, ['value']);
 const HEALTH_CHECK = shape('AppHealthCheck', {
   command: object(() => HEALTH_COMMAND),
-  gracePeriodSeconds: COUNT,
+  gracePeriodSeconds: common.COUNT,
   ignoreHttp1xx: FLAG,
-  intervalSeconds: COUNT,
-  maxConsecutiveFailures: COUNT,
+  intervalSeconds: common.COUNT,
+  maxConsecutiveFailures: common.COUNT,
   path: text(),
-  port: PORT,
-  portIndex: PORT,
+  port: common.PORT,
+  portIndex: common.PORT,
   protocol: words('HTTP', 'HTTPS', 'TCP', 'COMMAND', 'MESOS_TCP', 'MESOS_HTTP', 'MESOS_HTTPS'),
   ipProtocol: words('IPv4', 'IPv6'),
   timeoutSeconds: whole(),
-  delaySeconds: COUNT,
+  delaySeconds: common.COUNT,
 });
 
 const READINESS_CHECK = shape('ReadinessCheck', {
-  name: SOME_TEXT,
-  protocol: HTTP_SCHEME,
-  path: FILE_PATH,
-  portName: LONG_NAME,
-  intervalSeconds: COUNT,
+  name: common.SOME_TEXT,
+  protocol: common.HTTP_SCHEME,
+  path: common.FILE_PATH,
+  portName: common.LONG_NAME,
+  intervalSeconds: common.COUNT,
   timeoutSeconds: whole(1),
   httpStatusCodesForReady: list(whole(100, 999), { minItems: 1, isUnique: true }),
   preserveLastResponse: FLAG,
 });
 
 const PORT_DEFINITION = shape('PortDefinition', {
-  port: PORT,
-  labels: TEXT_MAP,
-  name: LONG_NAME,
-  protocol: PROTOCOL,
+  port: common.PORT,
+  labels: common.TEXT_MAP,
+  name: common.LONG_NAME,
+  protocol: common.PROTOCOL,
 });
 const PORT_MAPPING = shape('ContainerPortMapping', {
-  containerPort: PORT,
-  hostPort: PORT,
-  labels: TEXT_MAP,
-  name: LONG_NAME,
-  protocol: PROTOCOL,
-  servicePort: PORT,
-  networkNames: list(NAME),
+  containerPort: common.PORT,
+  hostPort: common.PORT,
+  labels: common.TEXT_MAP,
+  name: common.LONG_NAME,
+  protocol: common.PROTOCOL,
+  servicePort: common.PORT,
+  networkNames: list(common.NAME),
 });
 
-const DOCKER_PARAMETER = shape('DockerParameter', { key: SOME_TEXT, value: text() }, [
+const DOCKER_PARAMETER = shape('DockerParameter', { key: common.SOME_TEXT, value: text() }, [
   'key',
   'value',
 ]);
@@ -104,9 +82,9 @@ const DOCKER = shape(
   'DockerContainer',
   {
     credential: gone('give the Mesos agents the registry’s credentials'),
-    pullConfig: PULL,
+    pullConfig: common.PULL,
     forcePullImage: FLAG,
-    image: SOME_TEXT,
+    image: common.SOME_TEXT,
     network: gone('write "networks": [{"mode": "host"}] at the top of the app'),
     parameters: list(object(() => DOCKER_PARAMETER)),
     portMappings: gone('write "portDefinitions" at the top of the app'),
@@ -118,13 +96,13 @@ const DOCKER = shape(
 const CONTAINER = shape('Container', {
   type: words('MESOS', 'DOCKER'),
   docker: object(() => DOCKER),
-  linuxInfo: LINUX,
+  linuxInfo: common.LINUX,
   volumes: VOLUMES,
   portMappings: list(object(() => PORT_MAPPING)),
 });
 
 const RESIDENCY = shape('AppResidency', {
-  relaunchEscalationTimeoutSeconds: COUNT,
+  relaunchEscalationTimeoutSeconds: common.COUNT,
   taskLostBehavior: words('WAIT_FOREVER', 'RELAUNCH_AFTER_TIMEOUT'),
 });
 const UPGRADE = shape(
@@ -141,50 +119,50 @@ const VERSION_INFO = shape('VersionInfo', { lastScalingAt: text(), lastConfigCha
 export const APP = shape(
   'App',
   {
-    id: PATH_ID,
+    id: common.PATH_ID,
     acceptedResourceRoles: list(text(), { isUnique: true }),
     args: list(text()),
     backoffFactor: decimal(1),
-    backoffSeconds: COUNT,
-    cmd: SOME_TEXT,
+    backoffSeconds: common.COUNT,
+    cmd: common.SOME_TEXT,
     constraints: list(list(text(), { minItems: 2, maxItems: 3 }), { isUnique: true }),
     container: object(() => CONTAINER),
     cpus: decimal(0.001),
-    dependencies: list(PATH_ID, { isUnique: true }),
+    dependencies: list(common.PATH_ID, { isUnique: true }),
     disk: decimal(0),
-    env: map(ENV_VALUE, '^[^]'),
+    env: map(common.ENV_VALUE, '^[^]'),
     executor: text({ pattern: '^(//cmd)|(/?[^/]+(/[^/]+)*)|$' }),
-    executorResources: EXECUTOR,
-    fetch: ARTIFACTS,
+    executorResources: common.EXECUTOR,
+    fetch: common.ARTIFACTS,
     healthChecks: list(
       object(() => HEALTH_CHECK),
       { isUnique: true },
     ),
     check: object(() => CHECK),
-    instances: COUNT,
-    labels: TEXT_MAP,
-    maxLaunchDelaySeconds: COUNT,
+    instances: common.COUNT,
+    labels: common.TEXT_MAP,
+    maxLaunchDelaySeconds: common.COUNT,
     mem: decimal(0),
-    gpus: COUNT,
+    gpus: common.COUNT,
     ipAddress: gone('write "networks"'),
-    networks: NETWORKS,
+    networks: common.NETWORKS,
     ports: gone('write "portDefinitions": [{"port": 5060, "name": "sip", "protocol": "udp,tcp"}]'),
     portDefinitions: list(object(() => PORT_DEFINITION)),
     readinessChecks: list(object(() => READINESS_CHECK)),
     residency: object(() => RESIDENCY),
-    resourceLimits: LIMITS,
+    resourceLimits: common.LIMITS,
     requirePorts: FLAG,
-    secrets: SECRETS,
-    taskKillGracePeriodSeconds: COUNT,
+    secrets: common.SECRETS,
+    taskKillGracePeriodSeconds: common.COUNT,
     upgradeStrategy: object(() => UPGRADE),
     uris: gone('write "fetch": [{"uri": "…"}]'),
     user: text(),
     version: text(),
     versionInfo: object(() => VERSION_INFO),
-    killSelection: KILL_SELECTION,
-    unreachableStrategy: UNREACHABLE,
+    killSelection: common.KILL_SELECTION,
+    unreachableStrategy: common.UNREACHABLE,
     tty: FLAG,
-    role: SOME_TEXT,
+    role: common.SOME_TEXT,
   },
   ['id'],
 );

@@ -1,26 +1,4 @@
-import {
-  ARTIFACTS,
-  COMMAND,
-  COUNT,
-  ENV_VALUE,
-  EXECUTOR,
-  EXEC_CHECK,
-  FILE_PATH,
-  HTTP_SCHEME,
-  KILL_SELECTION,
-  LIMITS,
-  LINUX,
-  NAME,
-  NETWORKS,
-  PATH_ID,
-  PERSISTENT,
-  PORT,
-  PULL,
-  SECRETS,
-  SOME_TEXT,
-  TEXT_MAP,
-  UNREACHABLE,
-} from './common-fields.js';
+import * as common from './common-fields.js';
 import {
   decimal,
   either,
@@ -36,73 +14,86 @@ import {
 
 /** Members of a pod as Marathon 1.11 reads them; test/marathon compares it with the API's schema. */
 
-const ENVIRONMENT = map(ENV_VALUE, '^[a-zA-Z_][a-zA-Z0-9_]{0,253}?$');
+const ENVIRONMENT = map(common.ENV_VALUE, '^[a-zA-Z_][a-zA-Z0-9_]{0,253}?$');
 
 const ENDPOINT = shape(
   'Endpoint',
   {
-    name: NAME,
+    name: common.NAME,
     containerPort: whole(1, 65_535),
-    hostPort: PORT,
-    protocol: list(NAME, { minItems: 1 }),
-    labels: TEXT_MAP,
-    networkNames: list(NAME),
+    hostPort: common.PORT,
+    protocol: list(common.NAME, { minItems: 1 }),
+    labels: common.TEXT_MAP,
+    networkNames: list(common.NAME),
   },
   ['name'],
 );
-const HTTP_CHECK = shape('HttpCheck', { endpoint: NAME, path: FILE_PATH, scheme: HTTP_SCHEME }, [
-  'endpoint',
-]);
-const TCP_CHECK = shape('TcpCheck', { endpoint: NAME }, ['endpoint']);
-const PROBE = { http: object(() => HTTP_CHECK), tcp: object(() => TCP_CHECK), exec: EXEC_CHECK };
+const HTTP_CHECK = shape(
+  'HttpCheck',
+  { endpoint: common.NAME, path: common.FILE_PATH, scheme: common.HTTP_SCHEME },
+  ['endpoint'],
+);
+const TCP_CHECK = shape('TcpCheck', { endpoint: common.NAME }, ['endpoint']);
+const PROBE = {
+  http: object(() => HTTP_CHECK),
+  tcp: object(() => TCP_CHECK),
+  exec: common.EXEC_CHECK,
+};
 const HEALTH_CHECK = shape('HealthCheck', {
   ...PROBE,
-  gracePeriodSeconds: COUNT,
-  intervalSeconds: COUNT,
-  maxConsecutiveFailures: COUNT,
-  timeoutSeconds: COUNT,
-  delaySeconds: COUNT,
+  gracePeriodSeconds: common.COUNT,
+  intervalSeconds: common.COUNT,
+  maxConsecutiveFailures: common.COUNT,
+  timeoutSeconds: common.COUNT,
+  delaySeconds: common.COUNT,
 });
 const CHECK = shape('Check', {
   ...PROBE,
-  intervalSeconds: COUNT,
-  timeoutSeconds: COUNT,
-  delaySeconds: COUNT,
+  intervalSeconds: common.COUNT,
+  timeoutSeconds: common.COUNT,
+  delaySeconds: common.COUNT,
 });
 const IMAGE = shape(
   'Image',
-  { kind: words('DOCKER'), id: FILE_PATH, pullConfig: PULL, forcePull: FLAG, labels: TEXT_MAP },
+  {
+    kind: words('DOCKER'),
+    id: common.FILE_PATH,
+    pullConfig: common.PULL,
+    forcePull: FLAG,
+    labels: common.TEXT_MAP,
+  },
   ['id', 'kind'],
 );
-const EXEC = shape('MesosExec', { command: COMMAND, overrideEntrypoint: FLAG }, ['command']);
+const EXEC = shape('MesosExec', { command: common.COMMAND, overrideEntrypoint: FLAG }, ['command']);
 const RESOURCES = shape('Resources', {
   cpus: decimal(0.001),
   mem: decimal(0.001),
   disk: decimal(0),
-  gpus: COUNT,
+  gpus: common.COUNT,
 });
 const LIFECYCLE = shape('Lifecycle', { killGracePeriodSeconds: decimal(0) });
-const MOUNT = shape('VolumeMount', { name: NAME, mountPath: FILE_PATH, readOnly: FLAG }, [
-  'mountPath',
-  'name',
-]);
+const MOUNT = shape(
+  'VolumeMount',
+  { name: common.NAME, mountPath: common.FILE_PATH, readOnly: FLAG },
+  ['mountPath', 'name'],
+);
 const CONTAINER = shape(
   'PodContainer',
   {
-    name: NAME,
+    name: common.NAME,
     exec: object(() => EXEC),
     resources: object(() => RESOURCES),
-    resourceLimits: LIMITS,
+    resourceLimits: common.LIMITS,
     endpoints: list(object(() => ENDPOINT)),
-    linuxInfo: LINUX,
+    linuxInfo: common.LINUX,
     image: object(() => IMAGE),
     environment: ENVIRONMENT,
     user: text(),
     healthCheck: object(() => HEALTH_CHECK),
     check: object(() => CHECK),
     volumeMounts: list(object(() => MOUNT)),
-    artifacts: ARTIFACTS,
-    labels: TEXT_MAP,
+    artifacts: common.ARTIFACTS,
+    labels: common.TEXT_MAP,
     lifecycle: object(() => LIFECYCLE),
     tty: FLAG,
   },
@@ -111,15 +102,16 @@ const CONTAINER = shape(
 
 const PERSISTENT_VOLUME = shape(
   'PodPersistentVolume',
-  { name: SOME_TEXT, persistent: PERSISTENT },
+  { name: common.SOME_TEXT, persistent: common.PERSISTENT },
   ['name', 'persistent'],
 );
-const SECRET_VOLUME = shape('PodSecretVolume', { name: SOME_TEXT, secret: SOME_TEXT }, [
-  'name',
-  'secret',
-]);
-const HOST_VOLUME = shape('PodHostVolume', { name: NAME, host: text() }, ['host', 'name']);
-const EPHEMERAL_VOLUME = shape('PodEphemeralVolume', { name: NAME }, ['name']);
+const SECRET_VOLUME = shape(
+  'PodSecretVolume',
+  { name: common.SOME_TEXT, secret: common.SOME_TEXT },
+  ['name', 'secret'],
+);
+const HOST_VOLUME = shape('PodHostVolume', { name: common.NAME, host: text() }, ['host', 'name']);
+const EPHEMERAL_VOLUME = shape('PodEphemeralVolume', { name: common.NAME }, ['name']);
 
 const CONSTRAINT = shape(
   'Constraint',
@@ -150,10 +142,10 @@ const SCHEDULING = shape('PodSchedulingPolicy', {
   backoff: object(() => BACKOFF),
   upgrade: object(() => UPGRADE),
   placement: object(() => PLACEMENT),
-  killSelection: KILL_SELECTION,
-  unreachableStrategy: UNREACHABLE,
+  killSelection: common.KILL_SELECTION,
+  unreachableStrategy: common.UNREACHABLE,
 });
-const SCALING = shape('FixedPodScalingPolicy', { kind: words('fixed'), instances: COUNT }, [
+const SCALING = shape('FixedPodScalingPolicy', { kind: words('fixed'), instances: common.COUNT }, [
   'kind',
 ]);
 
@@ -161,8 +153,8 @@ const SCALING = shape('FixedPodScalingPolicy', { kind: words('fixed'), instances
 export const POD = shape(
   'Pod',
   {
-    id: PATH_ID,
-    labels: TEXT_MAP,
+    id: common.PATH_ID,
+    labels: common.TEXT_MAP,
     version: text(),
     user: text(),
     environment: ENVIRONMENT,
@@ -170,7 +162,7 @@ export const POD = shape(
       object(() => CONTAINER),
       { minItems: 1 },
     ),
-    secrets: SECRETS,
+    secrets: common.SECRETS,
     volumes: list(
       either(
         object(() => PERSISTENT_VOLUME),
@@ -179,12 +171,12 @@ export const POD = shape(
         object(() => EPHEMERAL_VOLUME),
       ),
     ),
-    networks: NETWORKS,
+    networks: common.NETWORKS,
     scaling: object(() => SCALING),
     scheduling: object(() => SCHEDULING),
-    executorResources: EXECUTOR,
-    role: SOME_TEXT,
-    linuxInfo: LINUX,
+    executorResources: common.EXECUTOR,
+    role: common.SOME_TEXT,
+    linuxInfo: common.LINUX,
     legacySharedCgroups: FLAG,
   },
   ['containers', 'id'],

@@ -6,30 +6,17 @@ import { noteSpent, shiftSpent, spentOf } from '../topology/guard-budget.js';
 import type { NodeRecord } from '../topology/node.js';
 import type { PassPlan } from '../topology/plan-pass.js';
 import { planZones } from '../topology/plan-zones.js';
-import type { Findings } from '../topology/witnessed.js';
 import type { Freshness } from './freshness.js';
 import { GenerationTeller } from './generation-teller.js';
 import { Newcomers } from './newcomers.js';
 import type { NodeMemory } from './node-memory.js';
+import type { PassResult } from './pass-result.js';
 import type { ReconcilerDeps, Term } from './ports.js';
 import type { Remotes } from './remotes.js';
 import type { Picture } from './table-picture.js';
 import { TablePicture } from './table-picture.js';
 import { TermFindings } from './term-findings.js';
 import type { Witness } from './witness.js';
-
-/** What a pass did. */
-export interface PassResult {
-  /** Null when nothing could be judged: the view is stale or we may not write. */
-  readonly plan: PassPlan | null;
-  readonly generation: number;
-  readonly rowsChanged: number;
-  readonly wroteZnode: boolean;
-  /** Whether anything was committed, rows or audit. */
-  readonly hasCommitted: boolean;
-  /** Findings of the witness. */
-  readonly found: Findings;
-}
 
 /** What outlives a term. */
 export interface TermState {

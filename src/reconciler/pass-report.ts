@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { PassPlan } from '../topology/plan-pass.js';
 import { witnessReport } from '../topology/witnessed.js';
-import type { PassResult } from './leader-term.js';
+import type { PassResult } from './pass-result.js';
 import type { ReconcilerStatus } from './status.js';
 
 /** What a pass found, as it stands in the status. Pure. */

@@ -3,6 +3,7 @@ import type { DispatcherRow } from './dispatcher-row.js';
 import type { LiveList } from './drift.js';
 import type { AppliedRecord, GenerationRecord, IntentRecord, NodeRecord } from './node.js';
 import type { Finding } from './problems.js';
+import type { AppFact, DeploymentFact } from './tasks.js';
 import type { NodesInput } from './view.js';
 import type { Wiring } from './wiring.js';
 
@@ -46,6 +47,24 @@ export type AgentAnswer =
   /** No znode stands, so nobody knows where an agent would be. */
   | { readonly kind: 'nobody' };
 
+/** What came of asking the scheduler for the node's task. */
+export type TaskAnswer =
+  /** No scheduler is configured. */
+  | { readonly kind: 'unasked' }
+  /** The node's record names no task. */
+  | { readonly kind: 'no-task' }
+  | { readonly kind: 'unread'; readonly why: string }
+  | {
+      readonly kind: 'told';
+      /** Of a node without a znode its name, which is its task's. */
+      readonly taskId: string;
+      /** Null when no record names one. */
+      readonly appId: string | null;
+      /** With its tasks; null when there is no such app, or no app lists such a task. */
+      readonly app: AppFact | null;
+      readonly deployments: readonly DeploymentFact[];
+    };
+
 /** Everything that is known when one node is explained. Wall clocks in ms. */
 export interface ExplainFacts {
   readonly nodeId: string;
@@ -60,6 +79,7 @@ export interface ExplainFacts {
   /** Znodes that were refused. */
   readonly refused: readonly Finding[];
   readonly agent: AgentAnswer;
+  readonly task: TaskAnswer;
   /** The table, and what it should hold; or why it could not be read. */
   readonly table:
     | { readonly rows: readonly DispatcherRow[]; readonly derived: Derived }

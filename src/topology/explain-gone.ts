@@ -2,6 +2,8 @@ import { FLAGS_DISABLED, isSelectable } from './dispatcher-row.js';
 import type { ExplainFacts } from './explain-facts.js';
 import type { Ending, Step } from './explain-link.js';
 import { breaks } from './explain-link.js';
+import { liveTaskOf } from './explain-task.js';
+import type { TaskFact } from './tasks.js';
 import type { WitnessedRecord } from './node.js';
 import { rowsLeft } from './explain-reach.js';
 
@@ -15,11 +17,29 @@ export function goneStep(facts: ExplainFacts): Step {
   if (witnessed !== undefined && witnessed.finding !== 'disagreed') {
     return vanishedStep(facts, witnessed);
   }
+  const running = liveTaskOf(facts);
+  if (running !== undefined && rows.length === 0) return unpublishedStep(running);
   const isOut = facts.intent !== null;
   if (rows.some((row) => (row.flags & FLAGS_DISABLED) === 0 || isOut)) {
     return vanishedStep(facts, null);
   }
   return leftStep(facts, rows.length > 0);
+}
+
+/** A task without a node. */
+function unpublishedStep({ taskId, host, state }: TaskFact): Step {
+  const ending = {
+    fault: 'unpublished',
+    cause: 'its task runs, but no node is published',
+    meaning:
+      'Nobody sends it calls. Its agent has only begun, cannot reach ZooKeeper, or ends and is started ' +
+      'again: what it writes says which.',
+    next: [
+      `on ${host}: docker ps -a --filter label=MESOS_TASK_ID=${taskId}`,
+      'then, with the id that it tells: docker logs --tail 50 ID',
+    ],
+  } as const;
+  return breaks('registry', `no znode, although its task is ${state} on ${host}`, ending);
 }
 
 function refusedStep(why: string): Step {

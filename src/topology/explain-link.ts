@@ -1,5 +1,6 @@
-/** The chain from a SIP server to its calls, in this order. */
+/** The chain from a SIP server to its calls, in this order; `task` only where a scheduler is configured. */
 export const LINK_NAMES = [
+  'task',
   'process',
   'checks',
   'registry',
@@ -39,6 +40,7 @@ export type Fault =
   | 'silent'
   | 'unwitnessed'
   | 'gone'
+  | 'unpublished'
   | 'refused'
   | 'starting'
   | 'down'

@@ -8,6 +8,7 @@ import type { Reach } from './explain-reach.js';
 import { consumersIn, reachOf, reachText } from './explain-reach.js';
 import { guardStep, rowStep } from './explain-row.js';
 import { checksStep, intentStep, processStep, publishedStep } from './explain-server.js';
+import { taskStep } from './explain-task.js';
 import type { NodeRecord, Role } from './node.js';
 
 /** Why a node gets calls or not: the chain up to its first broken link. */
@@ -37,6 +38,8 @@ export function explainNode(facts: ExplainFacts): Chain {
   const record = recordOf(facts);
   const links: Link[] = [];
   let last: Step | null = null;
+  const task = taskStep(facts);
+  if (task !== null) links.push(task.link);
   for (const step of steps(facts, record)) {
     last = step(); // Later links are looked at only when those before hold.
     links.push(last.link);
@@ -47,7 +50,7 @@ export function explainNode(facts: ExplainFacts): Chain {
   const { nodeId } = facts;
   const head = `${nodeId} ${reachText(facts)}`;
   if (ending === null) {
-    const isSeen = links.every(({ state }) => state === 'ok');
+    const isSeen = links.every(({ link, state }) => state === 'ok' || link === 'task');
     const answer = isSeen ? `${head}.` : `${head}, as far as can be seen from here.`;
     const rest = { broken: null, fault: null, meaning: '', next: [] };
     return { nodeId, role: record?.role ?? null, links, reach, answer, ...rest };

@@ -1,6 +1,7 @@
 import type { WitnessFinding } from './node.js';
 import type { RemoteDcView } from './remote-view.js';
 import { fallbacksFor } from './remote-view.js';
+import { findTaskProblems } from './task-problems.js';
 import { REMOTE_SET_OFFSET } from './wiring.js';
 import type { RoleView, TopologyView, ViewInput } from './view.js';
 
@@ -22,6 +23,9 @@ export interface Problem {
     | 'down'
     | 'remote'
     | 'overdue'
+    | 'node-without-task'
+    | 'task-without-node'
+    | 'waiting'
     | 'unproven'
     | 'conflict'
     | 'refused';
@@ -44,6 +48,7 @@ export function findProblems(
     ...disagreements(view, input.nowMs),
     ...view.remotes.flatMap((remote) => remoteProblems(remote, input.nowMs)),
     ...view.roles.flatMap((role) => overdueDrains(role, input.nowMs)),
+    ...findTaskProblems(view.tasks, input.nowMs),
     ...unproven(view),
     ...input.conflicts.map(({ what, why }): Problem => ({
       kind: 'conflict',

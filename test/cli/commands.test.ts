@@ -4,11 +4,7 @@ import type { OperatorData } from '../../src/cli/operator-data.js';
 import { StoreUnavailableError } from '../../src/util/errors.js';
 import * as p from './support.js';
 import { CHANGE } from './change.js';
-
-/** Text output as a literal that begins with a newline. */
-function golden(text: string): string {
-  return text.slice(1);
-}
+import { golden } from './golden.js';
 
 /** One media node down, one asked to drain, one silent, one dispatcher without a proof. */
 const SICK: Partial<OperatorData> = {
@@ -139,7 +135,7 @@ test('topology --json is one documented object', async () => {
   const shape = JSON.parse(out) as Record<string, unknown>;
   assert.deepEqual(Object.keys(shape), [
     ...['schema', 'cluster', 'dc', 'asOfMs', 'isFresh', 'leader', 'generation', 'consumers'],
-    ...['proven', 'roles', 'remotes', 'problems', 'loads', 'tableError'],
+    ...['proven', 'roles', 'remotes', 'tasks', 'problems', 'loads', 'tableError', 'marathonError'],
   ]);
 });
 
@@ -151,65 +147,6 @@ test('control characters of a record do not reach the terminal', async () => {
     assert.doesNotMatch(out, /\x1b/);
     assert.match(out, /x\?\[2Jy\?z/);
   }
-});
-
-test('topology --watch in a pipe prints changes line by line; Ctrl-C ends it with 0', async () => {
-  const watchTopology: OperatorData['watchTopology'] = async (listener, signal) => {
-    listener(p.topology());
-    let step = 0;
-    changed = () => {
-      if (++step === 1)
-        listener(
-          p.topology({
-            nodes: [
-              p.LB,
-              p.DISP1,
-              p.DISP2,
-              p.MEDIA1,
-              p.MEDIA10,
-              { ...p.MEDIA2, state: 'down', reason: 'killed' },
-            ],
-          }),
-        );
-    };
-    if (!signal.aborted)
-      await new Promise((end) => signal.addEventListener('abort', end, { once: true }));
-  };
-  let changed = (): void => undefined;
-  const { code, out, listeners } = await p.carna(
-    'topology --watch',
-    p.fakeData({ watchTopology }),
-    {
-      onOutput: (text, interrupt) => {
-        if (text.includes('media-2') && text.includes('killed')) interrupt();
-        else setImmediate(() => changed());
-      },
-    },
-  );
-  assert.match(out, /no problem\n12:00:00\.000 {2}media-2 {2}● up → ○ down {2}for 3 d, killed\n$/);
-  assert.deepEqual([code, listeners], [0, 0]);
-});
-
-test('topology --watch on a terminal redraws and gives the cursor back', async () => {
-  const { code, out } = await p.carna('topology --watch', p.fakeData(), {
-    columns: 80,
-    onOutput: (text, interrupt) => {
-      if (text.includes('Ctrl-C')) interrupt();
-    },
-  });
-  assert.ok(out.startsWith('\x1b[2J\x1b[H\x1b[?25l') && out.endsWith('\x1b[?25h'));
-  assert.equal(code, 0);
-});
-
-test('a watch whose registry fails ends with that failure, the cursor back', async () => {
-  const watchTopology = async () => {
-    throw new StoreUnavailableError('gone');
-  };
-  const { code, out } = await p.carna('topology --watch', p.fakeData({ watchTopology }), {
-    columns: 80,
-  });
-  assert.equal(code, 3);
-  assert.ok(out.endsWith('\x1b[?25h'));
 });
 
 test('nodes: a table, filters, and exit code 1 when nothing matches', async () => {
@@ -233,130 +170,3 @@ STATE       NODE      ROLE   SIP                 SETS  WEIGHT  SINCE, WHY
 ◐ draining  media-10  media  sip:10.0.3.10:5060  30         1  for 3 d, drain asked, not yet announced by its agent, 46 min left, by ann: kernel update
 ? silent    media-77  media  sip:10.0.3.77:5060  30            its znode vanished without a goodbye
 `;
-
-/** disp-2 was changed by hand, lb-1 does not answer, one row is about to change. */
-const DRIFTING = p.fakeData({
-  deriveDesired: (_t, table) =>
-    table.map((r) => (r.destination === 'sip:10.0.3.2:5060' ? { ...r, flags: 4 } : r)),
-  readLive: async (record) => {
-    if (record.nodeId === 'lb-1') throw new StoreUnavailableError('no answer within 500 ms');
-    const live = await p.fakeData().readLive(record);
-    if (record.nodeId === 'disp-1' || 'error' in live) return live;
-    const peers = live.list.filter((d) => d.setid === 10);
-    const [a, b] = live.list.filter((d) => d.setid === 30);
-    const alien = {
-      setid: 30,
-      destination: 'sip:10.9.9.9:5060',
-      letters: 'AP',
-      priority: 0,
-      attrs: '',
-    };
-    return {
-      ...live,
-      list: [
-        ...peers,
-        { ...(a ?? alien), letters: 'IP' },
-        { ...(b ?? alien), letters: 'DP' },
-        alien,
-      ],
-    };
-  },
-});
-
-test('dispatcher: all agree', async () => {
-  const { code, out } = await p.carna('dispatcher --set 10');
-  assert.equal(out, golden(AGREE));
-  assert.equal(code, 0);
-});
-
-const AGREE = `
-1 set, 2 destinations: desired rows, table and 3 live lists agree · data 0.3 s old
-
-SET 10             NODE    DESIRED   TABLE     disp-1  disp-2  lb-1
-sip:10.0.2.1:5060  disp-1  8 active  8 active  AP      AP      AP
-sip:10.0.2.2:5060  disp-2  8 active  8 active  AP      AP      AP
-`;
-
-test('dispatcher: drift, pending rows and silent Kamailios are marked and explained; exit code 1', async () => {
-  const { code, out } = await p.carna('dispatcher', DRIFTING);
-  assert.equal(out, golden(DRIFT));
-  assert.equal(code, 1);
-  const json = await p.carna('dispatcher --json', DRIFTING);
-  const { agrees, drift, pending, unknown } = JSON.parse(json.out) as Record<string, unknown>;
-  assert.deepEqual([agrees, drift, pending, unknown], [false, 3, 1, 1]);
-});
-
-const DRIFT = `
-DRIFT: 3 live entries differ from the table (2 sets, 6 destinations) · data 0.3 s old
-
-SET 10             NODE    DESIRED   TABLE     disp-1  disp-2  lb-1
-sip:10.0.2.1:5060  disp-1  8 active  8 active  AP      AP      ?
-sip:10.0.2.2:5060  disp-2  8 active  8 active  AP      AP      ?
-
-SET 30              NODE      DESIRED     TABLE       disp-1  disp-2
-sip:10.0.3.1:5060   media-1   8 active    8 active    AP      IP ~
-sip:10.0.3.2:5060   media-2   4 disabled  8 active *  AP      DP ✘
-sip:10.0.3.10:5060  media-10  8 active    8 active    AP      – ✘
-sip:10.9.9.9:5060   not ours  –           –           –       AP ✘
-
-~ set 30 sip:10.0.3.1:5060: disp-2 gets no answer to its own OPTIONS
-* set 30 sip:10.0.3.2:5060: flags 8 → 4 by the reconciler
-✘ set 30 sip:10.0.3.2:5060: disabled here, enabled in the table on disp-2
-✘ set 30 sip:10.0.3.10:5060: not listed on disp-2
-✘ set 30 sip:10.9.9.9:5060: listed, but not in the table on disp-2
-? lb-1: no answer within 500 ms
-Agents heal drift by themselves. If it stays: carna topology
-`;
-
-test('timeline: one change with the time of every stage', async () => {
-  const data = p.fakeData({ readChanges: async () => [CHANGE] });
-  const { code, out } = await p.carna('timeline --last 1', data);
-  assert.equal(out, golden(TIMELINE));
-  assert.equal(code, 0);
-});
-
-const TIMELINE = `
-1 change until 2026-11-21, the slowest live everywhere after 22 ms
-12:00:00.000  media-2  up → down  its process was killed (SIGKILL)
-       +3 ms  noticed by its agent
-       +6 ms  published
-       +9 ms  seen by the reconciler
-      +14 ms  committed: generation 1843, set 30, flags 8 → 4
-      +17 ms  live on disp-1   +22 ms disp-2   (proven by read-back)
-`;
-
-test('timeline: no change is the answer "no"', async () => {
-  const { code, out } = await p.carna('timeline --node media-1');
-  assert.deepEqual([code, out], [1, 'no change of media-1\n']);
-});
-
-test('timeline --follow waits for the read-backs, prints each change once, ends with 0', async () => {
-  let reads = 0;
-  const readChanges: OperatorData['readChanges'] = async ({ sinceId }) => {
-    const live = ++reads < 3 ? [] : CHANGE.live;
-    return [CHANGE, { ...CHANGE, id: 8, nodeId: 'media-1' }]
-      .filter((c) => c.id > (sinceId ?? 0))
-      .map((c) => ({ ...c, live }));
-  };
-  const { code, out, listeners } = await p.carna(
-    'timeline --follow --json',
-    p.fakeData({ readChanges }),
-    {
-      onWait: (count, interrupt) => {
-        if (count === 30) interrupt();
-      },
-    },
-  );
-  const lines = out
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { id: number; live: unknown[] });
-  assert.deepEqual(
-    lines.map((line) => [line.id, line.live.length]),
-    [
-      [7, 2],
-      [8, 2],
-    ],
-  );
-  assert.deepEqual([code, listeners], [0, 0]);
-});

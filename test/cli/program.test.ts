@@ -18,7 +18,7 @@ for (const [line, code, stream] of [
   ['topolgy', 2, /unknown command 'topolgy'[^]*Did you mean topology\?/],
   ['nodes --role medai', 2, /Allowed choices are .*media/],
   ['nodes --rolle media', 2, /unknown option '--rolle'[^]*Did you mean --role\?/],
-  ['drain', 2, /missing required argument 'node'/],
+  ['drain', 2, /expected a node or --host, found neither/],
   ['drain a/b', 2, /expected a node id/],
   ['drain media-1 --deadline 5', 2, /expected a duration like 90s/],
   ['drain media-1 --deadline 0s', 2, /expected a duration like 90s/],

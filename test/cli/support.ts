@@ -180,6 +180,8 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
 export interface Terminal {
   /** Absent: a pipe. */
   readonly columns?: number;
+  /** Time that passes whenever the monotonic clock is read, in ms; absent: it stands still but for waits. */
+  readonly tickMs?: number;
   readonly env?: Readonly<Record<string, string>>;
   /** What somebody types. */
   readonly input?: string;
@@ -236,7 +238,10 @@ export async function carna(
   };
   let elapsedMs = 0;
   let waits = 0;
-  const clock = { wallMs: () => NOW + elapsedMs, monoMs: () => elapsedMs };
+  const clock = {
+    wallMs: () => NOW + elapsedMs,
+    monoMs: () => (elapsedMs += terminal.tickMs ?? 0),
+  };
   const wait: Context['wait'] = async (ms, signal) => {
     await terminal.onWait?.(++waits, interrupt);
     if (waits > 10_000) throw new Error('the command waits for ever');

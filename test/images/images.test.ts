@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { testDir } from '../support/resources.js';
 import { docker, imageOf, inspect, runContainer, startContainer, until } from './support/docker.js';
 import type { ImagePart } from './support/docker.js';
 
@@ -115,20 +117,30 @@ const KAMAILIO_ENV = {
   CARNA_KAMAILIO_DB_URL: 'postgres://reader:word@127.0.0.1:5432/carna',
 };
 
-function checkConfig(env: Readonly<Record<string, string>>): ReturnType<typeof runContainer> {
+function checkConfig(
+  env: Readonly<Record<string, string>>,
+  ...more: readonly string[]
+): ReturnType<typeof runContainer> {
   const options = Object.entries(env).map(([name, value]) => `--env=${name}=${value}`);
-  return runContainer(options, imageOf('kamailio'), 'carna-kamailio', '-c');
+  return runContainer([...options, ...more], imageOf('kamailio'), 'carna-kamailio', '-c');
 }
 
-for (const role of ['load-balancer', 'dispatcher']) {
+const ROLE_ENV: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'load-balancer': {},
+  dispatcher: {},
+  registrar: { CARNA_DMQ_PORT: '5998' },
+  outbound: { CARNA_DMQ_PORT: '5998' },
+};
+
+for (const [role, more] of Object.entries(ROLE_ENV)) {
   test(`Kamailio in its image accepts the configuration of a ${role}`, async () => {
-    const { code, stderr } = await checkConfig({ ...KAMAILIO_ENV, CARNA_ROLE: role });
+    const { code, stderr } = await checkConfig({ ...KAMAILIO_ENV, ...more, CARNA_ROLE: role });
     assert.equal(code, 0, stderr);
   });
 
   test(`Kamailio in its image refuses to be a ${role} without an address`, async () => {
     const { CARNA_SIP_PORT, CARNA_KAMAILIO_DB_URL } = KAMAILIO_ENV;
-    const env = { CARNA_SIP_PORT, CARNA_KAMAILIO_DB_URL, CARNA_ROLE: role };
+    const env = { CARNA_SIP_PORT, CARNA_KAMAILIO_DB_URL, ...more, CARNA_ROLE: role };
     const { code, stderr } = await checkConfig(env);
     assert.notEqual(code, 0);
     assert.match(stderr, /CARNA_SIP_HOST/);
@@ -138,5 +150,53 @@ for (const role of ['load-balancer', 'dispatcher']) {
 test('Kamailio for a role without configuration ends with 2 and names the variable', async () => {
   const { code, stderr } = await checkConfig({ ...KAMAILIO_ENV, CARNA_ROLE: 'media' });
   assert.equal(code, 2);
-  assert.match(stderr, /CARNA_ROLE: expected load-balancer or dispatcher, found media/);
+  assert.match(
+    stderr,
+    /CARNA_ROLE: expected load-balancer, dispatcher, registrar or outbound, found media/,
+  );
 });
+
+test('Kamailio in its image reads its database and its secret from files, on a file system that it cannot write', async () => {
+  const dir = testDir('secrets');
+  writeFileSync(join(dir, 'url'), `${KAMAILIO_ENV.CARNA_KAMAILIO_DB_URL}\n`, { mode: 0o444 });
+  writeFileSync(join(dir, 'secret'), 'word\n', { mode: 0o444 });
+  const { CARNA_SIP_HOST, CARNA_SIP_PORT } = KAMAILIO_ENV;
+  const env = {
+    ...{ CARNA_SIP_HOST, CARNA_SIP_PORT, CARNA_ROLE: 'load-balancer' },
+    ...{ CARNA_KAMAILIO_DB_URL_FILE: '/secrets/url', CARNA_ROUTE_SECRET_FILE: '/secrets/secret' },
+  };
+  const options = ['--read-only', `--volume=${dir}:/secrets:ro`];
+  const { code, stderr } = await checkConfig(env, ...options);
+  assert.equal(code, 0, stderr);
+  const { code: refused, stderr: why } = await checkConfig(env);
+  assert.equal(refused, 2);
+  assert.match(why, /CARNA_KAMAILIO_DB_URL_FILE: expected a readable file, found \/secrets\/url/);
+});
+
+test('carna-init waits while something is away, gives up after its time, and says so by its exit code', async () => {
+  const fake = join(testDir('init'), 'carna');
+  const script =
+    'echo "$@"; [ -e /run/carna/tried ] && exit "$THEN"; touch /run/carna/tried; exit 3';
+  writeFileSync(fake, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const run = (...env: readonly string[]): ReturnType<typeof runContainer> =>
+    runContainer(
+      [
+        ...['--entrypoint=carna-init', `--volume=${fake}:/fake:ro`, '--env=CARNA_BIN=/fake'],
+        ...env.map((entry) => `--env=${entry}`),
+      ],
+      ...[imageOf('carna'), '--logins', '/secrets'],
+    );
+  const later = await run('THEN=0');
+  assert.equal(later.code, 0);
+  assert.equal(later.stdout, 'init --logins /secrets\n'.repeat(2));
+  assert.equal((await run('THEN=2')).code, 2, 'what waiting does not mend ends it');
+  assert.equal((await run('THEN=0', 'CARNA_INIT_WAIT_S=0')).code, 3);
+});
+
+test('the carna image has the tables that carna init loads', async () => {
+  const { stdout } = await runContainer(['--entrypoint=ls'], imageOf('carna'), SCHEMA);
+  for (const name of ['standard', 'dispatcher', 'usrloc', 'presence']) {
+    assert.match(stdout, new RegExp(`^${name}-create\\.sql$`, 'm'));
+  }
+});
+const SCHEMA = '/usr/share/kamailio/postgres';

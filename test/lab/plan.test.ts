@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  addressesOf,
-  DEFAULT_SIZE,
-  labNode,
-  planLab,
-  planLabs,
-  zookeeperServers,
-} from '../../src/lab/plan.js';
+import { addressesOf } from '../../src/lab/addresses.js';
+import { DEFAULT_SIZE, labNode, planLab, planLabs, zookeeperServers } from '../../src/lab/plan.js';
 
 test('a lab has the nodes that were asked for, each on an address of its own', () => {
   const plan = planLab(

@@ -11,8 +11,9 @@ import {
   whomToAsk,
 } from '../../src/topology/bus.js';
 import type { Evidence } from '../../src/topology/desired-rows.js';
-import type { NodeRecord, NodeState } from '../../src/topology/node.js';
+import type { NodeState } from '../../src/topology/node.js';
 import { NODE_STATES } from '../../src/topology/node.js';
+import { record } from './bus-record.js';
 
 const SELF = 'sip:10.0.0.1:5061';
 const PEER = 'sip:10.0.0.2:5061';
@@ -156,42 +157,4 @@ test('a starting server is told of the two best peers, and fetches from who serv
 
 function input(more: Partial<BusInput>): BusInput {
   return { nodes: [], isFresh: true, listed: [], evidence: new Map(), self: SELF, ...more };
-}
-
-function record(
-  nodeId: string,
-  more: {
-    readonly host?: string;
-    readonly role?: NodeRecord['role'];
-    readonly dc?: string;
-    readonly state?: NodeState;
-  },
-): NodeRecord {
-  const { host = '10.0.0.1', role = 'registrar', dc = 'dc1', state = 'up' } = more;
-  return {
-    schema: 1,
-    nodeId,
-    instanceId: 'life-1',
-    role,
-    kind: 'kamailio',
-    dc,
-    sip: [{ transport: 'udp', host, port: 5060 }],
-    state,
-    reason: '',
-    since: 0,
-    weight: 100,
-    maxSessions: 0,
-    loadClass: 'normal',
-    marathon: null,
-    agent: { version: '0', http: null },
-    trace: {
-      id: 'trace-00',
-      cause: '',
-      from: 'gone',
-      actor: 'agent',
-      occurredAtMs: null,
-      noticedAtMs: 0,
-      publishedAtMs: 0,
-    },
-  };
 }

@@ -107,6 +107,7 @@ export function facts({ rows = [rowOf('m1')], table, ...part }: World = {}): Exp
     applied: new Map([applied('d1'), applied('d2')]),
     refused: [],
     agent: present.has('m1') ? { kind: 'told', report: REPORT } : { kind: 'nobody' },
+    task: { kind: 'unasked' },
     live: [list('d1', 'AP'), list('d2', 'AP')],
     ...part,
     nodes: present,

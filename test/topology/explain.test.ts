@@ -21,7 +21,7 @@ import type { LiveList } from '../../src/topology/drift.js';
 import type { Case } from './explain-world.js';
 
 test('a whole chain has every link and ends with: calls reach it', () => {
-  const chain = explainNode(facts());
+  const chain = explainNode(facts({ task: { kind: 'no-task' } }));
   assert.deepEqual(
     chain.links.map(({ link, state }) => `${link} ${state}`),
     LINK_NAMES.map((name) => `${name} ok`),

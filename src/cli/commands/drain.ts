@@ -1,41 +1,37 @@
 import type { Command } from 'commander';
 import type { IntentRecord, NodeRecord } from '../../topology/node.js';
 import type { DrainCheck, DrainLimits } from '../../topology/drain-check.js';
-import { parseDeadline, parseNodeId, parseText, wholeUpTo } from '../arguments.js';
-import { isAgreed, operatorName } from '../consent.js';
+import { parseDeadline, parseHost, parseNodeId, parseText, wholeUpTo } from '../arguments.js';
+import { isAgreed } from '../consent.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
 import { drainCheckJson, lookBeforeDrain, outlookLines, printRefusal } from '../drain-guard.js';
 import type { DrainOutlook } from '../drain-guard.js';
+import { drainHost } from '../drain-host.js';
+import type { DrainOptions } from '../drain-intent.js';
+import { alreadyText, changesIntent, newIntent } from '../drain-intent.js';
+import { oneTarget } from '../host-target.js';
 import { waitForDrain } from '../drain-wait.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import type { OperatorData } from '../operator-data.js';
-import { printable } from '../render/colour.js';
 import { drainWarning } from '../render/drain-text.js';
-import { formatAge, formatDuration } from '../render/units.js';
 import { printUnknownNode } from '../render/unknown-node.js';
 
-interface Options {
-  readonly why?: string;
-  readonly by?: string;
-  readonly deadline?: number;
-  readonly now?: true;
-  readonly wait?: true;
-  readonly yes?: true;
-  readonly force?: true;
+interface Options extends DrainOptions {
+  readonly host?: string;
   readonly floor?: number;
   readonly headroom?: number;
-  readonly json?: true;
 }
 
-/** `carna drain NODE`. */
+/** `carna drain NODE` and `carna drain --host HOST`. */
 export function registerDrain(program: Command, context: Context): void {
   program
     .command('drain')
     .description('take a node out: no new calls, the present ones end by themselves')
-    .argument('<node>', 'node id', parseNodeId)
+    .argument('[node]', 'node id', parseNodeId)
+    .option('--host <host>', 'instead: all nodes on this host, for its maintenance', parseHost)
     .option('--why <text>', 'reason, shown to everybody who looks', parseText)
     .option('--by <name>', 'who wants it (default: $USER)', parseText)
     .option(
@@ -63,21 +59,27 @@ export function registerDrain(program: Command, context: Context): void {
       `
 Safe to repeat: a second drain changes reason, deadline or --now. Undo: carna undrain NODE.
 A drained node keeps its server until its task is stopped; calls that outlive the deadline are cut then.
+--host drains the nodes whose SIP address or (with CARNA_MARATHON) whose task is on that host: all or none.
 Refused, with numbers, when too few nodes of its role or too little room for the calls of now would stay.
 Exit code 1 when there is no such node, the answer was no, or (--wait) it was left, taken back, is
 overdue, or the deadline passed with calls on it; 4 when it was refused (nothing is changed then).
 Examples:
   carna drain media-1 --why "kernel update" --wait
   carna drain media-1 --deadline 30m --yes
-  carna drain media-1 --floor 2 --headroom 50`,
+  carna drain media-1 --floor 2 --headroom 50
+  carna drain --host 10.0.3.14 --why "new disk" --wait`,
     )
-    .action(async (nodeId: string, options: Options) => {
+    .action(async (node: string | undefined, options: Options) => {
+      const target = oneTarget(node, options.host);
       context.exitCode = await withOperatorData(context, (data, config) => {
         const limits = {
           floor: options.floor ?? config.drainFloor,
           headroomPercent: options.headroom ?? config.drainHeadroomPercent,
         };
-        return drainCommand(context, data, nodeId, options, limits);
+        if (target.kind === 'host') {
+          return drainHost(context, data, config, target.host, options, limits);
+        }
+        return drainCommand(context, data, target.nodeId, options, limits);
       });
     });
 }
@@ -110,7 +112,7 @@ async function drainCommand(
       return EXIT.no;
     }
     // Made after the answer: a deadline does not run while somebody thinks.
-    const intent = newIntent(context, nodeId, options, present);
+    const intent = newIntent(context, nodeId, options, present ?? { want: 'drain' });
     await data.writeIntent(intent);
     sayAsked(context, intent, present === undefined ? check : null, options);
   }
@@ -136,31 +138,6 @@ function refuse(
   return EXIT.held;
 }
 
-function changesIntent(options: Options): boolean {
-  return options.now === true || options.deadline !== undefined || options.why !== undefined;
-}
-
-/** What is not said again stays as it was: `--now` alone keeps who, why and since. */
-function newIntent(
-  context: Context,
-  nodeId: string,
-  options: Options,
-  present: IntentRecord | undefined,
-): IntentRecord {
-  const nowMs = context.clock.wallMs();
-  return {
-    schema: 1,
-    nodeId,
-    want: present?.want ?? 'drain',
-    by: options.by ?? present?.by ?? operatorName(context),
-    why: options.why ?? present?.why ?? '',
-    since: present?.since ?? nowMs,
-    deadline:
-      options.deadline === undefined ? (present?.deadline ?? null) : nowMs + options.deadline,
-    now: options.now === true || present?.now === true,
-  };
-}
-
 function isDrainAgreed(
   context: Context,
   record: NodeRecord,
@@ -172,7 +149,7 @@ function isDrainAgreed(
     verb: 'drain',
     warning: () => {
       const { calls, check } = outlook;
-      const intent = newIntent(context, record.nodeId, options, present);
+      const intent = newIntent(context, record.nodeId, options, present ?? { want: 'drain' });
       const rest = present === undefined ? outlookLines(check, options.force === true) : [];
       return [...drainWarning(record, intent, calls, context.clock.wallMs()), ...rest];
     },
@@ -199,18 +176,12 @@ function sayAsked(
 }
 
 function sayAlready(context: Context, intent: IntentRecord, options: Options): void {
-  const { nodeId, by, why, since, deadline } = intent;
   if (options.json === true) {
+    const { nodeId } = intent;
     context.print(
       jsonLine({ schema: JSON_SCHEMA, nodeId, did: 'already-draining', intent, check: null }),
     );
     return;
   }
-  const nowMs = context.clock.wallMs();
-  const left = deadline === null ? '' : `, deadline in ${formatDuration(deadline - nowMs)}`;
-  const reason = why === '' ? '' : `: ${why}`;
-  const asked = formatAge(nowMs - since);
-  context.print(
-    `${nodeId}: drain was asked ${asked} by ${printable(by)}${printable(reason)}${left}. Undo: carna undrain ${nodeId}`,
-  );
+  context.print(alreadyText(intent, context.clock.wallMs()));
 }

@@ -11,6 +11,7 @@ import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
+import { askTaskOf } from '../marathon-tasks.js';
 import { isKnownNode, knownNames, readExplainFacts } from '../explain-read.js';
 import { readLiveLists } from '../live-lists.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
@@ -34,7 +35,7 @@ export function registerExplain(program: Command, context: Context): void {
     .addHelpText(
       'after',
       `
-Looks at process, checks, registry, intent, guard, row, live lists and calls, in this order, and ends at the
+Looks at its Marathon task (with CARNA_MARATHON), then at process, checks, registry, intent, guard, row, live lists and calls, in this order, and ends at the
 first link that is broken: what it means for calls and what to do next. ✔ holds, ✘ broken, ? could not be
 seen from here (an agent answers on its own host only, unless told otherwise).
 Exit code 0 when the chain is whole, 1 when it is broken or there is no such node, 3 when it is whole as far
@@ -59,7 +60,10 @@ async function explainCommand(
 ): Promise<ExitCode> {
   const topology = await data.readTopology();
   if (nodeId.includes('/')) return explainRemote(context, data, topology, nodeId, options);
-  const facts = await readExplainFacts(data, topology, nodeId, () => context.clock.wallMs());
+  const nowMs = (): number => context.clock.wallMs();
+  const facts = await readExplainFacts(data, topology, nodeId, nowMs, (id, record) =>
+    askTaskOf(context, config, id, record),
+  );
   if (!isKnownNode(facts)) {
     printUnknownNode(context, nodeId, knownNames(facts));
     return EXIT.no;

@@ -2,14 +2,13 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ROLES } from '../../topology/node.js';
 import type { Role } from '../../topology/node.js';
-import { deriveTopologyView, VIEW_STATES } from '../../topology/view.js';
+import { VIEW_STATES } from '../../topology/view.js';
 import type { NodeView, ViewState } from '../../topology/view.js';
-import { DEFAULT_WIRING } from '../../topology/wiring.js';
-import { CarnaError } from '../../util/errors.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
+import { readNodeViews } from '../node-places.js';
 import { printable } from '../render/colour.js';
 import { ageSegment } from '../render/headline.js';
 import { renderTable, wrapSegments } from '../render/layout.js';
@@ -46,14 +45,7 @@ Examples:
 
 async function nodesCommand(context: Context, options: Options): Promise<void> {
   await withOperatorData(context, async (data, config) => {
-    const topology = await data.readTopology();
-    const rows = await data.readTable().catch((err: unknown) => {
-      if (err instanceof CarnaError) return null;
-      throw err;
-    });
-    const nowMs = context.clock.wallMs();
-    const view = deriveTopologyView({ ...topology, rows, wiring: DEFAULT_WIRING, nowMs });
-    const all = view.roles.flatMap((role) => role.nodes);
+    const { topology, nodes: all, nowMs } = await readNodeViews(context, data);
     const nodes = all
       .filter((node) => options.role === undefined || node.role === options.role)
       .filter((node) => options.state === undefined || node.state === options.state);

@@ -43,15 +43,21 @@ function collectNumbers(text: string, before: readonly string[] = []): readonly 
   return [...before, ...numbers];
 }
 
+/** The ways in which a password is given. */
+function withPassword(command: Command): Command {
+  return command
+    .option('--password-stdin', 'read the password from standard input')
+    .option('--generate', 'make a password and print it, this once')
+    .option('--json', JSON_HELP);
+}
+
 function registerAdd(user: Command, context: Context): void {
-  user
+  const add = user
     .command('add')
     .description('add a user; asks for the password without showing it')
     .argument('<user@domain>', 'name of the new user', parsedBy(parseAor))
-    .option('--number <number>', 'E.164 number of the user; may be repeated', collectNumbers)
-    .option('--password-stdin', 'read the password from standard input')
-    .option('--generate', 'make a password and print it, this once')
-    .option('--json', JSON_HELP)
+    .option('--number <number>', 'E.164 number of the user; may be repeated', collectNumbers);
+  withPassword(add)
     .addHelpText(
       'after',
       `
@@ -94,13 +100,11 @@ Examples:
 }
 
 function registerPassword(user: Command, context: Context): void {
-  user
+  const passwd = user
     .command('passwd')
     .description('give a user another password; asks for it without showing it')
-    .argument('<user@domain>', 'name of the user', parsedBy(parseKnownAor))
-    .option('--password-stdin', 'read the password from standard input')
-    .option('--generate', 'make a password and print it, this once')
-    .option('--json', JSON_HELP)
+    .argument('<user@domain>', 'name of the user', parsedBy(parseKnownAor));
+  withPassword(passwd)
     .addHelpText(
       'after',
       `

@@ -12,22 +12,53 @@ export function drainWarning(
   nowMs: number,
 ): string[] {
   const present = calls === null ? 'the calls on it' : `the ${plural(calls, 'call')} on it`;
-  const lines = [
+  return [
     `${record.nodeId} (${record.role}) takes no new calls; the other nodes of its role get them.`,
+    waitingText(present, intent, nowMs),
   ];
-  if (intent.now) {
-    lines.push(
-      `--now: nobody waits for ${present}; what is left is LOST when the server is stopped.`,
-    );
-  } else if (intent.deadline !== null) {
-    const left = formatDuration(intent.deadline - nowMs);
-    lines.push(
-      `It waits up to ${left} for ${present}; what is left then is lost when the server is stopped.`,
-    );
-  } else {
-    lines.push(`It waits for ${present} as long as its agent allows; none is cut before that.`);
+}
+
+/** The same for the nodes of a host, one line each with its calls as far as they are known. */
+export function hostDrainWarning(
+  host: string,
+  records: readonly NodeRecord[],
+  intents: readonly IntentRecord[],
+  calls: ReadonlyMap<string, number>,
+  nowMs: number,
+): string[] {
+  const known = records.every(({ nodeId }) => calls.has(nodeId));
+  const sum = records.reduce((all, { nodeId }) => all + (calls.get(nodeId) ?? 0), 0);
+  const isOne = records.length === 1;
+  const [them, verb, who] = isOne
+    ? ['it', 'takes', 'It waits' as const]
+    : ['them', 'take', 'They wait' as const];
+  const present = known ? `the ${plural(sum, 'call')} on ${them}` : `the calls on ${them}`;
+  const waits = intents.map((intent) => waitingText(present, intent, nowMs, who));
+  return [
+    `${plural(records.length, 'node')} on ${host} ${verb} no new calls; the other nodes of their roles get them.`,
+    ...records.map(({ nodeId, role }) => {
+      const count = calls.get(nodeId);
+      return `  ${nodeId} (${role})${count === undefined ? '' : `: ${plural(count, 'call')}`}`;
+    }),
+    ...new Set(waits),
+  ];
+}
+
+function waitingText(
+  present: string,
+  { now, deadline }: Pick<IntentRecord, 'deadline' | 'now'>,
+  nowMs: number,
+  who: 'It waits' | 'They wait' = 'It waits',
+): string {
+  if (now) {
+    return `--now: nobody waits for ${present}; what is left is LOST when the server is stopped.`;
   }
-  return lines;
+  if (deadline !== null) {
+    const left = formatDuration(deadline - nowMs);
+    return `${who} up to ${left} for ${present}; what is left then is lost when the server is stopped.`;
+  }
+  const agent = who === 'It waits' ? 'its agent allows' : 'their agents allow';
+  return `${who} for ${present} as long as ${agent}; none is cut before that.`;
 }
 
 const BAR_CELLS = 20;

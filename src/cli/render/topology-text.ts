@@ -5,6 +5,7 @@ import type { NodeView, RoleView, SetView, TopologyView } from '../../topology/v
 import type { Wiring } from '../../topology/wiring.js';
 import type { Painter } from './colour.js';
 import { printable, widthOf } from './colour.js';
+import { wrapText } from './explain-text.js';
 import { renderTable, truncate, wrapSegments } from './layout.js';
 import type { Column } from './layout.js';
 import { stateGlyph, stateMark } from './state-mark.js';
@@ -173,8 +174,13 @@ function disagreement({ sinceMs }: WitnessedRecord, nowMs: number): string {
 export function problemLines(view: TopologyView, canvas: Canvas): string[] {
   const { paint, width } = canvas;
   if (view.problems.length === 0) return [paint.good('no problem')];
-  const lines = view.problems.flatMap(({ text, next }) =>
-    wrapSegments([`  ${printable(text)}`, paint.dim(`→ ${next}`)], width, '  ', '    '),
-  );
+  const lines = view.problems.flatMap(({ text, next }) => {
+    const [what, how] = [printable(text), printable(`→ ${next}`)];
+    if (widthOf(what) + widthOf(how) + 4 <= width) return [`  ${what}  ${paint.dim(how)}`];
+    return [
+      ...wrapText(what, width - 2, '  ').map((line) => `  ${line}`),
+      ...wrapText(how, width - 4, '  ').map((line) => `    ${paint.dim(line)}`),
+    ];
+  });
   return [paint.bad(plural(view.problems.length, 'problem')), ...lines];
 }

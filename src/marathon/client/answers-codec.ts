@@ -43,6 +43,7 @@ const task = z.object({
   state: z.enum(STATES),
   ports: orNull(z.array(count)).transform((ports) => ports ?? []),
   startedAt: orNull(z.string()),
+  stagedAt: orNull(z.string()),
   version: orNull(z.string()),
 });
 
@@ -55,6 +56,7 @@ const app = z.object({
   tasksUnhealthy: count,
   deployments: z.array(z.object({ id })).transform((list) => list.map((entry) => entry.id)),
   tasks: z.array(task).optional(),
+  versionInfo: orNull(z.object({ lastConfigChangeAt: z.string() })),
 });
 
 const step = z
@@ -195,8 +197,9 @@ export function fit<T>(what: string, schema: z.ZodType<T>, json: unknown): T {
 }
 
 function toApp(found: z.infer<typeof app>): MarathonApp {
-  const { deployments, tasks, ...rest } = found;
-  return { ...rest, deploymentIds: deployments, tasks: tasks ?? [] };
+  const { deployments, tasks, versionInfo, ...rest } = found;
+  const configChangedAt = versionInfo?.lastConfigChangeAt ?? null;
+  return { ...rest, configChangedAt, deploymentIds: deployments, tasks: tasks ?? [] };
 }
 
 function faultText(fault: { path?: string | undefined; errors?: string[] | undefined }): string {

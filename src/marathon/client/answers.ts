@@ -7,6 +7,8 @@ export interface MarathonTask {
   readonly state: string;
   readonly ports: readonly number[];
   readonly startedAt: string | null;
+  /** When it was given to its host; absent where an answer does not say. */
+  readonly stagedAt?: string | null;
   readonly version: string | null;
 }
 
@@ -16,6 +18,11 @@ export interface MarathonApp {
   /** Wanted. */
   readonly instances: number;
   readonly version: string | null;
+  /**
+   * When more than the number of instances was changed last: a task of an older version runs an older
+   * definition. Absent where an answer does not say.
+   */
+  readonly configChangedAt?: string | null;
   readonly tasksRunning: number;
   readonly tasksStaged: number;
   readonly tasksUnhealthy: number;

@@ -1,3 +1,4 @@
+import { relaunchOf } from '../../topology/task-id.js';
 import type { MarathonApp, Started } from './answers.js';
 
 /** Why a kill was not even sent: the tasks are not those that the caller means. */
@@ -18,11 +19,6 @@ export type KillVerdict =
   /** Accepted, but what it did could not be seen; `why` says what was seen instead. */
   | ({ readonly kind: 'unverified'; readonly why: string } & Started);
 
-/** `<instance>._app.<incarnation>` without the incarnation; undefined for an id of another form. Pure. */
-export function instanceOf(taskId: string): string | undefined {
-  return /^(.+\.(?:instance-|marathon-)[^.]+)\.[^.]+\.\d+$/.exec(taskId)?.[1];
-}
-
 /** Which of the tasks the app does not list under exactly their ids; undefined when it lists all. Pure. */
 export function findStale(
   app: MarathonApp | undefined,
@@ -32,8 +28,7 @@ export function findStale(
   const missing: string[] = [];
   const relaunched: { id: string; now: string }[] = [];
   for (const id of taskIds.filter((wanted) => !listed.includes(wanted))) {
-    const instance = instanceOf(id);
-    const now = listed.find((other) => instance !== undefined && instanceOf(other) === instance);
+    const now = relaunchOf(id, listed);
     if (now === undefined) missing.push(id);
     else relaunched.push({ id, now });
   }

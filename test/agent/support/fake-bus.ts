@@ -2,6 +2,7 @@ import type { BusLink, BusView, MemberAnswer } from '../../../src/agent/bus-port
 import type { ListedMember } from '../../../src/topology/bus.js';
 import type { NodeRecord, NodeState, Role } from '../../../src/topology/node.js';
 import { ServerUnavailableError } from '../../../src/util/errors.js';
+import { record } from '../../topology/bus-record.js';
 
 export const DMQ_PORT = 5061;
 export const SELF = 'sip:10.0.0.1:5061';
@@ -34,32 +35,7 @@ export class FakeBus implements BusLink, BusView {
     const host = `10.0.0.${at}`;
     if (contacts !== null) this.contacts.set(host, contacts);
     this.records = this.records.filter(({ nodeId }) => nodeId !== `n${at}`);
-    this.records.push({
-      schema: 1,
-      nodeId: `n${at}`,
-      instanceId: 'life-1',
-      role,
-      kind: 'kamailio',
-      dc: 'a',
-      sip: [{ transport: 'udp', host, port: 5060 }],
-      state,
-      reason: '',
-      since: 0,
-      weight: 100,
-      maxSessions: 0,
-      loadClass: 'normal',
-      marathon: null,
-      agent: { version: '0', http: null },
-      trace: {
-        id: 'trace-00',
-        cause: '',
-        from: 'gone',
-        actor: 'agent',
-        occurredAtMs: null,
-        noticedAtMs: 0,
-        publishedAtMs: 0,
-      },
-    });
+    this.records.push(record(`n${at}`, { host, role, dc: 'a', state }));
     this.changed();
   }
 

@@ -282,3 +282,35 @@ for (let seed = 1; seed <= 20; seed++) {
       await assertEnd(stage, target);
     }));
 }
+
+for (let seed = 1; seed <= 12; seed++) {
+  test(`two operators with troubles (seed ${seed}): nobody undrained dies, nobody is left draining untold`, () =>
+    withStage([10, 20, 30, 40], async (stage) => {
+      const random = randomOf(1_000 + seed);
+      const pick = (): number => 1 + Math.floor(random() * 6);
+      let ticks = 0;
+      const trouble: OnTick = async (_count, interrupt) => {
+        const dice = random();
+        if (++ticks > 80) return;
+        if (dice < 0.05) stage.faults.changeLeader();
+        else if (dice < 0.1) stage.faults.answerWith(SPOILT[ticks % 4] ?? 'html', 1);
+        else if (dice < 0.11) interrupt();
+        else if (dice < 0.2) await wait(SECOND_MS * 10 * random());
+      };
+      const targets = [pick(), pick()] as const;
+      const [first, second] = await Promise.all([
+        stage.carna(`scale media ${targets[0]} --yes --force`, trouble),
+        stage.carna(`scale media ${targets[1]} --yes --force`, trouble),
+      ]);
+      const told = `${targets.join(' and ')}\n${first.out}${first.err}\n${second.out}${second.err}`;
+      assert.deepEqual(stage.platform.undrainedKills, [], told);
+      for (const nodeId of stage.platform.intents.keys()) {
+        assert.match(told, new RegExp(`draining.*${nodeId}`), told);
+      }
+      await stage.rig.idle();
+      const again = await stage.carna(`scale media ${targets[0]} --yes --force`);
+      assert.equal(again.code, 0, `${told}\n---\n${again.out}${again.err}`);
+      assert.deepEqual(stage.platform.undrainedKills, [], again.out);
+      assert.equal((await stage.rig.app(MEDIA)).instances, targets[0]);
+    }));
+}

@@ -13,7 +13,8 @@ import {
 } from '../../lab/standin/bridge-peers.js';
 import { RawClient } from '../../lab/standin/esl-client.js';
 import { HOST, startLab, type Lab } from '../../lab/standin/running.js';
-import { readTranscript } from '../../lab/standin/transcript.js';
+import type { Rows } from './shown-rows.js';
+import { recorded, shapeOf } from './shown-rows.js';
 
 const ESL_PORT = 18_121;
 
@@ -78,26 +79,6 @@ test('a call, hold, BYE of the caller; `show` counts one call and two channels a
   await idle();
   for (const peer of [a, b]) peer.close();
 });
-
-interface Rows {
-  readonly rows: readonly Readonly<Record<string, string>>[];
-}
-
-/** The columns in their order; of the states that decide something also the values, of others whether they are filled. */
-function shapeOf({ rows }: Rows): unknown {
-  const exact = /^(?:b_)?(?:direction|state|callstate|callee_direction|callee_name|application)$/;
-  return rows.map((row) =>
-    Object.entries(row).map(([name, value]) => [name, exact.test(name) ? value : value !== '']),
-  );
-}
-
-function recorded(index: number): Rows {
-  const replies = readTranscript('21-api-show-bridged').flatMap((entry) =>
-    entry.kind === 'receive' ? [entry.bytes.toString()] : [],
-  );
-  const json = replies.flatMap((text) => /\n\n(\{"row_count".*\})/s.exec(text)?.[1] ?? []);
-  return JSON.parse(json[index] ?? '') as Rows;
-}
 
 test('BYE of the called side, CANCEL, busy and no answer at the called side', async () => {
   const [a, b] = [await Peer.open(), await Peer.open()];

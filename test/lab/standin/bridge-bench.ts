@@ -3,9 +3,10 @@ import { MediaSwitch } from '../../../src/lab/standin/media-switch.js';
 import { headerOf, parseSip, valuesOf } from '../../../src/lab/standin/sip-message.js';
 import type { SipRequest, SipResponse } from '../../../src/lab/standin/sip-message.js';
 import type { SipAddress } from '../../../src/lab/standin/sip-response.js';
-import { Uas } from '../../../src/lab/standin/uas.js';
+import type { Uas } from '../../../src/lab/standin/uas.js';
 import { FakeTime } from './fake-timers.js';
-import { quiet, testConfig } from './running.js';
+import { testConfig } from './running.js';
+import { testUas } from './test-uas.js';
 
 export const DISPATCHER: SipAddress = { host: '127.0.0.20', port: 5060 };
 export const OTHER: SipAddress = { host: '127.0.0.21', port: 5061 };
@@ -78,19 +79,10 @@ export function bridgeBench(change: { readonly maxSessions?: number } = {}): Bri
     const direction = event.headers.find(([name]) => name === 'Call-Direction')?.[1] ?? '';
     events.push(`${direction} ${event.name}`);
   });
-  const uas = new Uas({
-    local: { host: '127.0.0.1', port: 5060 },
-    nodeName: 'media-1',
-    profileName: 'carna',
-    ringMs: 20,
-    switch: core,
-    timers: time,
-    log: quiet,
-    send: (bytes, to) => {
-      const message = parseSip(bytes);
-      assert.ok(message.kind === 'request' || message.kind === 'response', bytes.toString());
-      sent.push({ message, first: firstLine(message), to, atMs: time.nowMs });
-    },
+  const uas = testUas(core, time, (bytes, to) => {
+    const message = parseSip(bytes);
+    assert.ok(message.kind === 'request' || message.kind === 'response', bytes.toString());
+    sent.push({ message, first: firstLine(message), to, atMs: time.nowMs });
   });
   const take = (text: string, from: SipAddress): string[] => {
     const before = sent.length;

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import type { Reconciler } from '../../src/reconciler/run-reconciler.js';
+import { openReconciler } from '../../src/reconciler/run-reconciler.js';
+import type { Step } from './world.js';
+import type { World } from './world.js';
+
+/** Runs one term: a pass, then a step and a pass each. */
+export async function lead(
+  world: World,
+  steps: readonly Step[],
+  skipMs = 1_000,
+): Promise<Reconciler> {
+  const { term, bell } = world.term(steps, skipMs);
+  const reconciler = openReconciler(world.deps(bell));
+  await reconciler.lead(term);
+  reconciler.close();
+  assert.equal(world.listeners(), 0);
+  return reconciler;
+}
+
+export const flags = (world: World): string[] =>
+  world.table.map((row) => `${row.description.slice(6)} ${row.flags}`).sort();
+
+export const nothing: Step = () => undefined;
+
+export const settle: Step[] = [nothing, nothing, nothing, nothing, nothing];
