@@ -161,6 +161,14 @@ test('no offer fits: said in words, and the lock is named to whoever goes down t
     await assertEnd(stage, 4);
   }));
 
+test('why a deployment that waits is ended, never rolled back: that kills who runs', () =>
+  withStage([1, 1, 1], async ({ rig, faults, platform }) => {
+    faults.refuseOffers('InsufficientCpus');
+    const id = await rig.change('PUT', `/v2/apps${MEDIA}`, { instances: 6 });
+    await rig.change('DELETE', `/v2/deployments/${id}`);
+    await rig.until('the running ones die', async () => platform.undrainedKills.length === 3);
+  }));
+
 test('with a host lost and its node replaced, one that runs goes', () =>
   withStage([9, 8, 7], async (stage) => {
     const [lost] = (await stage.rig.tasks(MEDIA)) as { id: string; host: string }[];
