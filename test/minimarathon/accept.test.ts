@@ -55,6 +55,15 @@ test('members that Marathon does not know are dropped without a word', () =>
     assert.equal('gracePeriod' in (check ?? {}), false);
   }));
 
+test('a circle of dependencies is 422', () =>
+  withRig(async (rig) => {
+    const group = {
+      apps: [sleeper('a', { dependencies: ['b'] }), sleeper('b', { dependencies: ['a'] })],
+    };
+    await rig.change('PUT', '/v2/groups/g', group, 422);
+    assert.equal((await rig.send('GET', '/v2/apps/g/a')).status, 404);
+  }));
+
 test('an app that exists cannot be created again; PATCH creates none', () =>
   withRig(async (rig) => {
     await rig.settle('POST', '/v2/apps', sleeper('/a'), 201);

@@ -77,25 +77,25 @@ async function scale(
 
 /** Marathon's TaskStartActor: as many new ones as are missing, until they are healthy and ready. */
 async function start(world: World, deployment: Deployment, spec: RunSpec): Promise<void> {
-  const launched = world.tracker
-    .of(spec.id)
-    .filter(({ condition }) => isActive(condition) || condition === 'Scheduled');
-  const missing = Math.max(0, spec.app.instances - launched.length);
+  const missing = missingOf(world, spec);
   await follow(world, deployment.abort.signal, (change, done, state: StartState) => {
     if (change === undefined) {
       state.readiness = new Readiness(world, deployment, spec, () => {
         if (state.readiness?.isReached(missing)) done();
       });
-      for (let n = 0; n < missing; n++) world.tracker.add(spec);
+      addMissing(world, spec);
       if (missing === 0) done();
       return;
     }
     const { kind, instance } = change;
-    const isOurs = instance.spec.id === spec.id && instance.spec.version === spec.version;
-    if (isOurs && (kind === 'expunged' || hasEnded(change))) {
-      state.readiness?.forget(instance.id);
-      if (kind === 'expunged' && instance.goal === 'Decommissioned') world.tracker.add(spec);
-    } else if (isOurs) state.readiness?.take(change);
+    if (instance.spec.id !== spec.id) return;
+    const isGone = kind === 'expunged' || considerTerminal(instance.condition);
+    if (instance.spec.version === spec.version) {
+      if (isGone) state.readiness?.forget(instance.id);
+      else state.readiness?.take(change);
+    }
+    const isLost = kind === 'expunged' || instance.condition === 'UnreachableInactive';
+    if (isLost) addMissing(world, spec);
   });
 }
 
@@ -103,8 +103,17 @@ interface StartState {
   readiness?: Readiness;
 }
 
-const hasEnded = ({ kind, instance }: InstanceChange): boolean =>
-  kind === 'condition' && ['Failed', 'Finished', 'Killed'].includes(instance.condition);
+function missingOf(world: World, spec: RunSpec): number {
+  const launched = world.tracker
+    .of(spec.id)
+    .filter(({ condition }) => isActive(condition) || condition === 'Scheduled');
+  return Math.max(0, spec.app.instances - launched.length);
+}
+
+function addMissing(world: World, spec: RunSpec): void {
+  const missing = missingOf(world, spec);
+  for (let n = 0; n < missing; n++) world.tracker.add(spec);
+}
 
 async function stop(world: World, deployment: Deployment, spec: RunSpec): Promise<void> {
   await decommission(world, world.tracker.of(spec.id), deployment.abort.signal);

@@ -47,12 +47,20 @@ export class Deployments {
     return deployment;
   }
 
-  /** A lock that does nothing; ended by `cancel`. */
+  /** A lock that does nothing; ended by `finish` or `cancel`. */
   hold(plan: Plan, version: string): Deployment {
     const deployment = newDeployment(plan, version);
     deployment.currentStep = 1;
     this.#running.set(deployment.id, deployment);
     return deployment;
+  }
+
+  /** It is over. */
+  finish(deployment: Deployment): void {
+    if (!this.#running.delete(deployment.id)) return;
+    this.#world.hub.publish(deploymentSuccess(deployment));
+    // What ended while the lock stood was not looked after.
+    for (const id of affectedIds(deployment.plan)) this.scaleCheck(id);
   }
 
   /** No further step; what is being killed goes on being killed. */
@@ -100,10 +108,7 @@ export class Deployments {
       if (signal.aborted) return;
       hub.publish(deploymentStep('deployment_step_success', deployment, step));
     }
-    if (!this.#running.delete(deployment.id)) return;
-    hub.publish(deploymentSuccess(deployment));
-    // What ended while the lock stood was not looked after.
-    for (const id of affectedIds(deployment.plan)) this.scaleCheck(id);
+    this.finish(deployment);
   }
 
   async #whileHeld(): Promise<void> {

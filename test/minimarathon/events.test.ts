@@ -90,7 +90,7 @@ test('a cancelled deployment has failed', () =>
     const stream = await Stream.open(rig, '?event_type=deployment_failed');
     await rig.settle('POST', '/v2/apps', sleeper(MEDIA), 201);
     const id = rig.marathon.faults.lockApp(MEDIA);
-    rig.marathon.faults.unlockApp(MEDIA);
+    await rig.change('DELETE', `/v2/deployments/${id}?force=true`, undefined, 202);
     await rig.until('told', async () => stream.events[0]?.id === id);
     stream.close();
   }));

@@ -42,7 +42,7 @@ export function newFaults(ports: FaultPorts): Faults {
     },
     unlockApp: (appId) => {
       const lock = locks.get(appId);
-      if (lock !== undefined) deployments.cancel(lock);
+      if (lock !== undefined) deployments.finish(lock);
       locks.delete(appId);
     },
     slowKills: (ms) => (switches.slowKillsMs = ms),

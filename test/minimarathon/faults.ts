@@ -17,6 +17,7 @@ export interface Faults {
   holdDeployments(on: boolean): void;
   /** Locks one app with a deployment that does nothing until `unlockApp`; its id. */
   lockApp(appId: string): string;
+  /** That deployment succeeds. */
   unlockApp(appId: string): void;
   /** Every kill is handed to the driver that much later (ms); 0: at once. */
   slowKills(ms: number): void;

@@ -45,6 +45,11 @@ function isKnown(world: World, protocol: string): boolean {
 const isWatched = (world: World, task: Task): boolean =>
   !world.closed.aborted && isLive(task) && task.end === null && !task.isKilled;
 
+/** What an executor says is not heard while its host is lost. */
+function tell(world: World, instance: Instance, task: Task, isHealthy: boolean): void {
+  if (world.hosts.get(task.hostname)?.isLost !== true) world.tracker.setHealth(instance, isHealthy);
+}
+
 async function ask(
   world: World,
   instance: Instance,
@@ -83,14 +88,14 @@ function note(
   if (isGood) {
     Object.assign(health, { alive: true, consecutiveFailures: 0, lastSuccess: now });
     health.firstSuccess ??= now;
-    world.tracker.setHealth(instance, true);
+    tell(world, instance, task, true);
     return;
   }
   if (isGrace && health.firstSuccess === null) return;
   health.alive = false;
   health.consecutiveFailures += 1;
   health.lastFailure = now;
-  world.tracker.setHealth(instance, false);
+  tell(world, instance, task, false);
   if (health.consecutiveFailures >= Math.max(1, check.maxConsecutiveFailures)) {
     killUnhealthy(world, instance, task, check);
   }

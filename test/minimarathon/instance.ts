@@ -106,9 +106,12 @@ export function isLive(task: Task): boolean {
   return !['TASK_FINISHED', 'TASK_FAILED', 'TASK_KILLED'].includes(task.state);
 }
 
-/** Healthy, or without any check that could say otherwise. Pure. */
+/**
+ * Healthy, or without any check. One that has but a readiness check never counts as healthy: nobody
+ * asks for its health. Pure.
+ */
 export function isConsideredHealthy(instance: Instance): boolean {
-  const { healthChecks, readinessChecks } = instance.spec.app;
-  if (healthChecks.length + readinessChecks.length === 0) return true;
+  const { healthChecks, readinessChecks, check } = instance.spec.app;
+  if (healthChecks.length + readinessChecks.length === 0 && check === undefined) return true;
   return instance.healthy === true;
 }

@@ -28,7 +28,11 @@ export function provision(
     host.lease(task.id, { cpus: container.cpus, mem: container.mem, ports: leased });
   });
   world.tracker.setCondition(instance, 'Provisioned');
-  for (const task of instance.tasks) void launch(world, instance, task, ports);
+  for (const task of instance.tasks) {
+    const launching = launch(world, instance, task, ports);
+    world.launches.add(launching);
+    void launching.finally(() => world.launches.delete(launching));
+  }
 }
 
 function newTask(

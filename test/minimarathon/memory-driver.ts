@@ -48,16 +48,17 @@ export class MemoryDriver implements TaskDriver {
   /** All that were ever launched, oldest first. */
   readonly tasks: MemoryTask[] = [];
   /** Called with every task before it counts as running. */
-  readonly onLaunch: ((task: MemoryTask) => void) | undefined;
+  readonly onLaunch: ((task: MemoryTask) => unknown) | undefined;
 
-  constructor(onLaunch?: (task: MemoryTask) => void) {
+  /** `onLaunch`: awaited; what it throws is why the launch fails. */
+  constructor(onLaunch?: (task: MemoryTask) => unknown) {
     this.onLaunch = onLaunch;
   }
 
   async launch(spec: TaskSpec): Promise<RunningTask> {
     const task = new MemoryTask(spec);
     this.tasks.push(task);
-    this.onLaunch?.(task);
+    await this.onLaunch?.(task);
     return task;
   }
 

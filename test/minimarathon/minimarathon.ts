@@ -106,6 +106,7 @@ function newWorld(
     statistics: new Map(),
     failures: new Map(),
     orphans: new Set(),
+    launches: new Set(),
     switches: { refusal: null, slowKillsMs: 0, isHeld: false },
     isTaskKillingShown: options.taskKilling ?? false,
     closed,
@@ -155,5 +156,6 @@ async function close(
   world.hub.drop();
   await nodes.second.close();
   await nodes.first.close();
+  await Promise.all(world.launches);
   await world.driver.close();
 }

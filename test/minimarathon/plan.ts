@@ -1,3 +1,4 @@
+import { Refusal } from './accept.js';
 import { isUpgrade, stable } from './definition.js';
 import { isWithin } from './paths.js';
 import type { RunSpec, RunSpecs } from './run-spec.js';
@@ -19,7 +20,7 @@ export interface Plan {
 /** Which groups an app's or group's dependencies name, beside those of the app itself. */
 export type GroupDependencies = ReadonlyMap<string, readonly string[]>;
 
-/** Marathon's DeploymentPlan: destroy, start with 0, then by the length of the dependencies. Pure. */
+/** Marathon's DeploymentPlan: destroy, start with 0, then by the length of the dependencies. Throws a Refusal for a circle. Pure. */
 export function planOf(
   original: RunSpecs,
   target: RunSpecs,
@@ -82,7 +83,10 @@ function depthOf(
   groups: GroupDependencies,
   seen: readonly string[],
 ): number {
-  if (seen.includes(id)) return 1; // A circle: the validator refuses it before.
+  if (seen.includes(id)) {
+    const errors = ['Dependency graph has cyclic dependencies.'];
+    throw new Refusal(422, 'Object is not valid', { details: [{ path: '/', errors }] });
+  }
   const below = dependenciesOf(id, specs, groups).map((other) =>
     depthOf(other, specs, groups, [...seen, id]),
   );

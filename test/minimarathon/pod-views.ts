@@ -32,6 +32,7 @@ function instanceStatusJson(instance: Instance): Doc {
     statusSince: since,
     agentHostname: instance.host?.hostname,
     specReference: `/v2/pods${instance.spec.id}::versions/${instance.spec.version}`,
+    role: instance.spec.app.role,
     networks: [],
     containers: instance.tasks.filter(isLive).map((task) => ({
       name: task.container,

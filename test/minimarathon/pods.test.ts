@@ -31,7 +31,7 @@ test('a pod runs all its containers, each of which sees all endpoints', () =>
   withRig(async (rig) => {
     await rig.settle('POST', '/v2/pods', pod(), 201);
     const status = (await rig.send('GET', `/v2/pods${POD}::status`)).body;
-    assert.equal(status.status, 'STABLE');
+    assert.equal(status.status, 'STABLE', JSON.stringify(status));
     const [instance] = status.instances as Json[];
     assert.equal((instance?.containers as Json[]).length, 2);
     const [agent, server] = rig.driver.tasks.map(({ spec }) => spec);

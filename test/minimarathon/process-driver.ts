@@ -15,9 +15,12 @@ const MAX_OUTPUT_LINES = 500;
 export class ProcessDriver implements TaskDriver {
   readonly #tasks = new Set<ProcessTask>();
   readonly #output = new Map<string, string[]>();
+  readonly #starting = new Set<Promise<unknown>>();
+  #isClosed = false;
 
   async launch(spec: TaskSpec): Promise<RunningTask> {
     const [file, ...args] = spec.command ?? [];
+    if (this.#isClosed) throw new Error('the driver is closed');
     if (file === undefined) throw new Error(`${spec.appId}: a process needs a command`);
     const mark = process.env[RUN_MARK];
     const env = {
@@ -28,11 +31,13 @@ export class ProcessDriver implements TaskDriver {
     };
     const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#keepOutput(spec.taskId, child);
-    await once(child, 'spawn');
-    const task = new ProcessTask(child);
-    this.#tasks.add(task);
-    void task.ended.then(() => this.#tasks.delete(task));
-    return task;
+    const task = this.#begin(child);
+    this.#starting.add(task);
+    try {
+      return await task;
+    } finally {
+      this.#starting.delete(task);
+    }
   }
 
   /** What the task wrote last, for the message of a test that fails. */
@@ -41,7 +46,17 @@ export class ProcessDriver implements TaskDriver {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#starting);
     await Promise.all([...this.#tasks].map((task) => task.kill()));
+  }
+
+  async #begin(child: ChildProcess): Promise<ProcessTask> {
+    await once(child, 'spawn');
+    const task = new ProcessTask(child);
+    this.#tasks.add(task);
+    void task.ended.then(() => this.#tasks.delete(task));
+    return task;
   }
 
   #keepOutput(taskId: string, child: ChildProcess): void {

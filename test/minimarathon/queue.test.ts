@@ -14,7 +14,9 @@ async function rejected(rig: Rig): Promise<Readonly<Record<string, number>>> {
   const [item] = await waiting(rig);
   const summary = item?.processedOffersSummary as { rejectSummaryLastOffers: Json[] } | undefined;
   const told = (summary?.rejectSummaryLastOffers ?? []).filter(({ declined }) => declined !== 0);
-  return Object.fromEntries(told.map(({ reason, declined }) => [reason, declined as number]));
+  return Object.fromEntries(
+    told.map(({ reason, declined }) => [reason as string, declined as number] as const),
+  );
 }
 
 /** What stands in the way of a further instance, and how it is told. */

@@ -147,3 +147,42 @@ test('with fixed ports and full capacity an upgrade never ends, with less it doe
     },
     { hosts: hosts(2), timing: FAST },
   ));
+
+test('with a readiness check alone and no over-capacity an upgrade begins and never goes on', () =>
+  withRig(async (rig) => {
+    const upgradeStrategy = { minimumHealthCapacity: 0.5, maximumOverCapacity: 0 };
+    const readinessChecks = [{ portName: 'agent' }];
+    const app = sleeper(MEDIA, { instances: 2, upgradeStrategy, readinessChecks });
+    const before = await rig.change('POST', '/v2/apps', app, 201);
+    await rig.until('both run', async () => (await rig.app(MEDIA)).tasksRunning === 2);
+    await rig.change('DELETE', `/v2/deployments/${before}?force=true`, undefined, 202);
+    const tasks = await rig.taskIds(MEDIA);
+    await rig.change('PUT', `/v2/apps${MEDIA}`, { env: { A: 'b' } });
+    await rig.until('begun', async () => {
+      const { body } = await rig.send('GET', '/v2/deployments');
+      return (body as unknown as { currentStep: number }[])[0]?.currentStep === 1;
+    });
+    assert.deepEqual(await rig.taskIds(MEDIA), tasks);
+    assert.deepEqual((await rig.send('GET', '/v2/queue')).body.queue, []);
+    assert.ok(tasks.every((task) => rig.driver.taskOf(task).stops.length === 0));
+  }));
+
+test('a new instance that comes back after a failure costs a further old one', async () => {
+  const isOld = ({ spec }: MemoryTask): boolean => spec.env.A === undefined;
+  const memory = new MemoryDriver((task) => (task.isObedient = !isOld(task)));
+  await withRig(
+    async (rig) => {
+      const upgradeStrategy = { minimumHealthCapacity: 1, maximumOverCapacity: 0.34 };
+      await rig.settle('POST', '/v2/apps', sleeper(MEDIA, { instances: 3, upgradeStrategy }), 201);
+      await rig.change('PUT', `/v2/apps${MEDIA}`, { env: { A: 'b' } });
+      const doomed = (): number => memory.tasks.filter(({ stops }) => stops.length > 0).length;
+      await rig.until('the first victim', async () => doomed() === 1);
+      const fresh = memory.tasks.find((task) => !isOld(task)) ?? assert.fail('no new task');
+      await rig.marathon.faults.relaunch(fresh.spec.taskId);
+      await rig.until('the second', async () => doomed() === 2);
+      // One old and one new are left of three that shall all be healthy.
+      assert.equal(memory.tasks.filter((task) => !isOld(task) && !task.isEnded).length, 1);
+    },
+    { memory },
+  );
+});

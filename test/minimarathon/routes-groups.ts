@@ -43,6 +43,8 @@ const unknown = (id: string): Refusal => new Refusal(404, `Group '${id}' does no
 
 function put(api: Api, call: Call, id: string): Answer {
   const doc = call.body as Doc;
+  if (doc.version !== undefined)
+    throw new Refusal(501, 'older versions of groups are not kept here');
   const next = (root: Root, version: string): Root => {
     if (doc.scaleBy === undefined) return withDefinition(root, id, doc, version);
     if (!root.groups.has(id)) throw unknown(id);

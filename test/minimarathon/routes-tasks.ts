@@ -19,8 +19,9 @@ export function taskRoutes(api: Api): Handlers {
     }),
     'DELETE /v2/apps/{id}/tasks': (call) => {
       const host = call.query.get('host');
-      const isMeant = (one: Instance): boolean => host === null || one.host?.hostname === host;
-      return endOf(api, call, instancesOf(api, call).filter(isMeant), listAnswer);
+      const isMeant = (one: Instance): boolean =>
+        host === null || host === '*' || one.host?.hostname === host;
+      return endOf(api, call, doomedOf(api, call).filter(isMeant), listAnswer);
     },
     'DELETE /v2/apps/{id}/tasks/{task}': (call) => deleteOne(api, call),
     'POST /v2/tasks/delete': (call) => deleteMany(api, call),
@@ -37,6 +38,15 @@ function instancesOf(api: Api, call: Call): readonly Instance[] {
   return api.world.tracker.of(specOf(api.world.store.root, id, 'app').id);
 }
 
+/** With scale an app without any instance is 404, like one that is none. */
+function doomedOf(api: Api, call: Call): readonly Instance[] {
+  const instances = instancesOf(api, call);
+  if (flag(call, 'scale') && instances.length === 0) {
+    throw new Refusal(404, `App '/${call.params.id ?? ''}' does not exist`);
+  }
+  return instances;
+}
+
 function allTasks(api: Api, call: Call): readonly unknown[] {
   const wanted = [...call.query.getAll('status'), ...call.query.getAll('status[]')];
   const states = wanted.map((status) => `TASK_${status.toUpperCase()}`);
@@ -49,7 +59,7 @@ function allTasks(api: Api, call: Call): readonly unknown[] {
 /** By the instance's uuid: the incarnation is ignored. An id that matches nothing kills nothing. */
 function deleteOne(api: Api, call: Call): Answer {
   const wanted = instanceIdOf(call.params.task ?? '');
-  const found = instancesOf(api, call).filter(({ id }) => id === wanted);
+  const found = doomedOf(api, call).filter(({ id }) => id === wanted);
   return endOf(api, call, found, (killed) => {
     const task = killed.flatMap(tasksJson)[0];
     if (task === undefined) throw new Refusal(404, `Task '${call.params.task}' does not exist`);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MemoryDriver } from './memory-driver.js';
 import type { Json, Rig } from './support.js';
 import { FAST, hosts, sleeper, withRig } from './support.js';
 
@@ -132,3 +133,28 @@ test('scaling down takes the unreachable one first and does not wait for its hos
     },
     { hosts: hosts(3) },
   ));
+
+test('a host that is lost while a deployment starts instances: they start elsewhere', async () => {
+  const memory = new MemoryDriver((task) => (task.health = null));
+  await withRig(
+    async (rig) => {
+      const check = { protocol: 'MESOS_HTTP', port: 9100, intervalSeconds: 1, delaySeconds: 0 };
+      const app = sleeper(MEDIA, {
+        instances: 2,
+        constraints: [['@hostname', 'UNIQUE']],
+        healthChecks: [{ ...check, gracePeriodSeconds: 100_000 }],
+      });
+      await rig.change('POST', '/v2/apps', app, 201);
+      await rig.until('running', async () => (await running(rig)).length === 2);
+      const [lost] = await rig.tasks(MEDIA);
+      rig.marathon.faults.loseHost(lost?.host as string);
+      await rig.until('elsewhere', async () => memory.tasks.length === 3);
+      for (const task of memory.tasks) task.health = 200;
+      await rig.idle();
+      const used = (await running(rig)).map((task) => task.host);
+      assert.equal(used.length, 2);
+      assert.ok(!used.includes(lost?.host));
+    },
+    { hosts: hosts(3), memory },
+  );
+});

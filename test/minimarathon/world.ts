@@ -43,6 +43,8 @@ export interface World {
   readonly statistics: Map<string, OfferStatistics>;
   readonly failures: Map<string, TaskFailure>;
   readonly orphans: Set<Orphan>;
+  /** Launches that the driver has not answered yet: whoever closes waits for them. */
+  readonly launches: Set<Promise<void>>;
   readonly switches: Switches;
   readonly isTaskKillingShown: boolean;
   /** Ends all that waits. */
