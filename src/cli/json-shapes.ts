@@ -18,8 +18,8 @@ import type { TimelineEntry } from '../topology/timeline.js';
 import type { NodeView, TopologyView } from '../topology/view.js';
 import type { DeployJson } from './deploy/deploy-json.js';
 import type { LintedFile } from './lint-files.js';
-import type { ScaleJson } from './scale/scale-json.js';
 import type { RolloutJson } from './rollout/rollout-json.js';
+import type { ScaleJson } from './scale/scale-json.js';
 import type { TelephonyJson } from './telephony-json.js';
 
 /**
@@ -45,6 +45,8 @@ export interface TopologyJson extends Snapshot, TopologyView {
   readonly loads: Readonly<Record<string, number>>;
   /** Why the dispatcher table was not read (silent nodes are not shown then); null when it was. */
   readonly tableError: string | null;
+  /** Why Marathon's tasks were not read (`tasks` is null then); null when they were, or none is configured. */
+  readonly marathonError: string | null;
 }
 
 /** `carna nodes --json`. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startCalls } from '../../src/lab/calls/calls.js';
 import type { CallRun } from '../../src/lab/calls/calls.js';
+import { waitUntil } from '../../src/util/wait.js';
 import { testDir } from '../support/resources.js';
 import type { ComposePlatform } from './support/compose.js';
 import { openComposePlatform } from './support/compose.js';
@@ -21,6 +22,8 @@ const NODES = [
 ];
 const RECONCILERS = ['reconciler-1', 'reconciler-2'];
 const CALLER = `${NET}.0.9`;
+/** Sixteen containers start at once, and the machine may be busy. */
+const UP_LIMIT_MS = 180_000;
 let platform: ComposePlatform;
 
 before(async () => {
@@ -64,9 +67,9 @@ async function nodesUp(): Promise<readonly string[]> {
 
 async function untilUp(wanted: readonly string[]): Promise<void> {
   try {
-    await until(`${wanted.join(', ')} up`, async () => {
+    await waitUntil(`${wanted.join(', ')} up`, UP_LIMIT_MS, async () => {
       const up = await nodesUp();
-      return wanted.every((name) => up.includes(name)) ? true : null;
+      return wanted.every((name) => up.includes(name));
     });
   } catch (err) {
     const { stdout } = await platform.compose('logs', '--no-color', '--tail', '30');

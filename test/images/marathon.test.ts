@@ -120,14 +120,15 @@ test('a container host is lost and comes back: only calls that stood on it are l
   assert.ok(lost && other);
   const before_ = await startsOf([lost, other]);
   const hostname = lost.sip[0]?.host ?? '';
-  const report = await underLoad(platform, async () => {
+  const report = await underLoad(platform, async (load) => {
     await untilCallsOn([lost, other]);
     await platform.network.lose(hostname);
     platform.marathon.faults.loseHost(hostname);
     await until('its silence', async () => (media().length === 1 ? true : null));
     const inUse = [addressOf(other)].join();
     await until('its row out of use', async () => (await activeMedia()).join() === inUse || null);
-    // All of the load, for as long as a call lasts.
+    // Its calls are not the only ones that end meanwhile.
+    await until('the loss of a call that stood on it', async () => load.failed() > 0 || null);
     await untilCallsOn([other], 100);
     await platform.network.giveBack(hostname);
     platform.marathon.faults.returnHost(hostname);

@@ -87,6 +87,27 @@ const FIRST_SERVICE_PORT = 10_000;
 
 let nextServicePort = FIRST_SERVICE_PORT;
 
+/** What Marathon fills in. */
+const DEFAULTS: Doc = {
+  executor: '',
+  cpus: 1,
+  mem: 128,
+  disk: 0,
+  gpus: 0,
+  instances: 1,
+  env: {},
+  labels: {},
+  fetch: [],
+  dependencies: [],
+  requirePorts: false,
+  backoffSeconds: 1,
+  backoffFactor: 1.15,
+  maxLaunchDelaySeconds: 300,
+  upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
+  acceptedResourceRoles: ['*'],
+  role: '*',
+};
+
 const upper = (value: unknown): unknown =>
   typeof value === 'string' ? value.toUpperCase() : value;
 const lower = (value: unknown): unknown =>
@@ -102,23 +123,7 @@ export function normalise(doc: Doc, id: string, before?: AppDefinition): AppDefi
   }));
   const isHost = networks.every((network) => network.mode === 'host');
   return {
-    executor: '',
-    cpus: 1,
-    mem: 128,
-    disk: 0,
-    gpus: 0,
-    instances: 1,
-    env: {},
-    labels: {},
-    fetch: [],
-    dependencies: [],
-    requirePorts: false,
-    backoffSeconds: 1,
-    backoffFactor: 1.15,
-    maxLaunchDelaySeconds: 300,
-    upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
-    acceptedResourceRoles: ['*'],
-    role: '*',
+    ...DEFAULTS,
     ...rest,
     id,
     networks,

@@ -1,7 +1,8 @@
 import type { Doc } from './accept.js';
 import { normalise } from './definition.js';
+import type { PodContainer } from './pod-env.js';
 import { containersOf, endpointsOf } from './pod-env.js';
-import type { RunSpec } from './run-spec.js';
+import type { ContainerSpec, RunSpec } from './run-spec.js';
 
 interface Scheduling {
   readonly backoff?: {
@@ -33,9 +34,7 @@ export function podSpec(doc: Doc, id: string, version: string): RunSpec {
     {
       instances: scaling.instances ?? 1,
       upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1, ...upgrade },
-      constraints: (placement?.constraints ?? []).map(({ fieldName, operator, value }) =>
-        value === undefined ? [fieldName, operator] : [fieldName, operator, value],
-      ),
+      constraints: constraintsOf(placement),
       backoffSeconds: backoff?.backoff ?? 1,
       backoffFactor: backoff?.backoffFactor ?? 1.15,
       maxLaunchDelaySeconds: backoff?.maxLaunchDelay ?? 300,
@@ -60,19 +59,27 @@ export function podSpec(doc: Doc, id: string, version: string): RunSpec {
     kind: 'pod',
     app,
     pod: { ...doc, id, version },
-    containers: containersOf(doc).map(({ name, image, exec, resources, lifecycle }) => {
-      const { shell, argv } = exec?.command ?? {};
-      return {
-        name,
-        image: image?.id ?? null,
-        command: shell === undefined ? (argv ?? null) : ['/bin/sh', '-c', shell],
-        cpus: resources.cpus ?? 1,
-        mem: resources.mem ?? 128,
-        graceSeconds: lifecycle?.killGracePeriodSeconds ?? null,
-      };
-    }),
+    containers: containersOf(doc).map(containerSpec),
     version,
     lastScalingAt: version,
     lastConfigChangeAt: version,
   };
+}
+
+function containerSpec({ name, image, exec, resources, lifecycle }: PodContainer): ContainerSpec {
+  const { shell, argv } = exec?.command ?? {};
+  return {
+    name,
+    image: image?.id ?? null,
+    command: shell === undefined ? (argv ?? null) : ['/bin/sh', '-c', shell],
+    cpus: resources.cpus ?? 1,
+    mem: resources.mem ?? 128,
+    graceSeconds: lifecycle?.killGracePeriodSeconds ?? null,
+  };
+}
+
+function constraintsOf(placement: Scheduling['placement']): readonly (readonly string[])[] {
+  return (placement?.constraints ?? []).map(({ fieldName, operator, value }) =>
+    value === undefined ? [fieldName, operator] : [fieldName, operator, value],
+  );
 }

@@ -210,10 +210,11 @@ export class ScaleOut {
           'lowering the number by hand, or rolling the deployment back, kills RUNNING nodes first.',
         ]
       : [];
+    const undo = this.#isWaiting ? '' : ` Undo: carna scale ${name} with the number of before.`;
     return [
       ...goesOn,
       ...waiting,
-      `Look: carna topology. Go on: carna scale ${name} ${this.#target}. Undo: carna scale ${name} N with the number of before.`,
+      `Look: carna topology. Go on: carna scale ${name} ${this.#target}.${undo}`,
     ];
   }
 

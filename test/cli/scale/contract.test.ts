@@ -161,6 +161,14 @@ test('no offer fits: said in words, and the lock is named to whoever goes down t
     await assertEnd(stage, 4);
   }));
 
+test('why a deployment that waits is ended, never rolled back: that kills who runs', () =>
+  withStage([1, 1, 1], async ({ rig, faults, platform }) => {
+    faults.refuseOffers('InsufficientCpus');
+    const id = await rig.change('PUT', `/v2/apps${MEDIA}`, { instances: 6 });
+    await rig.change('DELETE', `/v2/deployments/${id}`);
+    await rig.until('the running ones die', async () => platform.undrainedKills.length === 3);
+  }));
+
 test('with a host lost and its node replaced, one that runs goes', () =>
   withStage([9, 8, 7], async (stage) => {
     const [lost] = (await stage.rig.tasks(MEDIA)) as { id: string; host: string }[];
@@ -280,5 +288,37 @@ for (let seed = 1; seed <= 20; seed++) {
       const again = await stage.carna(`scale media ${target} --yes --headroom 0`);
       assert.equal(again.code, 0, `${first.out}${first.err}\n---\n${again.out}${again.err}`);
       await assertEnd(stage, target);
+    }));
+}
+
+for (let seed = 1; seed <= 12; seed++) {
+  test(`two operators with troubles (seed ${seed}): nobody undrained dies, nobody is left draining untold`, () =>
+    withStage([10, 20, 30, 40], async (stage) => {
+      const random = randomOf(1_000 + seed);
+      const pick = (): number => 1 + Math.floor(random() * 6);
+      let ticks = 0;
+      const trouble: OnTick = async (_count, interrupt) => {
+        const dice = random();
+        if (++ticks > 80) return;
+        if (dice < 0.05) stage.faults.changeLeader();
+        else if (dice < 0.1) stage.faults.answerWith(SPOILT[ticks % 4] ?? 'html', 1);
+        else if (dice < 0.11) interrupt();
+        else if (dice < 0.2) await wait(SECOND_MS * 10 * random());
+      };
+      const targets = [pick(), pick()] as const;
+      const [first, second] = await Promise.all([
+        stage.carna(`scale media ${targets[0]} --yes --force`, trouble),
+        stage.carna(`scale media ${targets[1]} --yes --force`, trouble),
+      ]);
+      const told = `${targets.join(' and ')}\n${first.out}${first.err}\n${second.out}${second.err}`;
+      assert.deepEqual(stage.platform.undrainedKills, [], told);
+      for (const nodeId of stage.platform.intents.keys()) {
+        assert.match(told, new RegExp(`draining.*${nodeId}`), told);
+      }
+      await stage.rig.idle();
+      const again = await stage.carna(`scale media ${targets[0]} --yes --force`);
+      assert.equal(again.code, 0, `${told}\n---\n${again.out}${again.err}`);
+      assert.deepEqual(stage.platform.undrainedKills, [], again.out);
+      assert.equal((await stage.rig.app(MEDIA)).instances, targets[0]);
     }));
 }

@@ -1,4 +1,4 @@
-import type { CallReport, FailedCall } from '../../../src/lab/calls/report.js';
+import type { CallProgress, CallReport, FailedCall } from '../../../src/lab/calls/report.js';
 import { openEndpoint } from '../../../src/lab/phones/endpoint.js';
 import { Phone } from '../../../src/lab/phones/phone.js';
 import { Switchboard } from '../../../src/lab/phones/switchboard.js';
@@ -23,15 +23,27 @@ export interface LoadReport {
   readonly nodes: ReadonlySet<string>;
 }
 
+/** Calls under way. */
+export interface Load {
+  /** Calls that failed until now. */
+  failed(): number;
+}
+
 /** Does `work` under calls to every load-balancer, which go on to their ends; gives what became of them. */
 export async function underLoad(
   platform: MarathonPlatform,
-  work: () => Promise<void>,
+  work: (load: Load) => Promise<void>,
 ): Promise<LoadReport> {
   const doors = platform.nodesOf('load-balancer').flatMap(({ sip }) => sip.slice(0, 1));
-  const runs = doors.map((door) => platform.call(door, CPS / doors.length, LOAD_S, CALL_MS));
+  const failed = doors.map(() => 0);
+  const runs = doors.map((target, n) => {
+    const onProgress = (progress: CallProgress): void => void (failed[n] = progress.failed);
+    const amount = { seconds: LOAD_S };
+    const how = { target, rate: CPS / doors.length, amount, callMs: CALL_MS, onProgress };
+    return platform.call(how);
+  });
   try {
-    await work();
+    await work({ failed: () => failed.reduce((sum, count) => sum + count, 0) });
   } finally {
     for (const run of runs) run.stop();
     await Promise.allSettled(runs.map(({ result }) => result));

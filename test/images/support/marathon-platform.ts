@@ -2,9 +2,8 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { CallRun } from '../../../src/lab/calls/calls.js';
+import type { CallOptions, CallRun } from '../../../src/lab/calls/calls.js';
 import { startCalls } from '../../../src/lab/calls/calls.js';
-import type { LabAddress } from '../../../src/lab/plan.js';
 import { zookeeperServers } from '../../../src/lab/plan.js';
 import type { Platform } from '../../../src/lab/platform.js';
 import { openPlatform } from '../../../src/lab/platform.js';
@@ -55,8 +54,8 @@ export interface MarathonPlatform {
   carna(...args: readonly string[]): Promise<Outcome>;
   /** What the nodes of a role publish. */
   nodesOf(role: Role): readonly NodeRecord[];
-  /** Calls to the load-balancer at this address. */
-  call(lb: LabAddress, rate: number, seconds: number, callMs: CallLength): CallRun;
+  /** Calls from this machine's own address on the switch. */
+  call(options: Omit<CallOptions, 'localHost' | 'runDir' | 'env'>): CallRun;
   /** Ids of the containers of this platform, tasks and the servers bound to them. */
   containers(): Promise<readonly string[]>;
   /** The last log lines of every task, for a test that failed. */
@@ -65,8 +64,6 @@ export interface MarathonPlatform {
   closeMarathon(): Promise<void>;
   close(): Promise<void>;
 }
-
-type CallLength = { readonly min: number; readonly max: number };
 
 const silent = pino({ level: 'silent' });
 const linesOf = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
@@ -99,7 +96,7 @@ export async function openMarathonPlatform(): Promise<MarathonPlatform> {
       userPassword: stores.context.secrets.userPassword,
       carna: (...args) => runCarna(args, env),
       nodesOf: (role) => nodesOf(seen, role),
-      call: (lb, rate, seconds, callMs) => callsOf(stores, lb, rate, seconds, callMs),
+      call: (options) => callsOf(stores, options),
       containers: async () => (await containersOf(label)).map(({ id }) => id),
       logs: () => allLogs(label),
       closeMarathon: () => marathon.close(),
@@ -153,16 +150,11 @@ let runs = 0;
 
 function callsOf(
   { context }: Stores,
-  { host, port }: LabAddress,
-  rate: number,
-  seconds: number,
-  callMs: CallLength,
+  options: Omit<CallOptions, 'localHost' | 'runDir' | 'env'>,
 ): CallRun {
   const { plan, runDir, env } = context;
-  return startCalls({
-    ...{ target: { host, port }, localHost: plan.caller, rate, amount: { seconds } },
-    ...{ callMs, runDir: join(runDir, `calls-${++runs}`), env },
-  });
+  const own = { localHost: plan.caller, runDir: join(runDir, `calls-${++runs}`), env };
+  return startCalls({ ...options, ...own });
 }
 
 interface Found {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { byeOfCallee, establish, useScenes, within } from './scene.js';
 import { header, openPeer, request } from './sip-peer.js';
-import { route } from './trunk-dial.js';
+import { route } from './edge-route.js';
 
 const { scene, opened } = useScenes();
 

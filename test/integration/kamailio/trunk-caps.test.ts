@@ -6,7 +6,7 @@ import type { Scene } from './scene.js';
 import { byeOfCallee, contactUri, useScenes } from './scene.js';
 import type { Received, SipPeer } from './sip-peer.js';
 import { header, openPeer, request } from './sip-peer.js';
-import { route } from './trunk-dial.js';
+import { route } from './edge-route.js';
 
 const { scene, opened } = useScenes();
 
