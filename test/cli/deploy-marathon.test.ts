@@ -49,7 +49,7 @@ test('a lock is waited for; nothing is forced', () =>
 test('when no offer fits Marathon says why; later the same command goes on', () =>
   withCarna(async ({ rig, run }) => {
     rig.marathon.faults.refuseOffers('InsufficientCpus');
-    const late = await run('deploy FILE --deadline 5m', group(appOf()));
+    const late = await run('deploy FILE --deadline 1m', group(appOf()));
     assert.match(
       late.out,
       /3 without a place: no offer fits: InsufficientCpus \(\d+ of \d+ offers\)/,

@@ -5,7 +5,8 @@ import type { OperatorData } from '../../src/cli/operator-data.js';
 import type { NodeRecord, Role } from '../../src/topology/node.js';
 import { MemoryDriver } from '../minimarathon/memory-driver.js';
 import type { MemoryTask } from '../minimarathon/memory-driver.js';
-import { hosts, Rig, withRig } from '../minimarathon/support.js';
+import type { Rig } from '../minimarathon/support.js';
+import { hosts, withRig } from '../minimarathon/support.js';
 import type { Outcome, Terminal } from './support.js';
 import { carna, DISP1, fakeData, GENERATION, node, topology } from './support.js';
 
@@ -13,11 +14,11 @@ import { carna, DISP1, fakeData, GENERATION, node, topology } from './support.js
 export interface CarnaRig {
   readonly rig: Rig;
   /** Runs a command line in which FILE stands for a file with the definition. */
-  run(line: string, definition: unknown, terminal?: Terminal): Promise<Outcome>;
+  readonly run: (line: string, definition: unknown, terminal?: Terminal) => Promise<Outcome>;
   /** Nodes that are up now. */
-  upCount(): number;
+  readonly upCount: () => number;
   /** The fewest that were up at any look of a command since the last call. */
-  takeFewestUp(): number;
+  readonly takeFewestUp: () => number;
 }
 
 /** How a task of this rig behaves; the default is a node that is up at once and drains in a few looks. */
