@@ -5,7 +5,7 @@ import type { Definition } from '../../src/marathon/deploy/group-apps.js';
 import type { NodeRecord, Role } from '../../src/topology/node.js';
 import type { Seen } from '../marathon/client/fake-marathon.js';
 import { json } from '../marathon/client/fake-marathon.js';
-import { fakeData, GENERATION, node, topology } from './support.js';
+import { DISP1, fakeData, GENERATION, node, topology } from './support.js';
 
 /** A task as this world runs it; it is a node at once. */
 export interface WorldTask {
@@ -89,10 +89,10 @@ export class MarathonWorld {
           .filter(({ isListed }) => isListed)
           .map(({ record }) => ({ id: record.trace.id, generation: 1842 }));
         return topology({
-          nodes: nodes.map(({ record }) => record),
+          nodes: [DISP1, ...nodes.map(({ record }) => record)],
           generation: { ...GENERATION, traces },
           applied: new Map(
-            nodes.map(({ record: { nodeId, role } }) => [
+            [DISP1, ...nodes.map(({ record }) => record)].map(({ nodeId, role }) => [
               nodeId,
               {
                 ...{ schema: 1 as const, nodeId, role, generation: 1842 },

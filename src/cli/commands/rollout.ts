@@ -18,7 +18,7 @@ import type { RolloutTeller } from '../rollout/rollout-teller.js';
 interface Options {
   readonly batch: number;
   readonly onWorse: OnWorse;
-  readonly readyTimeout: number;
+  readonly readyTimeout?: number;
   readonly deadline?: number;
   readonly floor?: number;
   readonly headroom?: number;
@@ -54,7 +54,11 @@ export function registerRollout(program: Command, context: Context): void {
         .choices(['stop', 'roll-back'])
         .default('stop'),
     )
-    .option('--ready-timeout <duration>', 'for a new node to be listed', parseDeadline, READY_MS)
+    .option(
+      '--ready-timeout <duration>',
+      'for a new node to be listed (default: 5m)',
+      parseDeadline,
+    )
     .option('--deadline <duration>', 'wait at most so long (default: 4h)', parseDeadline)
     .option('--floor <n>', 'nodes of the role that must stay (as carna drain)', wholeUpTo(100_000))
     .option('--headroom <percent>', 'room that must stay (as carna drain)', wholeUpTo(1_000))
@@ -69,7 +73,8 @@ export function registerRollout(program: Command, context: Context): void {
 Marathon chooses the order. A node drains when it is told to stop (SIGTERM) and goes when its calls have ended, at
 most after its kill grace; the next one goes when the new one is ready. So that no more than --batch are away, the
 definition's upgradeStrategy is replaced where it would take more; carna deploy leaves that as it is.
-Refused (exit 4) when a node is not in service already, or the rest would be too few for the calls of now.
+Refused (exit 4) when the rest would be too few for the calls of now, or a node is out of service and Marathon does
+not see that; one that its health checks found bad as well is replaced first.
 Worse: a new task ends or is launched again, its server crashes, its node is not listed within --ready-timeout, goes
 down again or falls silent, or the reconciler gets no answer from it. Then nothing further is taken away (exit 1).
 --on-worse roll-back lets Marathon bring the earlier definition back. To Marathon that is one more change: it replaces
@@ -136,7 +141,7 @@ function wishOf(
       headroomPercent: options.headroom ?? config.drainHeadroomPercent,
     },
     onWorse: options.onWorse,
-    readyMs: options.readyTimeout,
+    readyMs: options.readyTimeout ?? READY_MS,
     isForced: options.force === true,
     isDryRun: options.dryRun === true,
     isYes: options.yes === true,

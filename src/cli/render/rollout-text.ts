@@ -8,7 +8,7 @@ import { formatDuration, plural } from './units.js';
 
 /** What a rollout would do to the nodes and their calls. */
 export function rolloutPlanLines(plan: RolloutPlan, paint: Painter): string[] {
-  const { look, pace, differences, blocks, calls, graceMs } = plan;
+  const { look, pace, differences, blocks, broken, calls, graceMs } = plan;
   const { id, instances } = look.app;
   const speed = pace.atOnce <= 1 ? 'one at a time' : `${pace.atOnce} at a time`;
   const what = look.role === null ? plural(instances, 'task') : plural(instances, 'node');
@@ -17,11 +17,12 @@ export function rolloutPlanLines(plan: RolloutPlan, paint: Painter): string[] {
     `${paint.bold(id)}: ${what} replaced, ${speed}; Marathon chooses the order.`,
     ...(differences.length === 0 ? [] : [`  differs in ${printable(differences.join(', '))}`]),
     ...(look.role === null ? [] : [drainLine(calls, graceMs)]),
+    ...broken.map((why) => `  replaced first: ${printable(why)}`),
     ...(pace.isOwn
       ? []
       : [
           `  its upgradeStrategy is set to minimumHealthCapacity ${pace.strategy.minimumHealthCapacity}, ` +
-            'maximumOverCapacity 0: its own takes more away at a time, or needs room for one more',
+            'maximumOverCapacity 0: its own would take more away at a time, or none',
         ]),
     ...(first === undefined
       ? []

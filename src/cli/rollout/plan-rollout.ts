@@ -5,6 +5,7 @@ import { DEFAULT_WIRING } from '../../topology/wiring.js';
 import type { MarathonApp } from '../../marathon/client/answers.js';
 import { findDifferences } from '../../marathon/deploy/differences.js';
 import type { AppWanted, Definition } from '../../marathon/deploy/group-apps.js';
+import type { Blocks } from '../../marathon/rollout/find-blocks.js';
 import { findBlocks } from '../../marathon/rollout/find-blocks.js';
 import type { Pace } from '../../marathon/rollout/pace.js';
 import { paceOf } from '../../marathon/rollout/pace.js';
@@ -40,6 +41,8 @@ export interface RolloutPlan {
   readonly differences: readonly string[];
   /** Why the role cannot spare a node. */
   readonly blocks: readonly string[];
+  /** Nodes that are out of service already; they are replaced first. */
+  readonly broken: readonly string[];
   /** Calls on the app's nodes now, as far as their agents said. */
   readonly calls: number;
   /** A drain is cut after so long. */
@@ -74,7 +77,6 @@ export async function planRollout(work: MarathonWork, wish: RolloutWish): Promis
   const look = present && (await lookAtRollout(work, appId, roleOf(wanted?.definition ?? present)));
   if (present === undefined || look === undefined) return { kind: 'unknown' };
   const own = wanted?.definition['upgradeStrategy'] ?? present['upgradeStrategy'];
-  const pace = paceOf(look.app.instances, wish.batch, own);
   const definition = wanted && { ...wanted.definition, instances: look.app.instances };
   const isChange = definition === null || (await isAChange(work, appId, definition, present));
   const grace = (wanted?.definition ?? present)['taskKillGracePeriodSeconds'];
@@ -84,15 +86,13 @@ export async function planRollout(work: MarathonWork, wish: RolloutWish): Promis
     return underWayOrLocked(work, look, same, graceMs);
   }
   if (!isChange) return { kind: 'nothing' };
-  return {
-    kind: 'plan',
-    look,
-    pace,
-    change: changeOf(definition, pace),
-    differences: wanted === null ? [] : findDifferences(wanted.definition, present),
-    graceMs,
-    ...(await readSpare(work, wish, look, pace)),
-  };
+  const checks = present['healthChecks'];
+  const hasChecks = Array.isArray(checks) && checks.length > 0;
+  const { healthy, ...spare } = await readSpare(work, wish, look, hasChecks);
+  const pace = paceOf({ instances: look.app.instances, healthy }, wish.batch, own);
+  const change = changeOf(definition, pace);
+  const differences = wanted === null ? [] : findDifferences(wanted.definition, present);
+  return { kind: 'plan', look, pace, change, differences, graceMs, ...spare };
 }
 
 function changeOf(definition: Definition | null, pace: Pace): RolloutChange {
@@ -152,18 +152,19 @@ async function underWayOrLocked(
 
 async function readSpare(
   { data }: MarathonWork,
-  { limits }: RolloutWish,
+  { limits, batch }: RolloutWish,
   look: RolloutLook,
-  { atOnce }: Pace,
-): Promise<Pick<RolloutPlan, 'blocks' | 'calls'>> {
+  hasChecks: boolean,
+): Promise<Blocks & Pick<RolloutPlan, 'calls'>> {
   const { app, role, nodes: own } = look;
   const { nodes, intents } = await data.readTopology();
   const peers = new Map([...nodes].filter(([, { record }]) => record.role === role));
   const calls = await readLoads(data, peers, MAX_ASKED);
-  const input = { app, role, own, nodes, intents, calls, limits, atOnce };
+  const atOnce = Math.min(batch, app.instances);
+  const input = { app, role, own, nodes, intents, calls, limits, atOnce, hasChecks };
   const ours = [...own.values()].map(({ record }) => calls.get(record.nodeId) ?? 0);
   return {
-    blocks: findBlocks({ ...input, wiring: DEFAULT_WIRING }),
+    ...findBlocks({ ...input, wiring: DEFAULT_WIRING }),
     calls: ours.reduce((sum, count) => sum + count, 0),
   };
 }

@@ -13,6 +13,8 @@ export type RolloutJson = { readonly schema: typeof JSON_SCHEMA; readonly appId:
       readonly differences: readonly string[];
       /** Why the role cannot spare a node; empty = it can. */
       readonly blocks: readonly string[];
+      /** Nodes that are out of service already; they are replaced first. */
+      readonly broken: readonly string[];
       readonly calls: number;
       readonly graceMs: number;
     }

@@ -42,11 +42,11 @@ export class RolloutTeller implements RolloutShow {
   }
 
   planned(plan: RolloutPlan): void {
-    const { look, pace, differences, blocks, calls, graceMs } = plan;
+    const { look, pace, differences, blocks, broken, calls, graceMs } = plan;
     const { instances } = look.app;
     const facts = { instances, atOnce: pace.atOnce, isOwnPace: pace.isOwn };
     const lines = rolloutPlanLines(plan, this.#work.context.paint);
-    this.say({ did: 'planned', ...facts, differences, blocks, calls, graceMs }, lines);
+    this.say({ did: 'planned', ...facts, differences, blocks, broken, calls, graceMs }, lines);
   }
 
   /** Tells each task whose phase changed, and now and then how many calls are left. */

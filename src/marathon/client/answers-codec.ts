@@ -54,6 +54,7 @@ const app = z.object({
   tasksRunning: count,
   tasksStaged: count,
   tasksUnhealthy: count,
+  tasksHealthy: count.optional(),
   deployments: z.array(z.object({ id })).transform((list) => list.map((entry) => entry.id)),
   tasks: z.array(task).optional(),
   versionInfo: orNull(z.object({ lastConfigChangeAt: z.string() })),

@@ -26,6 +26,8 @@ export interface MarathonApp {
   readonly tasksRunning: number;
   readonly tasksStaged: number;
   readonly tasksUnhealthy: number;
+  /** By its health checks; absent where Marathon did not tell, 0 without checks. */
+  readonly tasksHealthy?: number | undefined;
   /** The deployments that lock it. */
   readonly deploymentIds: readonly string[];
   /** Empty where the request did not ask for them. */
