@@ -24,7 +24,7 @@ stage_carna() {
   cp "$ROOT"/{package.json,package-lock.json,.npmrc,LICENSE} "$stage/carna/"
   mkdir "$stage/carna/dist"
   cp -R "$ROOT/dist/src" "$stage/carna/dist/src"
-  cp -R "$ROOT/kamailio" "$ROOT/freeswitch" "$stage/carna/"
+  cp -R "$ROOT/kamailio" "$ROOT/freeswitch" "$ROOT/marathon" "$stage/carna/"
   # Without scripts: nothing of a package runs here, and nothing is compiled for this machine.
   step 'packages for production' npm --prefix "$stage/carna" ci --omit=dev --ignore-scripts --no-progress --loglevel=error
   step 'Node for the image' npm --prefix "$stage/carna/node" ci --ignore-scripts --no-progress --loglevel=error

@@ -15,6 +15,7 @@ const STAGED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     node_modules: 'package-lock.json',
     kamailio: 'kamailio',
     freeswitch: 'freeswitch',
+    marathon: 'marathon',
     dist: 'src',
   },
   kamailio: { config: 'kamailio' },

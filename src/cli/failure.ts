@@ -16,6 +16,14 @@ const NEXT_STEP: Readonly<Record<string, string>> = {
     'check CARNA_ZOOKEEPER_AUTH, CARNA_CLUSTER and CARNA_DC, then: carna init',
   CARNA_REGISTRY_AMBIGUOUS: 'it may have happened; look before you repeat it: carna topology',
   CARNA_REGISTRY_SESSION_OVER: 'run the command again',
+  CARNA_MARATHON_UNAVAILABLE:
+    'check that Marathon runs where CARNA_MARATHON says; nothing was changed, safe to repeat',
+  CARNA_MARATHON_ANSWER:
+    'check that CARNA_MARATHON is the address of Marathon itself, and not of a proxy or a login page',
+  CARNA_MARATHON_REFUSED:
+    'check CARNA_MARATHON_USER and its password (or CARNA_MARATHON_TOKEN), and what Marathon says above',
+  CARNA_MARATHON_AMBIGUOUS:
+    'look at what Marathon does now (carna topology), then run the command again: it goes on from there',
   CARNA_DEADLINE: 'run the command again; what did not answer is named above',
 };
 
@@ -37,7 +45,7 @@ function expected(err: CarnaError): string {
   if (err.cause !== undefined) lines.push(`  because: ${messageOf(err.cause)}`);
   const next = NEXT_STEP[err.code];
   if (next !== undefined && !(err instanceof MissingPartError)) lines.push(`  next: ${next}`);
-  if (err instanceof ConfigError) lines.push('  all variables: README.md, "Configuration"');
+  if (err instanceof ConfigError) lines.push('  all variables: README.md, "Settings"');
   return `${lines.join('\n')}\n`;
 }
 

@@ -48,6 +48,7 @@ Examples:
   carna explain media-1             why it gets calls, or why not
   carna timeline --last 3           how fast the last changes went through
   carna drain media-1 --wait        take a node out without losing a call
+  carna scale media 6               more nodes, or fewer, without losing a call
   carna location alice@example.org  where a phone is, and what a call to it would do
 
 ${EXIT_CODES_HELP}`;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.js';
 import { reportFailure } from '../../src/cli/failure.js';
@@ -37,6 +38,21 @@ test('an expected failure has no stack, its cause and a next step', () => {
   next: check that PostgreSQL runs where CARNA_DATABASE_URL (users and trunks: CARNA_MANAGER_DATABASE_URL) says
 `,
   );
+});
+
+for (const [err, next] of [
+  [new errors.MarathonUnavailableError('gone'), /next: check that Marathon runs/],
+  [new errors.MarathonAnswerError('HTML'), /next: check that CARNA_MARATHON is/],
+  [new errors.MarathonRefusedError('PUT', 401, 'no'), /next: check CARNA_MARATHON_USER/],
+  [new errors.MarathonAmbiguousError('lost'), /next: look at what Marathon does/],
+] as const) {
+  test(`${err.code} says what to do next`, () => assert.match(report(err).text, next));
+}
+
+test('a wrong setting points at the part of README that lists them all', () => {
+  const { text } = report(new errors.ConfigError(['CARNA_DC: expected a name, found ""']));
+  const heading = /all variables: README\.md, "([^"]+)"/.exec(text)?.[1];
+  assert.ok(readFileSync('README.md', 'utf8').includes(`\n## ${heading}\n`));
 });
 
 test('a bug shows its stack, asks for a report and exits with 70', () => {

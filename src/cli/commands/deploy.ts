@@ -14,7 +14,7 @@ interface Options {
   readonly instances?: true;
   readonly restart?: true;
   readonly remove?: true;
-  readonly deadline: number;
+  readonly deadline?: number;
   readonly json?: true;
 }
 
@@ -33,7 +33,7 @@ export function registerDeploy(program: Command, context: Context): void {
     .option('--restart', 'also restart apps whose nodes are in service')
     .option('--remove', 'also remove apps that the group no longer names')
     .option('--yes', 'do not ask; needed when not on a terminal')
-    .option('--deadline <duration>', 'wait at most so long', parseDeadline, DEADLINE_MS)
+    .option('--deadline <duration>', 'wait at most so long (default: 15m)', parseDeadline)
     .option('--json', 'one JSON object per step; src/cli/deploy/deploy-json.ts')
     .addHelpText(
       'after',
@@ -69,7 +69,7 @@ async function deployCommand(
   }
   const { deployGroup } = await import('../deploy/deploy-group.js');
   const { createMarathonWork } = await import('../deploy/marathon-work.js');
-  const limits = { isJson: options.json === true, deadlineMs: options.deadline };
+  const limits = { isJson: options.json === true, deadlineMs: options.deadline ?? DEADLINE_MS };
   return withOperatorData(context, (data, config) =>
     untilInterrupted(context.proc, async (stop) => {
       const work = await createMarathonWork(context, config, data, { ...limits, stop });

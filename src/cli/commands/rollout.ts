@@ -18,7 +18,7 @@ import type { RolloutTeller } from '../rollout/rollout-teller.js';
 interface Options {
   readonly batch: number;
   readonly onWorse: OnWorse;
-  readonly readyTimeout: number;
+  readonly readyTimeout?: number;
   readonly deadline?: number;
   readonly floor?: number;
   readonly headroom?: number;
@@ -54,7 +54,11 @@ export function registerRollout(program: Command, context: Context): void {
         .choices(['stop', 'roll-back'])
         .default('stop'),
     )
-    .option('--ready-timeout <duration>', 'for a new node to be listed', parseDeadline, READY_MS)
+    .option(
+      '--ready-timeout <duration>',
+      'for a new node to be listed (default: 5m)',
+      parseDeadline,
+    )
     .option('--deadline <duration>', 'wait at most so long (default: 4h)', parseDeadline)
     .option('--floor <n>', 'nodes of the role that must stay (as carna drain)', wholeUpTo(100_000))
     .option('--headroom <percent>', 'room that must stay (as carna drain)', wholeUpTo(1_000))
@@ -137,7 +141,7 @@ function wishOf(
       headroomPercent: options.headroom ?? config.drainHeadroomPercent,
     },
     onWorse: options.onWorse,
-    readyMs: options.readyTimeout,
+    readyMs: options.readyTimeout ?? READY_MS,
     isForced: options.force === true,
     isDryRun: options.dryRun === true,
     isYes: options.yes === true,
