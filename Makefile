@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARNA := node dist/src/bin/carna.js
 SOURCES := $(shell find src test -name '*.ts' -o -name '*.sql' | sort)
 
-.PHONY: help demo test test-images unit sim bench lab-up lab-down images images-clean mutants build check format readme packages clean
+.PHONY: help demo test test-images marathon-up unit sim bench lab-up lab-down images images-clean mutants build check format readme packages clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: packages build ## All tests: units, real servers, the story from end to en
 
 test-images: packages build ## The container images: built, started, killed; on a private Docker engine where none runs
 	@images/test.sh
+
+marathon-up: packages build ## The platform in containers behind a stand-in for Marathon: try carna deploy, scale, rollout under calls
+	@images/test.sh play
 
 unit: build ## Only the tests that need no server
 	@node dist/test/run.js unit

@@ -22,6 +22,7 @@ export class DeployTeller {
   readonly #group: string;
   readonly #file: string;
   #said = '';
+  #lines: ReadonlySet<string> = new Set();
 
   constructor(work: MarathonWork, { file, definition }: GroupFile) {
     this.#work = work;
@@ -78,7 +79,7 @@ export class DeployTeller {
     this.#say({ did, deploymentId }, [`${what} ${name}.`]);
   }
 
-  /** Says a look that differs from the one before. */
+  /** Says a look that differs from the one before: as text what is new in it. */
   progress({ apps, away }: AppsLook): void {
     const key = JSON.stringify([
       apps.map((app) => ({ ...app, waiting: app.waiting?.rejects })),
@@ -88,7 +89,13 @@ export class DeployTeller {
     this.#said = key;
     const lines = appProgressLines(apps, this.#work.context.paint);
     const note = away === null ? [] : [`last known, cannot be asked now: ${printable(away)}`];
-    this.#say({ did: 'progress', apps, away }, [...lines, ...note]);
+    const all = [...lines, ...note];
+    const before = this.#lines;
+    this.#lines = new Set(all);
+    this.#say(
+      { did: 'progress', apps, away },
+      all.filter((line) => !before.has(line)),
+    );
   }
 
   ended(end: WatchEnd, deploymentId: string | null): ExitCode {
@@ -99,10 +106,13 @@ export class DeployTeller {
   #endLines(end: WatchEnd, deploymentId: string | null): string[] {
     const id = deploymentId ?? 'the deployment';
     const again = `Follow it again: ${this.#again()}`;
-    const takeBack =
+    const endIt =
       deploymentId === null
         ? []
-        : [`Take it back: DELETE /v2/deployments/${deploymentId} of Marathon`];
+        : [
+            // A roll-back restarts nodes that were not touched, and kills running ones while others wait.
+            `End it where it stands: DELETE /v2/deployments/${deploymentId}?force=true of Marathon`,
+          ];
     switch (end) {
       case 'done':
         return [this.#work.context.paint.good(`✔ ${this.#group} is deployed.`)];
@@ -112,9 +122,9 @@ export class DeployTeller {
           `Next: ${this.#again()} --dry-run says what is missing`,
         ];
       case 'late':
-        return [`✘ the deadline passed; ${id} goes on in Marathon.`, again, ...takeBack];
+        return [`✘ the deadline passed; ${id} goes on in Marathon.`, again, ...endIt];
       case 'left':
-        return ['', `${id} goes on in Marathon.`, again, ...takeBack];
+        return ['', `${id} goes on in Marathon.`, again, ...endIt];
     }
   }
 

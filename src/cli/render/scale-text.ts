@@ -25,9 +25,9 @@ export function headline(name: string, before: number, after: number): string {
 export function callsWarning(victims: readonly Member[], deadlineMs: number | undefined): string {
   const them = callsOn(victims);
   if (deadlineMs === undefined) {
-    return `They take no new calls; ${them} may end as long as the agents allow, then the tasks are killed in one call.`;
+    return `They take no new calls; ${them} may go on until the agents' own deadline, then the tasks are killed in one call.`;
   }
-  return `They take no new calls; ${them} may end within ${formatDuration(deadlineMs)}, what is left then is LOST when the tasks are killed.`;
+  return `They take no new calls; ${them} may go on for ${formatDuration(deadlineMs)}; what is left then is LOST when the tasks are killed.`;
 }
 
 /** "the 12 calls on them". */

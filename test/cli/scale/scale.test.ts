@@ -278,7 +278,7 @@ test('calls that outlive the deadline are told, with exit code 1', () =>
       },
     );
     assert.equal(code, 1);
-    assert.match(out, /may end within 30 s, what is left then is LOST/);
+    assert.match(out, /may go on for 30 s; what is left then is LOST/);
     assert.match(out, /490 calls outlived the deadline and went with them/);
     assert.equal(stage.marathon.instances, 1);
   }));

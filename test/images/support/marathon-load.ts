@@ -25,6 +25,8 @@ export interface LoadReport {
 
 /** Calls under way. */
 export interface Load {
+  /** Calls that were begun until now. */
+  sent(): number;
   /** Calls that failed until now. */
   failed(): number;
 }
@@ -35,15 +37,18 @@ export async function underLoad(
   work: (load: Load) => Promise<void>,
 ): Promise<LoadReport> {
   const doors = platform.nodesOf('load-balancer').flatMap(({ sip }) => sip.slice(0, 1));
-  const failed = doors.map(() => 0);
+  const seen = doors.map((): Pick<CallProgress, 'sent' | 'failed'> => ({ sent: 0, failed: 0 }));
   const runs = doors.map((target, n) => {
-    const onProgress = (progress: CallProgress): void => void (failed[n] = progress.failed);
+    const onProgress = (progress: CallProgress): void => void (seen[n] = progress);
     const amount = { seconds: LOAD_S };
     const how = { target, rate: CPS / doors.length, amount, callMs: CALL_MS, onProgress };
     return platform.call(how);
   });
   try {
-    await work({ failed: () => failed.reduce((sum, count) => sum + count, 0) });
+    await work({
+      sent: () => seen.reduce((sum, { sent }) => sum + sent, 0),
+      failed: () => seen.reduce((sum, { failed }) => sum + failed, 0),
+    });
   } finally {
     for (const run of runs) run.stop();
     await Promise.allSettled(runs.map(({ result }) => result));

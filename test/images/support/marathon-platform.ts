@@ -48,6 +48,8 @@ export interface MarathonPlatform {
   readonly seen: Platform;
   /** The file that `carna marathon render` takes. */
   readonly valuesFile: string;
+  /** What an operator of this platform has in the environment. */
+  readonly operatorEnv: Readonly<Record<string, string | undefined>>;
   /** Of every user: phone-1, phone-2… */
   readonly userPassword: string;
   /** Runs the real command line as an operator would. */
@@ -93,6 +95,7 @@ export async function openMarathonPlatform(): Promise<MarathonPlatform> {
     const env = operatorEnv(stores, marathon.url);
     return {
       ...{ network, marathon, seen, valuesFile, close },
+      operatorEnv: env,
       userPassword: stores.context.secrets.userPassword,
       carna: (...args) => runCarna(args, env),
       nodesOf: (role) => nodesOf(seen, role),
