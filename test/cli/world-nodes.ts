@@ -1,7 +1,8 @@
 import type { OperatorData } from '../../src/cli/operator-data.js';
 import type { Definition } from '../../src/marathon/deploy/group-apps.js';
 import type { NodeRecord, Role } from '../../src/topology/node.js';
-import { applied, byId, DISP1, fakeData, GENERATION, node, topology } from './support.js';
+import { listedTopology } from './listed-topology.js';
+import { fakeData, node } from './support.js';
 
 /** A task as this world runs it; it is a node at once. */
 export interface WorldTask {
@@ -30,15 +31,10 @@ export function dataOf(
   return fakeData({
     readTopology: async () => {
       const nodes = [...apps].flatMap(([id, app]) => nodesOf(id, app));
-      const records = [DISP1, ...nodes.map(({ record }) => record)];
-      const traces = nodes
-        .filter(({ isListed }) => isListed)
-        .map(({ record }) => ({ id: record.trace.id, generation: 1842 }));
-      return topology({
-        nodes: records,
-        generation: { ...GENERATION, traces },
-        applied: byId(records.map((of) => applied(of, { sets: {}, provenAtMs: 0 }))),
-      });
+      return listedTopology(
+        nodes.map(({ record }) => record),
+        nodes.flatMap(({ record, isListed }) => (isListed ? [record] : [])),
+      );
     },
     readAgentHealth: async (http) => {
       const task = [...apps.values()]
