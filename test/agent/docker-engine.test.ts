@@ -12,7 +12,7 @@ import { jsonLines, readEvent } from '../../src/agent/runtime/docker-codec.js';
 import type { DockerEngine } from '../../src/agent/runtime/docker-port.js';
 import { MissingPartError, ProtocolError, ServerStartError } from '../../src/util/errors.js';
 import { testDir } from '../support/resources.js';
-import { frame } from './support/docker-fakes.js';
+import { frame } from './support/fake-stream.js';
 import { FakeTime, flush } from './support/fake-time.js';
 
 const time = new FakeTime();

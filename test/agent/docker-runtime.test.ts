@@ -9,11 +9,11 @@ import {
   collectingLog,
   container,
   FakeEngine,
-  frame,
   OWN_ID,
   SERVER_ID,
   summary,
 } from './support/docker-fakes.js';
+import { frame } from './support/fake-stream.js';
 import { FakeTime, flush } from './support/fake-time.js';
 
 const SECRET = 'hunter22';

@@ -7,8 +7,9 @@ import { MemoryDriver } from '../minimarathon/memory-driver.js';
 import type { MemoryTask } from '../minimarathon/memory-driver.js';
 import type { Rig } from '../minimarathon/support.js';
 import { hosts, withRig } from '../minimarathon/support.js';
+import { listedTopology } from './listed-topology.js';
 import type { Outcome, Terminal } from './support.js';
-import { carna, DISP1, fakeData, GENERATION, node, topology } from './support.js';
+import { carna, fakeData, node } from './support.js';
 
 /** What `withCarna` gives to a test. */
 export interface CarnaRig {
@@ -100,16 +101,7 @@ class TaskRegistry {
         this.#drain();
         const records = this.#records();
         this.#fewestUp = Math.min(this.#fewestUp, this.upCount());
-        const traces = records.map(({ trace }) => ({ id: trace.id, generation: 1 }));
-        const applied = [DISP1, ...records].map(({ nodeId, role }) => {
-          const proof = { generation: 1, sets: {}, provenAtMs: 0, drift: null };
-          return [nodeId, { schema: 1 as const, nodeId, role, ...proof }] as const;
-        });
-        return topology({
-          nodes: [DISP1, ...records],
-          generation: { ...GENERATION, traces },
-          applied: new Map(applied),
-        });
+        return listedTopology(records);
       },
     });
   }

@@ -2,29 +2,10 @@ import type { ServerResponse } from 'node:http';
 import type { OperatorData } from '../../src/cli/operator-data.js';
 import { appsOfGroup } from '../../src/marathon/deploy/group-apps.js';
 import type { Definition } from '../../src/marathon/deploy/group-apps.js';
-import type { NodeRecord, Role } from '../../src/topology/node.js';
 import type { Seen } from '../marathon/client/fake-marathon.js';
 import { json } from '../marathon/client/fake-marathon.js';
-import { DISP1, fakeData, GENERATION, node, topology } from './support.js';
-
-/** A task as this world runs it; it is a node at once. */
-export interface WorldTask {
-  readonly id: string;
-  readonly version: number;
-  state: string;
-  /** What its agent says; null: it publishes nothing. */
-  nodeState: NodeRecord['state'] | null;
-  isListed: boolean;
-  instanceId: string;
-  calls: number;
-}
-
-export interface WorldApp {
-  definition: Definition;
-  instances: number;
-  version: number;
-  tasks: WorldTask[];
-}
+import type { WorldApp, WorldTask } from './world-nodes.js';
+import { dataOf } from './world-nodes.js';
 
 export interface WorldDeployment {
   readonly id: string;
@@ -82,35 +63,7 @@ export class MarathonWorld {
 
   /** What the registry and the agents tell. */
   data(more: Partial<OperatorData> = {}): OperatorData {
-    return fakeData({
-      readTopology: async () => {
-        const nodes = [...this.apps].flatMap(([id, app]) => this.#records(id, app));
-        const traces = nodes
-          .filter(({ isListed }) => isListed)
-          .map(({ record }) => ({ id: record.trace.id, generation: 1842 }));
-        return topology({
-          nodes: [DISP1, ...nodes.map(({ record }) => record)],
-          generation: { ...GENERATION, traces },
-          applied: new Map(
-            [DISP1, ...nodes.map(({ record }) => record)].map(({ nodeId, role }) => [
-              nodeId,
-              {
-                ...{ schema: 1 as const, nodeId, role, generation: 1842 },
-                ...{ sets: {}, provenAtMs: 0, drift: null },
-              },
-            ]),
-          ),
-        });
-      },
-      readAgentHealth: async (http) => {
-        const task = [...this.apps.values()]
-          .flatMap(({ tasks }) => tasks)
-          .find((one) => addressOf(one) === http);
-        const calls = task?.calls ?? 0;
-        return { nodeId: task?.id ?? null, state: task?.nodeState ?? null, calls, drain: null };
-      },
-      ...more,
-    });
+    return dataOf(this.apps, more);
   }
 
   deploy(apps: readonly string[]): { deploymentId: string; version: string } {
@@ -215,25 +168,6 @@ export class MarathonWorld {
       }),
     };
   }
-
-  #records(appId: string, app: WorldApp): { record: NodeRecord; isListed: boolean }[] {
-    const env = app.definition['env'] as Readonly<Record<string, string>> | undefined;
-    const role = env?.['CARNA_ROLE'] as Role | undefined;
-    if (role === undefined) return [];
-    return app.tasks.flatMap((task) => {
-      if (task.nodeState === null) return [];
-      const ip = addressOf(task).split(':')[0] ?? '';
-      const marathon = { taskId: task.id, appId, appVersion: `v${task.version}` };
-      const { nodeState: state, instanceId, isListed } = task;
-      return [{ isListed, record: node(role, task.id, ip, { marathon, state, instanceId }) }];
-    });
-  }
-}
-
-/** Each task has an address of its own. */
-function addressOf({ id }: WorldTask): string {
-  const number = Number(/-(\d{12})\./.exec(id)?.[1] ?? 0);
-  return `10.9.${Math.floor(number / 250)}.${(number % 250) + 1}:9090`;
 }
 
 /** Marathon compares definitions; the number of instances is another matter, an order of names is none. */

@@ -1,5 +1,3 @@
-import { EventEmitter } from 'node:events';
-import { PassThrough } from 'node:stream';
 import { openConfiguredMarathon } from '../../src/cli/configured-marathon.js';
 import type { CliConfig } from '../../src/config/cli.js';
 import { createContext } from '../../src/cli/context.js';
@@ -7,7 +5,6 @@ import type { AccountData } from '../../src/cli/account-data.js';
 import type { Context } from '../../src/cli/context.js';
 import type { OperatorData, TopologyData } from '../../src/cli/operator-data.js';
 import { runWith } from '../../src/cli/program.js';
-import type { ProcessLike } from '../../src/cli/process-like.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import { describeRow } from '../../src/topology/dispatcher-row.js';
 import type {
@@ -20,6 +17,8 @@ import type {
 } from '../../src/topology/node.js';
 import { DEFAULT_WIRING, setsConsumedBy } from '../../src/topology/wiring.js';
 import { ServerUnavailableError } from '../../src/util/errors.js';
+import type { FakeTerminal } from './fake-process.js';
+import { fakeProcess } from './fake-process.js';
 
 /** The moment at which all of these tests happen. */
 export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
@@ -177,20 +176,13 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
   };
 }
 
-export interface Terminal {
-  /** Absent: a pipe. */
-  readonly columns?: number;
+export interface Terminal extends FakeTerminal {
   /** Time that passes whenever the monotonic clock is read, in ms; absent: it stands still but for waits. */
   readonly tickMs?: number;
-  readonly env?: Readonly<Record<string, string>>;
-  /** What somebody types. */
-  readonly input?: string;
   /** Users and trunks; absent: the command must not ask for them. */
   readonly accounts?: AccountData;
   /** Called before each wait of the command, with the number of waits so far; `interrupt` is Ctrl-C. */
   readonly onWait?: (count: number, interrupt: () => void) => void | Promise<void>;
-  /** Called after each output; `interrupt` is Ctrl-C. */
-  readonly onOutput?: (text: string, interrupt: () => void) => void;
 }
 
 export interface Outcome {
@@ -207,35 +199,7 @@ export async function carna(
   data: OperatorData = fakeData(),
   terminal: Terminal = {},
 ): Promise<Outcome> {
-  const signals = new EventEmitter();
-  const interrupt = (): void => void signals.emit('SIGINT');
-  const stdin = Object.assign(new PassThrough(), { isTTY: terminal.columns !== undefined });
-  stdin.end(terminal.input ?? '');
-  let out = '';
-  let err = '';
-  const isTTY = terminal.columns !== undefined;
-  const proc: ProcessLike = {
-    env: {
-      CARNA_ZOOKEEPER: 'zk:2181',
-      CARNA_CLUSTER: 'prod',
-      TZ: 'UTC',
-      USER: 'bob',
-      ...terminal.env,
-    },
-    stdin,
-    stdout: {
-      write: (text: string) => {
-        out += text;
-        terminal.onOutput?.(text, interrupt);
-      },
-      isTTY,
-      columns: terminal.columns,
-      rows: 40,
-    },
-    stderr: { write: (text: string) => (err += text), isTTY },
-    on: (event, listener) => signals.on(event, listener),
-    off: (event, listener) => signals.off(event, listener),
-  };
+  const { proc, output, signals, interrupt } = fakeProcess(terminal);
   let elapsedMs = 0;
   let waits = 0;
   const clock = {
@@ -261,5 +225,5 @@ export async function carna(
     createContext(proc, ports, clock, wait),
   );
   const listeners = signals.listenerCount('SIGINT') + signals.listenerCount('SIGTERM');
-  return { code, out, err, listeners };
+  return { code, ...output(), listeners };
 }

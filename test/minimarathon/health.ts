@@ -1,5 +1,5 @@
-import { get } from 'node:http';
 import type { HealthCheck } from './definition.js';
+import { httpStatus } from './http-status.js';
 import type { Instance, Task } from './instance.js';
 import { isLive } from './instance.js';
 import { stopTask } from './task-status.js';
@@ -62,7 +62,7 @@ async function ask(
   const status =
     check.protocol === 'MESOS_HTTP'
       ? await (task.running?.httpStatus(port, check.path, timeoutMs) ?? null)
-      : await askOutside(task.hostname, port, check.path, timeoutMs);
+      : await httpStatus(task.hostname, port, check.path, timeoutMs);
   return status !== null && status >= 200 && status < 400;
 }
 
@@ -110,24 +110,4 @@ function killUnhealthy(world: World, instance: Instance, task: Task, check: Heal
   stop();
   const end = world.timers.every(toMs(world, EXECUTOR_KILL_SECONDS), stop);
   void task.running?.ended.then(end);
-}
-
-/** GET of `host:port`; the status, or null. Never rejects. */
-export async function askOutside(
-  host: string,
-  port: number,
-  path: string,
-  timeoutMs: number,
-): Promise<number | null> {
-  return new Promise((resolve) => {
-    const request = get({ host, port, path, timeout: timeoutMs, agent: false }, (response) => {
-      response.on('error', () => undefined);
-      response.resume();
-      resolve(response.statusCode ?? null);
-      request.destroy();
-    });
-    request.on('timeout', () => request.destroy());
-    request.on('error', () => resolve(null));
-    request.on('close', () => resolve(null));
-  });
 }

@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { get } from 'node:http';
 import { RUN_MARK } from '../support/reaper.js';
 import type { RunningTask, TaskDriver, TaskEnd, TaskSpec } from './driver.js';
+import { httpStatus } from './http-status.js';
 
 /** Lines of output that are kept of each task. */
 const MAX_OUTPUT_LINES = 500;
@@ -101,18 +101,7 @@ class ProcessTask implements RunningTask {
   }
 
   async httpStatus(port: number, path: string, timeoutMs: number): Promise<number | null> {
-    return new Promise((resolve) => {
-      const options = { host: '127.0.0.1', port, path, timeout: timeoutMs, agent: false };
-      const request = get(options, (response) => {
-        response.on('error', () => undefined);
-        response.resume();
-        resolve(response.statusCode ?? null);
-        request.destroy();
-      });
-      request.on('timeout', () => request.destroy());
-      request.on('error', () => resolve(null));
-      request.on('close', () => resolve(null));
-    });
+    return httpStatus('127.0.0.1', port, path, timeoutMs);
   }
 
   #signalGroup(): void {

@@ -1,5 +1,5 @@
 import type { Deployment } from './deployment.js';
-import { askOutside } from './health.js';
+import { httpStatus } from './http-status.js';
 import type { Instance, Task } from './instance.js';
 import { isLive } from './instance.js';
 import type { RunSpec } from './run-spec.js';
@@ -90,7 +90,7 @@ export class Readiness {
     const isReady =
       typeof port === 'number' &&
       check.httpStatusCodesForReady.includes(
-        (await askOutside(task.hostname, port, check.path, timeoutMs)) ?? 0,
+        (await httpStatus(task.hostname, port, check.path, timeoutMs)) ?? 0,
       );
     if (!this.#isWanted(task)) return;
     // The schema wants an instance's id there; the newest Marathon writes the task's, which fits it too.

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryDriver } from './memory-driver.js';
+import type { MemoryTask } from './memory-driver.js';
+import type { Rig } from './support.js';
 import { sleeper, withRig } from './support.js';
 
 test('an app that is put runs, and its task says where', () =>
@@ -23,7 +25,10 @@ test('closing ends what runs', async () => {
   assert.ok(memory.tasks.every(({ isEnded }) => isEnded));
 });
 
-test('closing waits for what is being launched, and ends it', async () => {
+/** Gives `use` a rig whose app `/a` is being launched until it calls `go`; its task, after closing. */
+async function whileLaunching(
+  use: (rig: Rig, memory: MemoryDriver, go: () => void) => Promise<void>,
+): Promise<MemoryTask | undefined> {
   let go: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (go = resolve));
   const memory = new MemoryDriver(() => gate);
@@ -31,29 +36,28 @@ test('closing waits for what is being launched, and ends it', async () => {
     async (rig) => {
       await rig.change('POST', '/v2/apps', sleeper('/a'), 201);
       await rig.until('launching', async () => memory.tasks.length === 1);
-      const [task] = await rig.tasks('/a');
-      assert.equal(task?.state, 'TASK_STAGING');
-      setImmediate(() => setImmediate(go));
+      await use(rig, memory, go);
     },
     { memory },
   );
-  assert.equal(memory.tasks[0]?.isEnded, true);
+  return memory.tasks[0];
+}
+
+test('closing waits for what is being launched, and ends it', async () => {
+  const launched = await whileLaunching(async (rig, _, go) => {
+    const [task] = await rig.tasks('/a');
+    assert.equal(task?.state, 'TASK_STAGING');
+    setImmediate(() => setImmediate(go));
+  });
+  assert.equal(launched?.isEnded, true);
 });
 
 test('a task that is killed while it is launched is stopped as soon as it runs', async () => {
-  let go: () => void = () => undefined;
-  const gate = new Promise<void>((resolve) => (go = resolve));
-  const memory = new MemoryDriver(() => gate);
-  await withRig(
-    async (rig) => {
-      await rig.change('POST', '/v2/apps', sleeper('/a'), 201);
-      await rig.until('launching', async () => memory.tasks.length === 1);
-      await rig.change('DELETE', '/v2/apps/a');
-      go();
-      await rig.idle();
-      assert.equal(memory.tasks.length, 1);
-      assert.equal(memory.tasks[0]?.stops.length, 1);
-    },
-    { memory },
-  );
+  await whileLaunching(async (rig, memory, go) => {
+    await rig.change('DELETE', '/v2/apps/a');
+    go();
+    await rig.idle();
+    assert.equal(memory.tasks.length, 1);
+    assert.equal(memory.tasks[0]?.stops.length, 1);
+  });
 });

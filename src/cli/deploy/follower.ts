@@ -8,16 +8,33 @@ import type { MarathonWork } from './marathon-work.js';
 export interface Follower {
   /** Null while it is under way. Throws what ended the following. */
   end(): DeploymentEnd | null;
-  /** Resolves when nothing is followed any more; never rejects. */
-  readonly over: Promise<void>;
 }
 
-/** Follows until `signal` aborts or the command's deadline; null: there is none to follow, it counts as over. */
-export function followInBackground(
+/**
+ * Follows a deployment while `watch` runs, at most until the command's deadline; null: there is none to
+ * follow, it counts as over. When it returns or throws nothing is followed any more.
+ */
+export async function whileFollowing<T>(
+  work: MarathonWork,
+  deploymentId: string | null,
+  watch: (follower: Follower) => Promise<T>,
+): Promise<T> {
+  const leave = new AbortController();
+  const follower = followInBackground(work, deploymentId, leave.signal);
+  try {
+    return await watch(follower);
+  } finally {
+    leave.abort();
+    await follower.over;
+  }
+}
+
+/** Beside what it says of the deployment: `over` resolves when nothing is followed; it never rejects. */
+function followInBackground(
   work: MarathonWork,
   deploymentId: string | null,
   signal: AbortSignal,
-): Follower {
+): Follower & { readonly over: Promise<void> } {
   if (deploymentId === null) return { end: () => ({ kind: 'vanished' }), over: Promise.resolve() };
   let state: { readonly end: DeploymentEnd } | { readonly fault: unknown } | null = null;
   const timing = { deadlineMs: leftMs(work), pollMs: FOLLOW_POLL_MS };

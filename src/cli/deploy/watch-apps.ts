@@ -2,7 +2,7 @@ import type { AppProgress, SeenNode, WatchedApp } from '../../marathon/deploy/ap
 import { deriveAppProgress } from '../../marathon/deploy/app-progress.js';
 import { messageOf } from '../../util/errors.js';
 import type { Follower } from './follower.js';
-import { followInBackground, isAway } from './follower.js';
+import { isAway, whileFollowing } from './follower.js';
 import { nodesOf } from './look-at-group.js';
 import { leftMs } from './marathon-work.js';
 import type { MarathonWork } from './marathon-work.js';
@@ -28,14 +28,7 @@ export async function watchApps(
   watched: readonly WatchedApp[],
   show: (look: AppsLook) => void,
 ): Promise<WatchEnd> {
-  const leave = new AbortController();
-  const follower = followInBackground(work, deploymentId, leave.signal);
-  try {
-    return await watch(work, watched, follower, show);
-  } finally {
-    leave.abort();
-    await follower.over;
-  }
+  return whileFollowing(work, deploymentId, (follower) => watch(work, watched, follower, show));
 }
 
 async function watch(

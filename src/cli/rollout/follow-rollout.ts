@@ -5,7 +5,7 @@ import { derivePhases, isRolledOut } from '../../marathon/rollout/rollout-look.j
 import type { Role } from '../../topology/node.js';
 import { messageOf } from '../../util/errors.js';
 import type { Follower } from '../deploy/follower.js';
-import { followInBackground, isAway } from '../deploy/follower.js';
+import { isAway, whileFollowing } from '../deploy/follower.js';
 import { leftMs } from '../deploy/marathon-work.js';
 import type { MarathonWork } from '../deploy/marathon-work.js';
 import { lookAtRollout } from './look-at-rollout.js';
@@ -46,14 +46,7 @@ export async function followRollout(
   run: RolloutRun,
   show: RolloutShow,
 ): Promise<RolloutEnd> {
-  const leave = new AbortController();
-  const follower = followInBackground(work, run.deploymentId, leave.signal);
-  try {
-    return await watch(work, run, follower, show);
-  } finally {
-    leave.abort();
-    await follower.over;
-  }
+  return whileFollowing(work, run.deploymentId, (follower) => watch(work, run, follower, show));
 }
 
 async function watch(

@@ -12,7 +12,6 @@ const TAKEN: Readonly<Record<string, string>> = {
   rm: 'Mesos removes the container itself',
   'stop-timeout': 'taskKillGracePeriodSeconds is what counts',
 };
-const LOOPBACK = /^(?:127\.|localhost$|\[?::1\]?$)/;
 
 /** Rules on what is started and how it is stopped; also on the state that it would keep. */
 export function lintContainer(of: Definition): Finding[] {
@@ -23,7 +22,6 @@ export function lintContainer(of: Definition): Finding[] {
     ...lintImage(of, below(of.top, 'container', 'docker', 'image')),
     ...itemsOf(below(of.top, 'container', 'docker', 'parameters')).flatMap(lintParameter),
     ...lintState(of),
-    ...lintReadiness(of),
     ...lintSingle(of),
     ...lintExclusive(of),
   ];
@@ -151,31 +149,6 @@ function lintState(of: Definition): Finding[] {
   const reason =
     'the app becomes resident: an unreachable node is never replaced; state belongs to PostgreSQL';
   return places.map((at) => finding('state', at, reason, 'no state on the host', 'remove it'));
-}
-
-function lintReadiness(of: Definition): Finding[] {
-  const place = below(of.top, 'readinessChecks');
-  const checks = itemsOf(place);
-  const names = itemsOf(below(of.top, 'portDefinitions')).map((at) => textOf(below(at, 'name')));
-  const host = of.killed[0]?.variables.get('CARNA_HTTP_HOST') ?? '127.0.0.1';
-  const findings = checks
-    .slice(1)
-    .map((at) => finding('readiness', at, 'Marathon takes one', 'one check', 'remove it'));
-  for (const check of checks.slice(0, 1)) {
-    const port = below(check, 'portName');
-    if (!names.includes(textOf(port) ?? 'http-api')) {
-      const reason = 'no port has this name: Marathon refuses it';
-      findings.push(
-        finding('readiness', port, reason, 'a name in portDefinitions', 'name the port'),
-      );
-    }
-    if (of.role !== null && LOOPBACK.test(host)) {
-      const reason = `Marathon’s leader asks over the network, the agent answers on ${host} only: a deployment never ends`;
-      const todo = 'set CARNA_HTTP_HOST to an address that Marathon reaches, or remove the check';
-      findings.push(finding('readiness', check, reason, 'an agent that Marathon reaches', todo));
-    }
-  }
-  return findings;
 }
 
 function lintSingle(of: Definition): Finding[] {

@@ -17,6 +17,7 @@ export function lintScheduling(of: Definition): Finding[] {
     ...lintResourceRoles(of),
     ...lintMedia(of),
     ...lintGroupBy(of),
+    ...of.constraints.flatMap(lintGroupCount),
   ];
 }
 
@@ -57,6 +58,22 @@ function lintArity(constraint: Constraint): Finding[] {
     default:
       return wrong('UNIQUE | CLUSTER | GROUP_BY | MAX_PER | LIKE | UNLIKE | IS');
   }
+}
+
+/** Marathon accepts GROUP_BY with nothing, 0 or less, and divides the instances by it at the first offer. */
+function lintGroupCount({ path, field, operator, value }: Constraint): Finding[] {
+  const isRefused = value !== null && !WHOLE.test(value);
+  if (operator !== 'GROUP_BY' || isRefused || Number(value) > 0) return [];
+  return [
+    {
+      path,
+      rule: 'constraint',
+      reason: 'Marathon divides the instances by the number of groups: none is ever placed',
+      expected: 'GROUP_BY with the number of groups, as text',
+      found: shown(value === null ? [field, operator] : [field, operator, value]),
+      todo: 'add how many groups there are, for example "3"',
+    },
+  ];
 }
 
 /** Why a second instance cannot start beside the old one; null when it can. */

@@ -13,6 +13,7 @@ import { lintEnvironment } from './lint-environment.js';
 import { lintHealth } from './lint-health.js';
 import { lintNetwork } from './lint-network.js';
 import { lintPorts } from './lint-ports.js';
+import { lintReadiness } from './lint-readiness.js';
 import { lintScheduling } from './lint-scheduling.js';
 import { lintSecrets } from './lint-secrets.js';
 import { checkStructure } from './structure.js';
@@ -66,6 +67,7 @@ function lintRules(kind: 'app' | 'pod', top: At, facts: LintFacts): Finding[] {
     ...lintNetwork(of),
     ...lintPorts(of),
     ...lintHealth(of, facts),
+    ...lintReadiness(of),
     ...lintDrainGrace(of, facts),
     ...lintScheduling(of),
     ...lintEnvironment(of, facts),

@@ -12,6 +12,7 @@ import type {
 import { DockerAnswerError } from '../../../src/agent/runtime/docker-port.js';
 import { LABEL } from '../../../src/agent/runtime/docker-spec.js';
 import { ServerStartError } from '../../../src/util/errors.js';
+import { FakeStream } from './fake-stream.js';
 
 export const OWN_ID = 'a'.repeat(64);
 export const SERVER_ID = 'b'.repeat(64);
@@ -64,53 +65,6 @@ export function summary(more: Partial<ContainerSummary> = {}): ContainerSummary 
     createdSeconds: 1,
     ...more,
   };
-}
-
-/** One message of a stream after the other, as a test says. */
-export class FakeStream<T> implements AsyncIterable<T> {
-  #queue: T[] = [];
-  #wake: () => void = () => undefined;
-  #isOver = false;
-  #fault: Error | null = null;
-
-  constructor(over?: AbortSignal) {
-    over?.addEventListener('abort', () => this.end());
-  }
-
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
-  push(...items: T[]): this {
-    this.#queue.push(...items);
-    this.#wake();
-    return this;
-  }
-
-  end(fault: Error | null = null): void {
-    this.#isOver = true;
-    this.#fault = fault;
-    this.#wake();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
-    for (;;) {
-      const item = this.#queue.shift();
-      if (item !== undefined) yield item;
-      else if (this.#isOver) break;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-    if (this.#fault !== null) throw this.#fault;
-  }
-}
-
-/** A frame of a container's output. */
-export function frame(text: string, stream: 1 | 2 = 1): Buffer {
-  const content = Buffer.from(text);
-  const header = Buffer.alloc(8);
-  header.writeUInt8(stream, 0);
-  header.writeUInt32BE(content.length, 4);
-  return Buffer.concat([header, content]);
 }
 
 /** An engine in memory that behaves like Docker in what the runtimes use of it. */

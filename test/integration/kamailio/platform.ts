@@ -1,20 +1,16 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
-import { isAlive, signalDaemon, startDaemon } from '../../../src/lab/parts/daemon.js';
 import type { KamailioRole } from '../../../src/topology/node.js';
-import { kamailioBinary, kamailioCommand } from '../../../src/lab/parts/kamailio.js';
 import { postgresUrl, startPostgres, stopPostgres } from '../../../src/lab/parts/postgres.js';
 import { DEBIAN_KAMAILIO_SCHEMA_DIR, migrate } from '../../../src/store/migrate.js';
 import { openStore } from '../../../src/store/pool.js';
-import { waitUntil } from '../../../src/util/wait.js';
 import { freePort, loopbackNet, testDir } from '../../support/resources.js';
+import { kamailioHome } from './kamailio-home.js';
 
 const run = promisify(execFile);
 const PASSWORD = 'for-this-test-only';
-const READY_MS = 15_000;
 
 /** PostgreSQL as `carna init` leaves it, shared by the tests of one file. */
 export interface Database {
@@ -166,45 +162,12 @@ export interface NodeOptions {
 
 /** One Kamailio that answers its RPC. */
 export async function startNode(options: NodeOptions): Promise<Node> {
-  const { role, host, dir } = options;
-  mkdirSync(dir, { recursive: true });
-  const socket = join(dir, 'ctl');
-  const logFile = join(dir, 'log');
-  const binary = kamailioBinary(process.env);
-  const [command = '', ...args] = kamailioCommand({
-    role,
-    binary,
-    runDir: dir,
-    shmMb: 256,
-    pkgMb: 8,
-  });
-  const env = {
-    ...process.env,
-    CARNA_SIP_HOST: host,
-    CARNA_SIP_PORT: '5060',
-    CARNA_CTL_SOCKET: socket,
-    CARNA_NODE_ID: `${role}-${host}`,
-    ...options.env,
-  };
-  const process_ = await startDaemon({ name: role, command, args, env, cwd: dir, logFile });
-  const rpc = async (...words: string[]): Promise<string> =>
-    (await run('kamcmd', ['-s', `unixs:${socket}`, ...words], { timeout: 5_000 })).stdout;
-  await waitUntil(`${role} on ${host} answers RPC`, READY_MS, async () => {
-    if (!isAlive(process_)) throw new Error(`${role} ended: ${readFileSync(logFile, 'utf8')}`);
-    return (
-      existsSync(socket) &&
-      (await rpc('core.version').then(
-        () => true,
-        () => false,
-      ))
-    );
-  });
-  const kill = async (): Promise<void> => {
-    // The group, not the process: Kamailio's workers go on serving without their main process.
-    signalDaemon(process_, 'SIGKILL', true);
-    await waitUntil(`${role} on ${host} is gone`, READY_MS, () => !isAlive(process_), 5);
-  };
-  return { role, host, process: process_, logFile, rpc, kill };
+  const { role, host, dir, env } = options;
+  const home = kamailioHome(role, host, dir);
+  const process_ = await home.start(env);
+  // The group, not the process: Kamailio's workers go on serving without their main process.
+  const kill = (): Promise<void> => home.end(process_, 'SIGKILL', true);
+  return { role, host, process: process_, logFile: home.logFile, rpc: home.rpc, kill };
 }
 
 async function makeView(

@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
-import { isAlive, signalDaemon, startDaemon } from '../../../src/lab/parts/daemon.js';
-import { kamailioBinary, kamailioCommand } from '../../../src/lab/parts/kamailio.js';
+import { isAlive } from '../../../src/lab/parts/daemon.js';
 import { postgresUrl, startPostgres } from '../../../src/lab/parts/postgres.js';
 import { createLogin } from '../../../src/store/group-roles.js';
 import { DEBIAN_KAMAILIO_SCHEMA_DIR, migrate } from '../../../src/store/migrate.js';
@@ -12,10 +9,10 @@ import type { Store } from '../../../src/store/pool.js';
 import { openStore } from '../../../src/store/pool.js';
 import { waitUntil } from '../../../src/util/wait.js';
 import { freePort, loopbackNet, testDir } from '../../support/resources.js';
+import { kamailioHome } from './kamailio-home.js';
 import type { Phones } from './phones.js';
 import { openPhones } from './phones.js';
 
-const run = promisify(execFile);
 const PASSWORD = 'for-this-test-only';
 const READY_MS = 20_000;
 export const DMQ_PORT = 5061;
@@ -126,69 +123,29 @@ function locationNode(
   database: LocationDatabase,
   env: Readonly<Record<string, string>>,
 ): LocationNode {
-  const dir = join(testDir(role), host);
-  mkdirSync(dir, { recursive: true });
-  const socket = join(dir, 'ctl');
-  const logFile = join(dir, 'log');
-  const binary = kamailioBinary(process.env);
-  const [command = '', ...args] = kamailioCommand({
-    role,
-    binary,
-    runDir: dir,
-    shmMb: 256,
-    pkgMb: 8,
-  });
+  const home = kamailioHome(role, host, join(testDir(role), host));
   let server: ProcessIdentity | null = null;
-  const rpc = async (...words: string[]): Promise<string> =>
-    (await run('kamcmd', ['-s', `unixs:${socket}`, ...words], { timeout: 5_000 })).stdout;
   const end = async (signal: NodeJS.Signals, group: boolean): Promise<void> => {
-    const running = server;
-    if (running === null) return;
-    signalDaemon(running, signal, group);
-    await waitUntil(`${role} on ${host} is gone`, READY_MS, () => !isAlive(running), 5);
+    if (server !== null) await home.end(server, signal, group);
     server = null;
-  };
-  const start = async (): Promise<void> => {
-    const started = await startDaemon({
-      name: role,
-      command,
-      args,
-      env: {
-        ...process.env,
-        CARNA_SIP_HOST: host,
-        CARNA_SIP_PORT: '5060',
-        CARNA_CTL_SOCKET: socket,
-        CARNA_NODE_ID: `${role}-${host}`,
-        CARNA_KAMAILIO_DB_URL: database.loginUrl(role),
-        CARNA_SIP_DOMAIN: DOMAIN,
-        CARNA_DMQ_HOST: host,
-        CARNA_DMQ_PORT: String(DMQ_PORT),
-        ...env,
-      },
-      cwd: dir,
-      logFile,
-    });
-    server = started;
-    await waitUntil(`${role} on ${host} answers RPC`, READY_MS, async () => {
-      if (!isAlive(started)) throw new Error(`${role} ended: ${readFileSync(logFile, 'utf8')}`);
-      return (
-        existsSync(socket) &&
-        (await rpc('core.version').then(
-          () => true,
-          () => false,
-        ))
-      );
-    });
   };
   return {
     role,
     host,
     isRunning: () => server !== null && isAlive(server),
-    start,
-    rpc,
+    start: async () => {
+      server = await home.start({
+        CARNA_KAMAILIO_DB_URL: database.loginUrl(role),
+        CARNA_SIP_DOMAIN: DOMAIN,
+        CARNA_DMQ_HOST: host,
+        CARNA_DMQ_PORT: String(DMQ_PORT),
+        ...env,
+      });
+    },
+    rpc: home.rpc,
     kill: () => end('SIGKILL', true),
     terminate: () => end('SIGTERM', false),
-    log: () => readFileSync(logFile, 'utf8'),
+    log: () => readFileSync(home.logFile, 'utf8'),
   };
 }
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { openRegistry } from '../../../src/registry/registry.js';
 import type { Registry } from '../../../src/registry/registry.js';
 import { DeposedError } from '../../../src/util/errors.js';
 import { waitUntil } from '../../../src/util/wait.js';
@@ -10,33 +9,17 @@ import {
   intentRecord,
   nodeRecord,
 } from '../../registry/records.js';
-import { wipeZookeeper } from '../../../src/lab/parts/zookeeper.js';
-import { freePort, testDir } from '../../support/resources.js';
-import { atEnd, connected, quiet, TestServer, zookeeper } from './lab.js';
+import type { TestServer } from './lab.js';
+import { connected, zookeeper } from './lab.js';
+import { AUTH, registryAt } from './open-registry.js';
 
-const auth = { user: 'carna', password: 'for-this-test-only' };
 let zk: TestServer;
 before(async () => {
   zk = await zookeeper(500);
 });
 
-async function registry(dc: string, withAuth = true): Promise<Registry> {
-  return registryAt(zk.address, dc, withAuth);
-}
-
-async function registryAt(address: string, dc: string, withAuth = true): Promise<Registry> {
-  const opened = openRegistry({
-    connectString: `${address}/lab`,
-    auth: withAuth ? auth : null,
-    zkSessionTimeoutMs: 2_000,
-    cluster: 'test',
-    dc,
-    log: quiet,
-  });
-  atEnd(() => opened.close());
-  await opened.whenConnected(10_000);
-  return opened;
-}
+const registry = (dc: string, withAuth = true): Promise<Registry> =>
+  registryAt(zk.address, dc, withAuth);
 
 test('nodes, acknowledgements, intents and the generation are seen by everybody', async () => {
   const agent = await registry('fra1');
@@ -102,19 +85,6 @@ test('an agent that has peers sees the nodes and nothing else', async () => {
   await waitUntil('its end', 5_000, () => nodes.nodes().nodes.size === 0);
 });
 
-test("an operator's word against the guards is seen, replaced and taken away", async () => {
-  const agent = await registry('guards');
-  const all = agent.watchAll();
-  const word = { schema: 1, setid: 30, by: 'ann', why: 'gone', since: 1, until: 2 } as const;
-  await agent.writeOverride(word);
-  await agent.writeOverride({ ...word, why: 'really gone' });
-  await waitUntil('the word', 5_000, () => all.overrides().records.get(30)?.why === 'really gone');
-  await agent.removeOverride(30);
-  await agent.removeOverride(30);
-  await waitUntil('no word', 5_000, () => all.overrides().records.size === 0);
-  all.close();
-});
-
 test('an agent sees its own intent and the generation, and acknowledgements when it asks', async () => {
   const agent = await registry('fra2');
   const other = await registry('fra2');
@@ -147,38 +117,6 @@ test('an agent sees its own intent and the generation, and acknowledgements when
   view.close();
 });
 
-test("an operator's word outlives ZooKeeper's data as long as the agent lives, and can be taken back", async () => {
-  const server = new TestServer(testDir('zk-wiped'), await freePort(), 500, []);
-  await server.start();
-  atEnd(() => server.stop());
-  const agent = await registryAt(server.address, 'wiped');
-  const operator = await registryAt(server.address, 'wiped');
-  const view = agent.watchForAgent('media-1');
-  await view.whenFresh(5_000);
-  await operator.writeIntent(intentRecord());
-  await waitUntil('the intent', 5_000, () => view.intent().record !== null);
-  await operator.removeIntent('media-1');
-  await waitUntil('its end', 5_000, () => view.intent().record === null);
-  await operator.writeIntent(intentRecord({ want: 'maintenance' }));
-  await waitUntil('another', 5_000, () => view.intent().record?.want === 'maintenance');
-  await agent.removeIntent('media-9'); // Answered after what the view asked on the same session.
-  await server.stop();
-  wipeZookeeper(server.dir);
-  await server.start();
-  const all = operator.watchAll();
-  let lapses = 0;
-  await waitUntil('it is written again', 20_000, () => {
-    if (view.intent().record?.want !== 'maintenance') lapses += 1;
-    return all.isFresh() && all.intents().records.get('media-1')?.record.want === 'maintenance';
-  });
-  assert.equal(lapses, 0);
-  await operator.removeIntent('media-1');
-  await waitUntil('its end', 5_000, () => view.intent().record === null);
-  assert.equal(all.intents().records.size, 0);
-  view.close();
-  all.close();
-});
-
 test('a generation gives way only to a newer one', async () => {
   const leader = await registry('fra3');
   const view = leader.watchAll();
@@ -204,7 +142,7 @@ test('a generation gives way only to a newer one', async () => {
   assert.equal(await leader.writeGeneration(generationRecord({ generation: 40, epoch: 3 })), true);
   await shows(40, 3);
 
-  const { session } = await connected(`${zk.address}/lab`, { auth });
+  const { session } = await connected(`${zk.address}/lab`, { auth: AUTH });
   await session.setData('/carna/test/fra3/generation', Buffer.from('garbage'));
   await waitUntil('the fault', 5_000, () => view.generation().refused !== null);
   assert.equal(view.generation().record?.generation, 40);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createLogin } from '../../../src/store/group-roles.js';
 import type { Store } from '../../../src/store/pool.js';
 import { readContacts } from '../../../src/store/registrations.js';
 import {
@@ -12,29 +11,21 @@ import {
   removeUser,
   setSecrets,
 } from '../../../src/store/subscribers.js';
-import { addTrunk, readTrunks, removeTrunk } from '../../../src/store/trunks.js';
-import type { Trunk } from '../../../src/topology/trunk.js';
-import { triesFor } from '../../../src/topology/trunk.js';
 import { StoreRefusedError } from '../../../src/util/errors.js';
+import type { AccountDatabase } from './account-database.js';
+import { startAccounts } from './account-database.js';
 import type { TestDatabase } from './database.js';
-import { PASSWORD, startDatabase } from './database.js';
 
+let accounts: AccountDatabase;
 let db: TestDatabase;
 let manager: Store;
 let reader: Store;
 
 before(async () => {
-  db = await startDatabase();
-  manager = await loginAs('carna_manager');
-  reader = await loginAs('carna_reader');
+  accounts = await startAccounts();
+  ({ db, manager, reader } = accounts);
 });
 after(() => db.close());
-
-async function loginAs(role: 'carna_manager' | 'carna_reader'): Promise<Store> {
-  const user = `u_${role}`;
-  await createLogin(db.store, { user, password: 'its-own', role });
-  return db.open(db.url.replace(`postgres:${PASSWORD}`, `${user}:its-own`));
-}
 
 const refused = (store: Store, text: string): Promise<void> =>
   assert.rejects(store.query({ text }), StoreRefusedError, text);
@@ -42,13 +33,6 @@ const refused = (store: Store, text: string): Promise<void> =>
 const aor = (user: string, domain = 'a.test') => ({ user, domain });
 const SECRETS = { ha1: 'a'.repeat(32), ha1b: 'b'.repeat(32) };
 const everybody = { pattern: { user: '*', domain: '*' }, limit: 100 };
-
-async function empty(): Promise<void> {
-  await db.store.query({ text: 'DELETE FROM public.subscriber' });
-  await db.store.query({ text: 'DELETE FROM public.dbaliases' });
-  await db.store.query({ text: 'DELETE FROM public.location' });
-  await db.store.query({ text: 'DELETE FROM carna.trunk' });
-}
 
 interface Row {
   readonly user: string;
@@ -78,7 +62,7 @@ async function register({ user, ruid, domain = 'a.test', expires, path, q }: Row
 }
 
 test('a user is added with its numbers, without a password, and its nodes are told', async () => {
-  await empty();
+  await accounts.empty();
   const numbers = ['+442079460123', '+442079460124'];
   assert.deepEqual(await addUser(manager, aor('alice'), SECRETS, numbers), { kind: 'added' });
   const rows = await db.store.query({
@@ -98,7 +82,7 @@ test('a user is added with its numbers, without a password, and its nodes are to
 });
 
 test('a second user of that name, and a number of another, are refused and nothing is changed', async () => {
-  await empty();
+  await accounts.empty();
   await addUser(manager, aor('alice'), SECRETS, ['+442079460123']);
   const other = { ha1: 'c'.repeat(32), ha1b: 'd'.repeat(32) };
   assert.deepEqual(await addUser(manager, aor('alice'), other, []), { kind: 'user-exists' });
@@ -113,7 +97,7 @@ test('a second user of that name, and a number of another, are refused and nothi
 });
 
 test('of two who want one number at the same moment one gets it', async () => {
-  await empty();
+  await accounts.empty();
   const results = await Promise.all(
     ['a', 'b', 'c', 'd'].map((user) => addUser(manager, aor(user), SECRETS, ['+442079460123'])),
   );
@@ -127,7 +111,7 @@ test('of two who want one number at the same moment one gets it', async () => {
 });
 
 test('another password replaces the hashes and any clear text that stood there', async () => {
-  await empty();
+  await accounts.empty();
   await addUser(manager, aor('alice'), SECRETS, []);
   await db.store.query({ text: `UPDATE public.subscriber SET password = 'clear'` });
   const other = { ha1: 'c'.repeat(32), ha1b: 'd'.repeat(32) };
@@ -138,7 +122,7 @@ test('another password replaces the hashes and any clear text that stood there',
 });
 
 test('a removed user takes its numbers with it and leaves its registrations', async () => {
-  await empty();
+  await accounts.empty();
   await addUser(manager, aor('alice'), SECRETS, ['+442079460123']);
   await register({ user: 'alice', ruid: 'r1' });
   await register({
@@ -161,7 +145,7 @@ test('a removed user takes its numbers with it and leaves its registrations', as
 });
 
 test('a list is chosen by name, domain or number, and says how many there are beyond its limit', async () => {
-  await empty();
+  await accounts.empty();
   await addUser(manager, aor('alice'), SECRETS, ['+442079460123']);
   await addUser(manager, aor('a_b'), SECRETS, []);
   await addUser(manager, aor('axb'), SECRETS, []);
@@ -183,7 +167,7 @@ test('a list is chosen by name, domain or number, and says how many there are be
 });
 
 test('registrations: those that hold, by user and q, with their edges, in UTC', async () => {
-  await empty();
+  await accounts.empty();
   const [{ now: before = 0 } = {}] = await db.store.query<{ now: number }>({
     text: 'SELECT (extract(epoch FROM now()) * 1000)::double precision AS now',
   });
@@ -197,7 +181,7 @@ test('registrations: those that hold, by user and q, with their edges, in UTC', 
   const query = { pattern: { user: '*', domain: '*' }, limit: 3, withExpired: false };
   // An operator's session may run in any time zone.
   await db.store.query({ text: `ALTER ROLE u_carna_reader SET timezone = 'Asia/Tokyo'` });
-  const tokyo = db.open(db.url.replace(`postgres:${PASSWORD}`, 'u_carna_reader:its-own'));
+  const tokyo = accounts.openReader();
   const page = await readContacts(tokyo, query);
   assert.deepEqual(
     [page.total, page.users, page.contacts.map(({ user, q }) => `${user} ${q}`)],
@@ -222,80 +206,8 @@ test('registrations: those that hold, by user and q, with their edges, in UTC', 
   assert.deepEqual((await readUsers(reader, everybody)).total, 0);
 });
 
-const TRUNK: Trunk = {
-  name: 'carrier-a',
-  host: '203.0.113.5',
-  port: 5061,
-  transport: 'tls',
-  prefix: '+44',
-  priority: 3,
-  weight: 2,
-  cap: 30,
-  source: true,
-  strip: 1,
-  add: '00',
-};
-
-test('a trunk comes back as it went in, and becomes a route of Kamailio', async () => {
-  await empty();
-  const inbound = { ...TRUNK, name: 'inbound', weight: 0, prefix: '+' };
-  assert.equal(await addTrunk(manager, TRUNK), true);
-  assert.equal(await addTrunk(manager, inbound), true);
-  assert.equal(await addTrunk(manager, { ...TRUNK, host: '192.0.2.1' }), false);
-  assert.deepEqual(await readTrunks(reader), [inbound, TRUNK]);
-  const gateways = await db.store.query<{ address: string }>({
-    text: 'SELECT address, strip, pri_prefix FROM public.dr_gateways',
-  });
-  assert.deepEqual(gateways, [{ address: '203.0.113.5:5061', strip: 1, pri_prefix: '00' }]);
-  assert.equal(await removeTrunk(manager, 'carrier-a'), true);
-  assert.equal(await removeTrunk(manager, 'carrier-a'), false);
-  assert.deepEqual(await db.store.query({ text: 'SELECT 1 FROM public.dr_rules' }), []);
-});
-
-test('the tries that operators are told are the ones that Kamailio has', async () => {
-  await empty();
-  const trunks: readonly Partial<Trunk>[] = [
-    { name: 'any', prefix: '+', priority: 0 },
-    { name: 'uk-a', prefix: '+44', priority: 5, weight: 3 },
-    { name: 'uk-b', prefix: '+44', priority: 5, weight: 1 },
-    { name: 'uk-low', prefix: '+44', priority: 1 },
-    { name: 'london', prefix: '+4420', priority: 0 },
-    { name: 'source', prefix: '+', weight: 0 },
-  ];
-  for (const more of trunks) await addTrunk(manager, { ...TRUNK, source: true, ...more });
-  for (const [number, prefix] of [
-    ['+442079460123', '+4420'],
-    ['+44119', '+44'],
-    ['+4930123', ''],
-  ] as const) {
-    const rules = await db.store.query<{ draws: string; names: string[] }>({
-      text: `SELECT r.groupid AS draws, array_agg(substr(g.description, 7) ORDER BY n.place) AS names
-               FROM public.dr_rules r, unnest(string_to_array(r.gwlist, ',')) WITH ORDINALITY AS n(gwid, place)
-               JOIN public.dr_gateways g ON g.gwid = n.gwid::int
-              WHERE r.prefix = $1 GROUP BY r.ruleid, r.groupid`,
-      values: [prefix],
-    });
-    assert.ok(rules.length > 0, `a rule for ${prefix}`);
-    const tries = triesFor(number, await readTrunks(reader));
-    const rank = new Map(tries.map((one) => [one.trunk.name, one.rank] as const));
-    for (const { names } of rules) {
-      const ranks = names.map((name) => rank.get(name) ?? 0);
-      assert.deepEqual(
-        ranks,
-        tries.slice(0, names.length).map((one) => one.rank),
-        names.join(),
-      );
-    }
-    for (const { trunk, rank: at, share } of tries.filter((one) => one.rank === 1)) {
-      const mine = rules.filter(({ names }) => names[at - 1] === trunk.name);
-      const draws = mine.reduce((sum, { draws: list }) => sum + list.split(',').length, 0);
-      assert.ok(Math.abs(draws / 50 - share) <= 0.02, `${trunk.name}: ${draws} of 50 draws`);
-    }
-  }
-});
-
 test('whoever may only read sees no hash and changes nothing', async () => {
-  await empty();
+  await accounts.empty();
   await addUser(manager, aor('alice'), SECRETS, []);
   assert.equal((await readUsers(reader, everybody)).total, 1);
   await refused(reader, 'SELECT ha1 FROM public.subscriber');

@@ -55,6 +55,18 @@ export function goodApp(): Record<string, unknown> {
   };
 }
 
+/** An app without a node of ours, upgraded within its count. */
+export function goodTool(): Record<string, unknown> {
+  return {
+    id: '/tools/web',
+    cmd: 'sleep 100',
+    instances: 2,
+    requirePorts: true,
+    portDefinitions: [{ port: 8080, name: 'web', protocol: 'tcp' }],
+    upgradeStrategy: { minimumHealthCapacity: 0.5, maximumOverCapacity: 0 },
+  };
+}
+
 /** A data centre with two roles. */
 export function goodGroup(): Record<string, unknown> {
   return {

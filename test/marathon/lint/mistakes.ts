@@ -202,6 +202,9 @@ export const IN_APP: readonly Mistake[] = [
   ['cmd', 'x', 'cmd', 'command', /two characters/],
   ['constraints', [], 'constraints', 'constraint', /RTP ports/],
   ['constraints.1', ['@zone', 'MAX_PER'], 'constraints[1]', 'constraint', /MAX_PER with/],
+  ['constraints.1', ['@zone', 'GROUP_BY'], 'constraints[1]', 'constraint', /number of groups/],
+  ['constraints.1', ['@zone', 'GROUP_BY', '0'], 'constraints[1]', 'constraint', /divides/],
+  ['constraints.1', ['@zone', 'GROUP_BY', '-1'], 'constraints[1]', 'constraint', /divides/],
   ['constraints.1', ['@zone', 'UNIQE'], 'constraints[1]', 'constraint', /UNIQUE/],
   ['acceptedResourceRoles', ['slave_public'], 'acceptedResourceRoles', 'resource-role', /edge/],
   ['acceptedResourceRoles', [], 'acceptedResourceRoles', 'resource-role', /empty/],
@@ -219,6 +222,13 @@ export const IN_APP: readonly Mistake[] = [
   ['instances', null, 'instances', 'value', /null is read as absent/],
   ['id', '/Carna/media', 'id', 'value', /lower-case/],
   ['id', undefined, 'id', 'missing-field', /without it/],
+];
+
+/** In an app that is no node of ours, upgraded within its count and without health checks. */
+export const IN_TOOL: readonly Mistake[] = [
+  ['readinessChecks', [{ portName: 'web' }], 'readinessChecks', 'readiness', /never goes on/],
+  ['check', { exec: { command: { shell: 'true' } } }, 'check', 'readiness', /"healthChecks"/],
+  ['constraints', [['@zone', 'GROUP_BY']], 'constraints[0]', 'constraint', /none is ever placed/],
 ];
 
 /** In a group of two apps and a group. */

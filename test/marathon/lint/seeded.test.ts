@@ -3,16 +3,17 @@ import { test } from 'node:test';
 import type { Json } from '../../../src/marathon/lint/json.js';
 import { lintDefinition } from '../../../src/marathon/lint/lint.js';
 import { strictValidator } from '../schemas.js';
-import { FACTS, goodApp, goodGroup, goodPod } from './good.js';
-import { IN_APP, IN_GROUP, IN_POD, put } from './mistakes.js';
+import { FACTS, goodApp, goodGroup, goodPod, goodTool } from './good.js';
+import { IN_APP, IN_GROUP, IN_POD, IN_TOOL, put } from './mistakes.js';
 
-for (const [name, good, mistakes] of [
-  ['app', goodApp, IN_APP],
-  ['group', goodGroup, IN_GROUP],
-  ['pod', goodPod, IN_POD],
+for (const [name, schema, good, mistakes] of [
+  ['app', 'app', goodApp, IN_APP],
+  ['tool', 'app', goodTool, IN_TOOL],
+  ['group', 'group', goodGroup, IN_GROUP],
+  ['pod', 'pod', goodPod, IN_POD],
 ] as const) {
   test(`a good ${name} passes, and the schema agrees`, () => {
-    const validate = strictValidator(name);
+    const validate = strictValidator(schema);
     assert.ok(validate(good()), JSON.stringify(validate.errors));
     assert.deepEqual(lintDefinition(good() as Json, FACTS), []);
   });
@@ -33,6 +34,24 @@ for (const [name, good, mistakes] of [
 test('whoever is no SIP node may use the defaults that cost no calls', () => {
   const app = { id: '/tools/web', cmd: 'sleep 100', instances: 2 };
   assert.deepEqual(lintDefinition(app, FACTS), []);
+});
+
+test('a readiness check may stand beside a health check, or with room above the count', () => {
+  const readinessChecks = [{ portName: 'web' }];
+  const healthChecks = [{ protocol: 'MESOS_HTTP', port: 8080 }];
+  const upgradeStrategy = (maximumOverCapacity: number): Record<string, unknown> => ({
+    upgradeStrategy: { minimumHealthCapacity: 0.5, maximumOverCapacity },
+  });
+  const found = (more: Record<string, unknown>): number =>
+    lintDefinition({ ...goodTool(), readinessChecks, ...more }, FACTS).filter(
+      ({ rule }) => rule === 'readiness',
+    ).length;
+  assert.equal(found({}), 1);
+  assert.equal(found({ healthChecks }), 0);
+  assert.equal(found(upgradeStrategy(0.5)), 0);
+  // Of two, 1.4 times the count is still two.
+  assert.equal(found(upgradeStrategy(0.4)), 1);
+  assert.equal(found({ upgradeStrategy: undefined }), 0);
 });
 
 test('a list of apps names each place by its index', () => {

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { json } from '../marathon/client/fake-marathon.js';
+import { appOf, deploy, group, MEDIA, OUTBOUND } from './deploy-world.js';
+import { MarathonWorld } from './marathon-world.js';
+import { loseNextAnswer } from './run-in-world.js';
+
+test('a lock is waited for, then everything is looked at anew', async () => {
+  const world = new MarathonWorld();
+  world.run(MEDIA, appOf(MEDIA), 2);
+  let looks = 0;
+  world.deployments.push({ id: 'd-other', apps: [MEDIA], step: () => ++looks > 3 });
+  const { code, out } = await deploy(world, group(appOf(MEDIA)), '--instances --yes');
+  assert.match(out, /^Waiting for d-other to end\.\n/);
+  assert.equal(code, 0);
+  assert.deepEqual(world.changes, ['PUT /v2/groups/carna/dc1']);
+});
+
+test('a lock that comes between is waited for; one that stays ends at the deadline', async () => {
+  const world = new MarathonWorld();
+  let refusals = 1;
+  world.intercept = ({ method, url }, response) => {
+    if (method !== 'PUT' || url.includes('dryRun') || refusals-- <= 0) return false;
+    json(response, 409, { message: 'locked', deployments: [{ id: 'd-fast' }] });
+    return true;
+  };
+  const { code, out } = await deploy(world, group(appOf(MEDIA)));
+  assert.match(out, /Waiting for d-fast to end/);
+  assert.equal(code, 0);
+  assert.equal(world.changes.length, 2);
+  world.run(OUTBOUND, appOf(OUTBOUND), 1);
+  world.deployments.push({ id: 'd-for-ever', apps: [OUTBOUND], step: () => false });
+  const late = await deploy(
+    world,
+    group(appOf(MEDIA), appOf(OUTBOUND, { instances: 2 })),
+    '--instances --deadline 1m --yes',
+  );
+  assert.match(late.out, /The deadline passed before anything was sent: nothing was changed/);
+  assert.equal(late.code, 1);
+  assert.equal(world.changes.length, 2);
+});
+
+test('what somebody else changed meanwhile is not overrun', async () => {
+  const world = new MarathonWorld();
+  world.run(MEDIA, appOf(MEDIA), 2);
+  let plans = 0;
+  world.intercept = ({ url }) => {
+    if (url.includes('dryRun') && ++plans === 1) {
+      // Just after the first reading.
+      const app = world.apps.get(MEDIA);
+      queueMicrotask(() => Object.assign(app ?? {}, { instances: 5 }));
+    }
+    return false;
+  };
+  const { code, out } = await deploy(world, group(appOf(MEDIA)), '--instances --yes');
+  assert.ok(code === 1 || code === 4, out);
+  assert.match(out, /Nothing was changed|nothing was changed/);
+  assert.deepEqual(world.changes, []);
+});
+
+test('when nothing fits, Marathon says why until the deadline', async () => {
+  const world = new MarathonWorld();
+  world.play = () => () => false;
+  const rejectSummaryLastOffers = [
+    { reason: 'UnfulfilledConstraint', declined: 3, processed: 3 },
+    { reason: 'InsufficientCpus', declined: 1, processed: 3 },
+  ];
+  const delay = { timeLeftSeconds: 0, overdue: true };
+  world.queue = [
+    { app: { id: MEDIA }, count: 3, delay, processedOffersSummary: { rejectSummaryLastOffers } },
+  ];
+  const { code, out } = await deploy(world, group(appOf(MEDIA)), '--deadline 1m');
+  assert.match(
+    out,
+    /0 of 3 running, 0 up, 0 listed, 3 without a place: no offer fits: UnfulfilledConstraint \(3 of 3 offers\), InsufficientCpus/,
+  );
+  assert.match(
+    out,
+    /✘ the deadline passed; d-1 goes on in Marathon\.\nFollow it again: carna deploy/,
+  );
+  assert.equal(code, 1);
+});
+
+test('Ctrl-C leaves it to Marathon, and the same command follows it again', async () => {
+  const world = new MarathonWorld();
+  world.play = () => () => false;
+  const left = await deploy(world, group(appOf(MEDIA)), '', {
+    onWait: (count, interrupt) => {
+      if (count === 3) interrupt();
+    },
+  });
+  assert.match(left.out, /d-1 goes on in Marathon\.\nFollow it again: carna deploy dc1\.json/);
+  assert.deepEqual([left.code, left.listeners], [1, 0]);
+  const [running] = world.deployments;
+  let looks = 0;
+  world.deployments = [
+    {
+      ...{ id: running?.id ?? '', apps: [MEDIA] },
+      step: () => {
+        if (++looks < 3) return false;
+        const app = world.apps.get(MEDIA);
+        for (let k = 0; k < 3; k++) app?.tasks.push(world.newTask(MEDIA));
+        return true;
+      },
+    },
+  ];
+  const again = await deploy(world, group(appOf(MEDIA)), '');
+  assert.match(again.out, /Following deployment d-1\.\n/);
+  assert.match(again.out, /✔ \/carna\/dc1 is deployed/);
+  assert.equal(again.code, 0);
+  assert.equal(world.changes.length, 1);
+});
+
+test('an answer that was lost is looked for, not sent again', async () => {
+  const world = new MarathonWorld();
+  loseNextAnswer(world, '{"deploymentId": "d');
+  const { code, out } = await deploy(world, group(appOf(MEDIA)));
+  assert.match(out, /is deployed/);
+  assert.equal(code, 0);
+  assert.deepEqual(world.changes, ['PUT /v2/groups/carna/dc1']);
+});
+
+test('an answer that was lost with the change is an error that says so', async () => {
+  const world = new MarathonWorld();
+  world.intercept = ({ method, url }, response) => {
+    if (method !== 'PUT' || url.includes('dryRun')) return false;
+    response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway');
+    return true;
+  };
+  const { code, err } = await deploy(world, group(appOf(MEDIA)));
+  assert.match(err, /PUT \/v2\/groups\/carna\/dc1: it may or may not have happened/);
+  assert.equal(code, 3);
+  assert.equal(world.changes.length, 1);
+  assert.equal(world.apps.size, 0);
+});
+
+test('a Marathon that answers nonsense is named, and nothing is half done', async () => {
+  for (const body of ['<html>login', '', '{"apps": [{"id":']) {
+    const world = new MarathonWorld();
+    world.intercept = (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end(body);
+      return true;
+    };
+    const { code, err } = await deploy(world, group(appOf(MEDIA)));
+    assert.match(err, /error: GET \/v2\/apps.*(expected JSON|empty body)/);
+    assert.equal(code, 3);
+    assert.deepEqual(world.changes, []);
+  }
+});

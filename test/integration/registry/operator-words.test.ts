@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { wipeZookeeper } from '../../../src/lab/parts/zookeeper.js';
+import type { Registry } from '../../../src/registry/registry.js';
+import { waitUntil } from '../../../src/util/wait.js';
+import { intentRecord } from '../../registry/records.js';
+import { freePort, testDir } from '../../support/resources.js';
+import { atEnd, TestServer, zookeeper } from './lab.js';
+import { registryAt } from './open-registry.js';
+
+let zk: TestServer;
+before(async () => {
+  zk = await zookeeper(500);
+});
+
+const registry = (dc: string, withAuth = true): Promise<Registry> =>
+  registryAt(zk.address, dc, withAuth);
+
+test("an operator's word against the guards is seen, replaced and taken away", async () => {
+  const agent = await registry('guards');
+  const all = agent.watchAll();
+  const word = { schema: 1, setid: 30, by: 'ann', why: 'gone', since: 1, until: 2 } as const;
+  await agent.writeOverride(word);
+  await agent.writeOverride({ ...word, why: 'really gone' });
+  await waitUntil('the word', 5_000, () => all.overrides().records.get(30)?.why === 'really gone');
+  await agent.removeOverride(30);
+  await agent.removeOverride(30);
+  await waitUntil('no word', 5_000, () => all.overrides().records.size === 0);
+  all.close();
+});
+
+test("an operator's word outlives ZooKeeper's data as long as the agent lives, and can be taken back", async () => {
+  const server = new TestServer(testDir('zk-wiped'), await freePort(), 500, []);
+  await server.start();
+  atEnd(() => server.stop());
+  const agent = await registryAt(server.address, 'wiped');
+  const operator = await registryAt(server.address, 'wiped');
+  const view = agent.watchForAgent('media-1');
+  await view.whenFresh(5_000);
+  await operator.writeIntent(intentRecord());
+  await waitUntil('the intent', 5_000, () => view.intent().record !== null);
+  await operator.removeIntent('media-1');
+  await waitUntil('its end', 5_000, () => view.intent().record === null);
+  await operator.writeIntent(intentRecord({ want: 'maintenance' }));
+  await waitUntil('another', 5_000, () => view.intent().record?.want === 'maintenance');
+  await agent.removeIntent('media-9'); // Answered after what the view asked on the same session.
+  await server.stop();
+  wipeZookeeper(server.dir);
+  await server.start();
+  const all = operator.watchAll();
+  let lapses = 0;
+  await waitUntil('it is written again', 20_000, () => {
+    if (view.intent().record?.want !== 'maintenance') lapses += 1;
+    return all.isFresh() && all.intents().records.get('media-1')?.record.want === 'maintenance';
+  });
+  assert.equal(lapses, 0);
+  await operator.removeIntent('media-1');
+  await waitUntil('its end', 5_000, () => view.intent().record === null);
+  assert.equal(all.intents().records.size, 0);
+  view.close();
+  all.close();
+});
