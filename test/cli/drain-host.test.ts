@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { OperatorData, TopologyData } from '../../src/cli/operator-data.js';
+import type { OperatorData } from '../../src/cli/operator-data.js';
 import type { IntentRecord, NodeRecord } from '../../src/topology/node.js';
 import { RegistryNotSentError } from '../../src/util/errors.js';
+import type { Keeping } from './keeping-intents.js';
+import { keepingIntents } from './keeping-intents.js';
 import * as p from './support.js';
 
 const HOST = '10.0.3.1';
@@ -10,23 +12,11 @@ const REG1 = p.node('registrar', 'reg-1', HOST);
 const REG2 = p.node('registrar', 'reg-2', '10.0.4.2');
 const NODES = [p.LB, p.DISP1, p.DISP2, p.MEDIA1, p.MEDIA2, p.MEDIA10, REG1, REG2];
 
-/** Data that keeps intents, as a registry would. */
-function keeping(
+const keeping = (
   nodes: readonly NodeRecord[] = NODES,
   present: readonly IntentRecord[] = [],
   more: Partial<OperatorData> = {},
-) {
-  const intents = p.byId(present);
-  const data = p.fakeData({
-    readTopology: async (): Promise<TopologyData> =>
-      p.topology({ nodes, intents: new Map(intents) }),
-    writeIntent: async (intent) => void intents.set(intent.nodeId, intent),
-    removeIntent: async (nodeId) => intents.delete(nodeId),
-    readAgentHealth: async () => ({ nodeId: null, state: 'up', calls: 61, drain: null }),
-    ...more,
-  });
-  return { intents, data };
-}
+): Keeping => keepingIntents(more, present, nodes);
 
 test('drain --host: one question for all of its nodes, then an intent for each', async () => {
   const { data, intents } = keeping();
