@@ -4,7 +4,9 @@ import type { Json } from '../../../src/marathon/lint/json.js';
 import { lintDefinition } from '../../../src/marathon/lint/lint.js';
 import { strictValidator } from '../schemas.js';
 import { FACTS, goodApp, goodGroup, goodPod, goodTool } from './good.js';
-import { IN_APP, IN_GROUP, IN_POD, IN_TOOL, put } from './mistakes.js';
+import { IN_GROUP } from './group-mistakes.js';
+import { IN_APP, IN_TOOL, put } from './mistakes.js';
+import { IN_POD } from './pod-mistakes.js';
 
 for (const [name, schema, good, mistakes] of [
   ['app', 'app', goodApp, IN_APP],

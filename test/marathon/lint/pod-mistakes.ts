@@ -1,0 +1,90 @@
+import type { Mistake } from './mistakes.js';
+
+/** In a pod of the agent and its server. */
+export const IN_POD: readonly Mistake[] = [
+  ['taskKillGracePeriodSeconds', 3700, 'taskKillGracePeriodSeconds', 'unknown-field', /lifecycle/],
+  [
+    'containers.0.lifecycle',
+    undefined,
+    'containers[0].lifecycle.killGracePeriodSeconds',
+    'drain-grace',
+    /means 3 s/,
+  ],
+  [
+    'containers.1.lifecycle.killGracePeriodSeconds',
+    60,
+    'containers[1].lifecycle.killGracePeriodSeconds',
+    'drain-grace',
+    /SIGTERM together/,
+  ],
+  [
+    'containers.0.healthCheck',
+    undefined,
+    'containers[0].healthCheck',
+    'health-check',
+    /HTTP check of the agent/,
+  ],
+  [
+    'containers.0.healthCheck.http.endpoint',
+    'sip',
+    'containers[0].healthCheck.http.endpoint',
+    'health-check',
+    /no such endpoint/,
+  ],
+  [
+    'containers.0.endpoints.0.hostPort',
+    9000,
+    'containers[0].healthCheck.http.endpoint',
+    'health-check',
+    /9100/,
+  ],
+  [
+    'containers.1.endpoints.0.protocol',
+    ['udp,tcp'],
+    'containers[1].endpoints[0].protocol[0]',
+    'value',
+    /a text like/,
+  ],
+  [
+    'containers.1.endpoints.0.protocol',
+    ['sctp'],
+    'containers[1].endpoints[0].protocol[0]',
+    'port',
+    /"udp", "tcp"/,
+  ],
+  [
+    'containers.1.endpoints.0.containerPort',
+    5060,
+    'containers[1].endpoints[0].containerPort',
+    'port',
+    /hostPort/,
+  ],
+  [
+    'scheduling.placement.constraints.1',
+    { fieldName: '@zone', operator: 'GROUP_BY' },
+    'scheduling.placement.constraints[1]',
+    'constraint',
+    /who dies/,
+  ],
+  [
+    'scheduling.killSelection',
+    'OLDEST_FIRST',
+    'scheduling.killSelection',
+    'kill-selection',
+    /youngest/,
+  ],
+  [
+    'scheduling.upgrade',
+    undefined,
+    'scheduling.upgrade.maximumOverCapacity',
+    'upgrade',
+    /never ends/,
+  ],
+  [
+    'containers.0.environment.MESOS_TASK_ID',
+    'x',
+    'containers[0].environment.MESOS_TASK_ID',
+    'reserved-env',
+    /dropped/,
+  ],
+];
