@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { IntentRecord, NodeRecord } from '../../topology/node.js';
 import type { DrainCheck, DrainLimits } from '../../topology/drain-check.js';
+import { nodeIdMeant } from '../../topology/node-name.js';
 import { parseDeadline, parseHost, parseNodeId, parseText, wholeUpTo } from '../arguments.js';
 import { isAgreed } from '../consent.js';
 import { withOperatorData } from '../context.js';
@@ -30,7 +31,7 @@ export function registerDrain(program: Command, context: Context): void {
   program
     .command('drain')
     .description('take a node out: no new calls, the present ones end by themselves')
-    .argument('[node]', 'node id', parseNodeId)
+    .argument('[node]', 'node id, or the begin of its uuid', parseNodeId)
     .option('--host <host>', 'instead: all nodes on this host, for its maintenance', parseHost)
     .option('--why <text>', 'reason, shown to everybody who looks', parseText)
     .option('--by <name>', 'who wants it (default: $USER)', parseText)
@@ -87,11 +88,12 @@ Examples:
 async function drainCommand(
   context: Context,
   data: OperatorData,
-  nodeId: string,
+  node: string,
   options: Options,
   limits: DrainLimits,
 ): Promise<ExitCode> {
   const topology = await data.readTopology();
+  const nodeId = nodeIdMeant(node, topology.nodes.keys());
   const record = topology.nodes.get(nodeId)?.record;
   if (record === undefined) {
     printUnknownNode(context, nodeId, topology.nodes.keys());

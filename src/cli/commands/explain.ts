@@ -6,6 +6,7 @@ import { UsageError } from '../../util/errors.js';
 import { explainNode } from '../../topology/explain.js';
 import type { Chain } from '../../topology/explain.js';
 import type { ExplainFacts } from '../../topology/explain-facts.js';
+import { nodeIdMeant } from '../../topology/node-name.js';
 import { parseNodeName } from '../arguments.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
@@ -30,7 +31,11 @@ export function registerExplain(program: Command, context: Context): void {
   program
     .command('explain')
     .description('why a node gets calls or not: the chain from its server to its calls')
-    .argument('<node>', 'node id; dc/node of another data centre', parseNodeName)
+    .argument(
+      '<node>',
+      'node id, or the begin of its uuid; dc/node of another data centre',
+      parseNodeName,
+    )
     .option('--json', 'one JSON object; src/cli/json-shapes.ts')
     .addHelpText(
       'after',
@@ -55,11 +60,12 @@ async function explainCommand(
   context: Context,
   data: OperatorData,
   config: CliConfig,
-  nodeId: string,
+  node: string,
   options: Options,
 ): Promise<ExitCode> {
   const topology = await data.readTopology();
-  if (nodeId.includes('/')) return explainRemote(context, data, topology, nodeId, options);
+  if (node.includes('/')) return explainRemote(context, data, topology, node, options);
+  const nodeId = nodeIdMeant(node, [...topology.nodes.keys(), ...topology.intents.keys()]);
   const nowMs = (): number => context.clock.wallMs();
   const facts = await readExplainFacts(data, topology, nodeId, nowMs, (id, record) =>
     askTaskOf(context, config, id, record),

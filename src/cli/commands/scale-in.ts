@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { CliConfig } from '../../config/cli.js';
 import type { Member } from '../../marathon/scale/member.js';
 import { ROLES } from '../../topology/node.js';
+import { nodeIdMeant } from '../../topology/node-name.js';
 import { parseNodeId } from '../arguments.js';
 import { marathonGroupOf } from '../configured-marathon.js';
 import { withOperatorData } from '../context.js';
@@ -27,7 +28,7 @@ export function registerScaleIn(program: Command, context: Context): void {
   const command = program
     .command('scale-in')
     .description('drain these nodes, then have exactly them killed: one instance fewer for each')
-    .argument('<nodes...>', 'node ids, of one or several roles');
+    .argument('<nodes...>', 'node ids or the begins of their uuids, of one or several roles');
   addScaleOptions(command)
     .addHelpText(
       'after',
@@ -50,13 +51,15 @@ async function scaleInCommand(
   context: Context,
   data: OperatorData,
   config: CliConfig,
-  nodeIds: readonly string[],
+  names: readonly string[],
   options: ScaleOptions,
 ): Promise<ExitCode> {
   const run = await openRun(context, data, config, options);
   return untilInterrupted(context.proc, async (stop) => {
     const topology = await data.readTopology();
-    const groups = groupByApp(context, config, topology, nodeIds);
+    const known = [...topology.nodes.keys(), ...topology.intents.keys()];
+    const nodeIds = new Set(names.map((name) => nodeIdMeant(name, known)));
+    const groups = groupByApp(context, config, topology, [...nodeIds]);
     if (groups === null) return EXIT.no;
     const plans: InPlan[] = [];
     for (const [subject, wanted] of groups) {

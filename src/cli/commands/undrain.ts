@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CliConfig } from '../../config/cli.js';
 import type { IntentRecord, NodeRecord } from '../../topology/node.js';
+import { nodeIdMeant } from '../../topology/node-name.js';
 import { parseHost, parseNodeId } from '../arguments.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
@@ -25,7 +26,7 @@ export function registerUndrain(program: Command, context: Context): void {
   program
     .command('undrain')
     .description('take a drain back: the node gets new calls again')
-    .argument('[node]', 'node id', parseNodeId)
+    .argument('[node]', 'node id, or the begin of its uuid', parseNodeId)
     .option('--host <host>', 'instead: all nodes on this host', parseHost)
     .option('--wait', 'until it is up and listed everywhere, at most a minute')
     .option('--json', 'one JSON object, with --wait one per step; src/cli/json-shapes.ts')
@@ -52,10 +53,12 @@ Examples:
 async function undrainCommand(
   context: Context,
   data: OperatorData,
-  nodeId: string,
+  node: string,
   options: Options,
 ): Promise<ExitCode> {
-  return undrainNode(context, data, await data.readTopology(), nodeId, options);
+  const topology = await data.readTopology();
+  const nodeId = nodeIdMeant(node, [...topology.nodes.keys(), ...topology.intents.keys()]);
+  return undrainNode(context, data, topology, nodeId, options);
 }
 
 /** Each node of the host by itself: who is taken back, or never drained, keeps nobody else. */

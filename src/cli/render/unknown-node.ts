@@ -1,4 +1,5 @@
 import { closest } from '../../util/closest.js';
+import { nodesMeant } from '../../topology/node-name.js';
 import type { Context } from '../context.js';
 
 const MAX_NAMES = 8;
@@ -10,6 +11,13 @@ export function printUnknownNode(
   known: Iterable<string>,
 ): void {
   const all = [...known];
+  const meant = nodesMeant(nodeId, all);
+  if (meant.length > 1) {
+    const shown = meant.slice(0, MAX_NAMES).join(', ');
+    context.printError(`error: ${nodeId} begins ${meant.length} uuids: ${shown}`);
+    context.printError('  next: write more of it');
+    return;
+  }
   context.printError(`error: no node is called ${nodeId}`);
   if (all.length === 0) {
     context.printError('  no node has announced itself here; next: carna topology');

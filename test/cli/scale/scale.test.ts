@@ -109,6 +109,14 @@ test('scale-in takes exactly the named nodes', () =>
     assert.match(again.err, /no node is called/);
   }));
 
+test('scale-in takes a node by its uuid, named twice or not', () =>
+  withStage([0, 12, 25, 30], async (stage) => {
+    const uuid = '00000000-0000-0000-0000-000000000003';
+    const { code, out } = await stage.carna(`scale-in ${uuid} ${mediaTask(3)} --yes`);
+    assert.equal(code, 0, out);
+    assertDown(stage, [mediaTask(3)], 3);
+  }));
+
 test('down while instances wait: refused with the reason, never a plain smaller number', () =>
   withStage([1, 1, 1], async (stage) => {
     stage.marathon.unplaced = 2;
