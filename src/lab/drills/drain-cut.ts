@@ -103,7 +103,8 @@ function judge(report: CallReport, node: LabNode, end: End): Finding[] {
   const offMs = atMs === null ? Number.POSITIVE_INFINITY : atMs - termAtMs - DEADLINE_MS;
   const onIt = callsOnAt(report.calls, address, atMs ?? termAtMs);
   const failed = report.failed.length;
-  const others = report.failed.filter((call) => call.node !== address).length;
+  const others = report.failed.filter((call) => call.node !== address);
+  const whys = [...new Set(others.map(({ why, node: at }) => `${why}, on ${at ?? 'no node'}`))];
   return [
     {
       what: `the drain ends at its deadline, give or take ${seconds(TOLERANCE_MS)}`,
@@ -122,8 +123,8 @@ function judge(report: CallReport, node: LabNode, end: End): Finding[] {
     },
     {
       what: 'no other call is lost',
-      isGood: others === 0 && failed === onIt,
-      seen: `${report.sent} calls, ${failed} failed, ${others} of them elsewhere`,
+      isGood: others.length === 0 && failed === onIt,
+      seen: `${report.sent} calls, ${failed} failed, ${others.length} of them elsewhere${whys.length === 0 ? '' : `: ${whys.join('; ')}`}`,
     },
   ];
 }
