@@ -163,15 +163,14 @@ test('F1 faults of every kind on an ensemble: no node is missed, and in the end 
       `${sum((s) => s.counters.silentCuts)} silent cuts, ${sum((s) => s.counters.connectCuts)} connect cuts, ` +
       `${sum((s) => s.counters.contained)} contained`,
   );
-  // Whose session ZooKeeper ended, while its client looked for a server that stands, is rightly gone until it is
-  // back: how many these are is luck. Nobody else may be missed, not for one look.
+  assert.ok(fewest >= AGENTS - 2, `only ${fewest} of ${AGENTS} seen`);
+  // Whose session ZooKeeper ended is rightly gone until it is back; nobody else may be missed, not for one look.
   const ended = agents.filter(({ session }) => session.counters.expired > 0).map(({ id }) => id);
   assert.deepEqual(
     [...missed].filter((id) => !ended.includes(id)),
     [],
     'missed although their sessions lived',
   );
-  assert.ok(fewest > AGENTS / 2, `only ${fewest} of ${AGENTS} seen`);
   assert.deepEqual(thrown, []);
   for (const view of views) {
     const before = view.stats().audits;
