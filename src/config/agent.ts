@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { NODE_KINDS, ROLES, TRANSPORTS } from '../topology/node.js';
 import { BUS_VARIABLES, busFaults } from './bus-variables.js';
-import { COMMON_VARIABLES, OPTIONAL_DATABASE_URL, wholeNumber } from './common.js';
+import { COMMON_VARIABLES, milliseconds, OPTIONAL_DATABASE_URL, wholeNumber } from './common.js';
+import { HEALTH_VARIABLES, healthFaults } from './health-variables.js';
 import { TASK_VARIABLES } from './task-environment.js';
 import type { RuntimeKind } from './runtime-variables.js';
 import { RUNTIME_VARIABLES, runtimeFaults, runtimeOf } from './runtime-variables.js';
@@ -12,12 +13,6 @@ const text = z.string().min(1);
 const host = z.string().regex(/^(?:\[[0-9a-fA-F:.]+\]|\w(?:[\w.-]*\w)?)$/);
 const port = wholeNumber(1, 65_535);
 const PORT_EXPECTED = 'a port from 1 to 65535';
-
-const milliseconds = (name: `CARNA_${string}`, fallback: string, meaning: string, min = 1) =>
-  withDefault(name, fallback, wholeNumber(min, 86_400_000), {
-    expected: `whole milliseconds from ${min} to 86400000`,
-    meaning,
-  });
 
 const transports = z.string().transform((list, ctx) => {
   const parsed = z.array(z.enum(TRANSPORTS)).min(1).safeParse(list.split(','));
@@ -110,43 +105,7 @@ export const AGENT_VARIABLES = {
     expected: 'a whole number from 0 to 1000000',
     meaning: 'calls that the node can carry; 0 = unknown',
   }),
-  checkIntervalMs: milliseconds(
-    'CARNA_CHECK_INTERVAL_MS',
-    '1000',
-    'from the begin of one health check to the next',
-  ),
-  checkTimeoutMs: milliseconds(
-    'CARNA_CHECK_TIMEOUT_MS',
-    '800',
-    'deadline of each check; below the interval, a server that hangs is found in interval × fall + 1 s',
-  ),
-  rise: withDefault('CARNA_RISE', '2', wholeNumber(1, 100), {
-    expected: 'a whole number from 1 to 100',
-    meaning: 'good checks in a row that make a node up',
-  }),
-  fall: withDefault('CARNA_FALL', '3', wholeNumber(1, 100), {
-    expected: 'a whole number from 1 to 100',
-    meaning: 'failed checks in a row that make a node down',
-  }),
-  flapChanges: withDefault('CARNA_FLAP_CHANGES', '5', wholeNumber(2, 100_000), {
-    expected: 'a whole number from 2 to 100000',
-    meaning:
-      'changes between up and down within CARNA_FLAP_WINDOW_MS that put a node in quarantine',
-  }),
-  flapWindowMs: milliseconds('CARNA_FLAP_WINDOW_MS', '300000', 'window for CARNA_FLAP_CHANGES'),
-  quarantineMs: milliseconds(
-    'CARNA_QUARANTINE_MS',
-    '60000',
-    'first quarantine; each further one lasts twice as long, up to 32 times',
-  ),
-  loadBusyPercent: withDefault('CARNA_LOAD_BUSY_PERCENT', '70', wholeNumber(1, 100), {
-    expected: 'a whole number from 1 to 100',
-    meaning: 'share of its sessions or memory from which a node is busy; normal again 10 below',
-  }),
-  loadFullPercent: withDefault('CARNA_LOAD_FULL_PERCENT', '95', wholeNumber(1, 100), {
-    expected: 'a whole number from 1 to 100',
-    meaning: 'share from which it is full; busy again 10 below',
-  }),
+  ...HEALTH_VARIABLES,
   restartMinMs: milliseconds('CARNA_RESTART_MIN_MS', '200', 'first pause before a restart'),
   restartMaxMs: milliseconds('CARNA_RESTART_MAX_MS', '30000', 'longest pause before a restart'),
   resyncMs: milliseconds(
@@ -226,12 +185,7 @@ function kindOf(
 function jointFaults(values: ValuesOf<typeof AGENT_VARIABLES>): string[] {
   const kind = kindOf(values);
   const faults: string[] = [];
-  faults.push(...runtimeFaults(values), ...busFaults(values));
-  if (values.loadBusyPercent > values.loadFullPercent) {
-    faults.push(
-      `CARNA_LOAD_BUSY_PERCENT: expected at most CARNA_LOAD_FULL_PERCENT (${values.loadFullPercent}), found ${values.loadBusyPercent}`,
-    );
-  }
+  faults.push(...runtimeFaults(values), ...busFaults(values), ...healthFaults(values));
   if (kind === 'freeswitch' && values.eslPassword === STOCK_ESL_PASSWORD) {
     faults.push(
       'CARNA_ESL_PASSWORD: expected a password of your own, found the one that FreeSWITCH ships with (a secret, not shown)',

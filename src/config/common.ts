@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { optional, required, withDefault } from './variables.js';
-import type { ValuesOf } from './variables.js';
+import type { ValuesOf, Variable } from './variables.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -25,6 +25,19 @@ export function wholeNumber(min: number, max: number): z.ZodType<number, string>
     .regex(/^\d{1,15}$/)
     .transform(Number)
     .refine((n) => n >= min && n <= max);
+}
+
+/** A variable of whole milliseconds, at most a day. */
+export function milliseconds(
+  name: `CARNA_${string}`,
+  fallback: string,
+  meaning: string,
+  min = 1,
+): Variable<number> {
+  return withDefault(name, fallback, wholeNumber(min, 86_400_000), {
+    expected: `whole milliseconds from ${min} to 86400000`,
+    meaning,
+  });
 }
 
 /** host:port of a TCP port to reach or to listen on. Port 0 only where `minPort` says so. */

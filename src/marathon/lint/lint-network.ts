@@ -2,7 +2,7 @@ import type { Definition } from './definition.js';
 import type { Finding } from './finding.js';
 import { below, itemsOf, shown, textOf } from './json.js';
 
-const TODO = 'write "networks": [{"mode": "host"}]';
+const REMEDY = 'write "networks": [{"mode": "host"}]';
 
 /** SIP nodes need the host's network; the forms that Marathon refuses are named for all. */
 export function lintNetwork(of: Definition): Finding[] {
@@ -20,7 +20,7 @@ export function lintNetwork(of: Definition): Finding[] {
       reason: 'the node must take calls on the address that it publishes',
       expected: '[{"mode": "host"}]',
       found: shown(of.networks.value),
-      todo: TODO,
+      todo: REMEDY,
     });
   }
   for (const { at, mode } of of.role === null ? [] : wrongMode) {
@@ -33,7 +33,7 @@ export function lintNetwork(of: Definition): Finding[] {
           : 'the address in SIP is not the one that phones and other nodes reach',
       expected: '"host"',
       found: at.value === undefined ? 'nothing' : `"${mode}"`,
-      todo: TODO,
+      todo: REMEDY,
     });
   }
   for (const { at, mode, name } of modes) {
@@ -51,5 +51,5 @@ export function lintNetwork(of: Definition): Finding[] {
 }
 
 function refused(path: string, expected: string, found: string): Finding {
-  return { path, rule: 'network', reason: 'Marathon refuses it', expected, found, todo: TODO };
+  return { path, rule: 'network', reason: 'Marathon refuses it', expected, found, todo: REMEDY };
 }
