@@ -58,3 +58,11 @@ function parseChroot(text: string): string {
 function refused(why: string, part: string): InvalidInputError {
   return new InvalidInputError('ZooKeeper connect string', `${why}: ${JSON.stringify(part)}`);
 }
+
+/** So that clients spread over the servers. `random` gives [0, 1). Pure. */
+export function inRandomOrder<T>(values: readonly T[], random: () => number): T[] {
+  return values
+    .map((value) => ({ value, key: random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ value }) => value);
+}

@@ -1,86 +1,31 @@
-import { connect } from 'node:net';
-import {
-  RegistryAmbiguousError,
-  RegistryNotSentError,
-  RegistryRejectedError,
-  RegistrySessionOverError,
-  messageOf,
-} from '../util/errors.js';
+import { RegistryNotSentError, RegistrySessionOverError, messageOf } from '../util/errors.js';
 import type { CarnaError } from '../util/errors.js';
+import { inRandomOrder } from './connect-string.js';
 import type { ZkServer } from './connect-string.js';
+import type { ConnectionEvents, ConnectionOptions } from './connection-options.js';
 import { FrameReader } from './frames.js';
 import type { Frame } from './frames.js';
+import { InFlight } from './in-flight.js';
+import type { Answer } from './in-flight.js';
 import { reconnectPauseMs } from './reconnect-pause.js';
+import { isSessionReply, replyCode } from './reply.js';
 import { pingRequest } from './requests.js';
 import type { ZkOperation } from './requests.js';
 import { long } from './stat.js';
-import type { WatchEvent } from './watch-event.js';
 import { isNotification, readWatchEvent } from './watch-event.js';
 import { Watchdog } from './watchdog.js';
-import { ConnectionManager, KNOWN_CODES } from './zk-client.js';
-import type { ZkManager, ZkPacket, ZkSocket } from './zk-client.js';
-import { CODE_REPLY_TOO_LARGE, zkCodeName } from './zk-codes.js';
-
-/** Faults of the package and the network that were contained, and what was done about them. */
-export interface ConnectionCounters {
-  /** Sessions that the server declared over. */
-  expired: number;
-  /** Sessions given up because nothing was heard for twice their time-out. */
-  recycled: number;
-  /** Connections cut because the server went silent. */
-  silentCuts: number;
-  /** Attempts cut because no session reply came in time. */
-  connectCuts: number;
-  /** Exceptions and unknown codes that would have ended the process. */
-  contained: number;
-}
-
-/** Begins a TCP connection; its events tell the rest. */
-export type ZkConnect = (server: ZkServer) => ZkSocket;
-
-const tcpConnect: ZkConnect = ({ host, port }) => connect({ host, port, noDelay: true });
-
-export interface ConnectionOptions {
-  readonly servers: readonly ZkServer[];
-  /** Default: TCP. */
-  readonly connect?: ZkConnect | undefined;
-  readonly zkSessionTimeoutMs: number;
-  /** For one server, TCP and session reply together. */
-  readonly connectTimeoutMs: number;
-  readonly auth: { readonly user: string; readonly password: string } | null;
-  readonly random: () => number;
-  readonly counters: ConnectionCounters;
-  /** A larger reply is thrown away and its operation rejected. */
-  readonly maxReplyBytes: number;
-  /** Failed attempts so far, carried over from the connection before. */
-  readonly failures: number;
-}
-
-/** What a connection tells its session. All are called outside the package's code. */
-export interface ConnectionEvents {
-  up(): void;
-  /** The TCP connection ended or could not be made; the session may live. */
-  down(cause: string): void;
-  /** The session is over; the connection is of no more use. */
-  over(cause: string): void;
-  watchEvent(event: WatchEvent): void;
-}
-
-export interface Answer<T> {
-  readonly value: T;
-  /** Orders replies and watch events as the server sent them. */
-  readonly arrival: number;
-}
-
-interface Pending {
-  settle(error: CarnaError | null, payload?: unknown): void;
-}
+import {
+  ConnectionManager,
+  KNOWN_CODES,
+  answerInstead,
+  emptyQueues,
+  newManager,
+} from './zk-client.js';
+import type { ZkCallback, ZkManager, ZkSocket } from './zk-client.js';
+import { CODE_REPLY_TOO_LARGE } from './zk-codes.js';
 
 /** A connection shorter than this counts as a failed attempt. */
 const STABLE_MS = 1_000;
-const SESSION_REPLY_SIZES = new Set([40, 41]);
-const PASSWORD_BYTES = 16;
-const MAX_SESSION_TIMEOUT_MS = 3_600_000;
 const MAX_XID = 0x7fff_0000;
 const MAX_IN_FLIGHT = 20_000;
 
@@ -98,7 +43,7 @@ export class ZkConnection {
   readonly #events: ConnectionEvents;
   readonly #manager: ZkManager;
   readonly #servers: ZkServer[];
-  readonly #pending = new Map<ZkPacket['callback'], Pending>();
+  readonly #inFlight = new InFlight();
   readonly #watchdog: Watchdog;
   #socket: ZkSocket | null = null;
   #guard: NodeJS.Timeout | undefined;
@@ -114,8 +59,8 @@ export class ZkConnection {
     this.#options = options;
     this.#events = events;
     this.#failures = options.failures;
-    this.#servers = shuffled(options.servers, options.random);
-    this.#manager = newManager(options);
+    this.#servers = inRandomOrder(options.servers, options.random);
+    this.#manager = newManager(options.zkSessionTimeoutMs, options.auth);
     // The package must never connect on its own.
     this.#manager.connect = () => undefined;
     this.#watchdog = new Watchdog({
@@ -156,36 +101,15 @@ export class ZkConnection {
    * `deadlineMs` bounds the wait for the answer, after which a late one is ignored.
    */
   send<T>(operation: ZkOperation<T>, deadlineMs: number): Promise<Answer<T>> {
-    return new Promise((resolve, reject) => {
-      if (!this.#isUp || this.#pending.size >= MAX_IN_FLIGHT) {
-        const why = this.#isUp ? `${MAX_IN_FLIGHT} operations in flight` : 'not connected';
-        reject(new RegistryNotSentError(`${operation.what}: ${why}`));
-        return;
-      }
-      const callback: ZkPacket['callback'] = (error, reply) => {
-        const failed = error === null ? null : rejected(operation.what, error.code);
-        this.#settle(callback, failed, reply?.payload);
-      };
-      const timer = setTimeout(() => {
-        const why = `no answer within ${deadlineMs} ms`;
-        this.#settle(callback, new RegistryAmbiguousError(`${operation.what}: ${why}`));
-      }, deadlineMs);
-      const settle: Pending['settle'] = (error, payload) => {
-        clearTimeout(timer);
-        if (error !== null) {
-          reject(error);
-          return;
-        }
-        try {
-          resolve({ value: operation.read(payload), arrival: this.#arrivals });
-        } catch (err) {
-          reject(err instanceof Error ? err : new Error(messageOf(err)));
-        }
-      };
-      this.#pending.set(callback, { settle });
+    if (!this.#isUp || this.#inFlight.size >= MAX_IN_FLIGHT) {
+      const why = this.#isUp ? `${MAX_IN_FLIGHT} operations in flight` : 'not connected';
+      return Promise.reject(new RegistryNotSentError(`${operation.what}: ${why}`));
+    }
+    const queue = (callback: ZkCallback): void => {
       if (this.#manager.xid > MAX_XID) this.#manager.xid = 0;
       this.#contained(() => this.#manager.queue(operation.request(), callback));
-    });
+    };
+    return this.#inFlight.begin(operation, deadlineMs, () => this.#arrivals, queue);
   }
 
   /** Makes the connection inert at once: nothing of it fires any more. What waits for an answer rejects with `error`. */
@@ -198,9 +122,8 @@ export class ZkConnection {
     this.#watchdog.stop();
     this.#socket?.destroy();
     this.#socket = null;
-    this.#manager.pendingQueue = [];
-    this.#manager.packetQueue.queue = [];
-    for (const pending of this.#takePending()) pending.settle(error);
+    emptyQueues(this.#manager);
+    this.#inFlight.end(error);
   }
 
   #connect(): void {
@@ -210,7 +133,7 @@ export class ZkConnection {
     const manager = this.#manager;
     manager.state = CONNECTING ?? 1;
     manager.pendingBuffer = null;
-    const socket = (this.#options.connect ?? tcpConnect)(server);
+    const socket = this.#options.connect(server);
     this.#socket = socket;
     manager.socket = socket;
     const frames = new FrameReader(this.#options.maxReplyBytes);
@@ -244,11 +167,7 @@ export class ZkConnection {
   }
 
   #onSessionReply(frame: Buffer): void {
-    const isSessionReply =
-      SESSION_REPLY_SIZES.has(frame.length) &&
-      frame.readInt32BE(8) <= MAX_SESSION_TIMEOUT_MS &&
-      frame.readInt32BE(20) === PASSWORD_BYTES;
-    if (!isSessionReply) throw new Error('not the session reply of a ZooKeeper');
+    if (!isSessionReply(frame)) throw new Error('not the session reply of a ZooKeeper');
     this.#manager.onSocketData(frame);
     if (this.#manager.state === SESSION_EXPIRED) {
       this.#options.counters.expired += 1;
@@ -271,7 +190,7 @@ export class ZkConnection {
     }
     if (!KNOWN_CODES.has(replyCode(frame))) {
       this.#options.counters.contained += 1;
-      this.#answerOurselves(frame, replyCode(frame));
+      answerInstead(this.#manager, frame, replyCode(frame));
       return;
     }
     this.#manager.onSocketData(frame);
@@ -281,19 +200,7 @@ export class ZkConnection {
   /** Asking again would bring the same, so the connection stays and the one operation fails by name. */
   #onOversized({ bytes }: Frame): void {
     if (this.#manager.state !== CONNECTED) throw new Error('not the reply of a ZooKeeper');
-    this.#answerOurselves(bytes, CODE_REPLY_TOO_LARGE);
-  }
-
-  /** Takes a reply from the package, which would throw on it or needs all its bytes. */
-  #answerOurselves(frame: Buffer, code: number): void {
-    const xid = frame.readInt32BE(4);
-    const packet = this.#manager.pendingQueue[0];
-    if (packet?.request.header.xid !== xid) {
-      if (xid < 0) return;
-      throw new Error(`a reply to ${xid}, which was not asked next`);
-    }
-    this.#manager.pendingQueue.shift();
-    packet.callback({ code });
+    answerInstead(this.#manager, bytes, CODE_REPLY_TOO_LARGE);
   }
 
   /** Runs code of the package; whatever it throws ends the connection, not the process. */
@@ -319,7 +226,7 @@ export class ZkConnection {
     this.#socket = null;
     this.#manager.state = DISCONNECTED ?? 0;
     this.#watchdog.disconnected();
-    this.#failPending(cause);
+    this.#inFlight.connectionLost(cause, emptyQueues(this.#manager));
     this.#retry = setTimeout(() => this.#connect(), this.#pauseMs());
     this.#events.down(cause);
   }
@@ -334,64 +241,8 @@ export class ZkConnection {
     return reconnectPauseMs(attempt, this.#options.random);
   }
 
-  #failPending(cause: string): void {
-    const unsent = new Set(this.#manager.packetQueue.queue.map((packet) => packet.callback));
-    this.#manager.packetQueue.queue = [];
-    this.#manager.pendingQueue = [];
-    const ambiguous = new RegistryAmbiguousError(
-      `the connection was lost before the answer: ${cause}`,
-    );
-    const notSent = new RegistryNotSentError(`the connection was lost before sending: ${cause}`);
-    for (const [callback, pending] of [...this.#pending]) {
-      this.#pending.delete(callback);
-      pending.settle(unsent.has(callback) ? notSent : ambiguous);
-    }
-  }
-
   #end(cause: string): void {
     this.drop(new RegistrySessionOverError(cause));
     this.#events.over(cause);
   }
-
-  #settle(callback: ZkPacket['callback'], error: CarnaError | null, payload?: unknown): void {
-    const pending = this.#pending.get(callback);
-    this.#pending.delete(callback);
-    pending?.settle(error, payload);
-  }
-
-  #takePending(): Pending[] {
-    const all = [...this.#pending.values()];
-    this.#pending.clear();
-    return all;
-  }
-}
-
-function newManager(options: ConnectionOptions): ZkManager {
-  // The package refuses an empty list; the address is never used because the sockets are ours.
-  const manager = new ConnectionManager(
-    '127.0.0.1:1',
-    { sessionTimeout: options.zkSessionTimeoutMs, spinDelay: 0, retries: 0 },
-    () => undefined,
-  );
-  if (options.auth !== null) {
-    const secret = Buffer.from(`${options.auth.user}:${options.auth.password}`);
-    manager.credentials.push({ scheme: 'digest', auth: secret });
-  }
-  return manager;
-}
-
-function replyCode(frame: Buffer): number {
-  if (frame.length < 20) throw new Error('a reply shorter than its header');
-  return frame.readInt32BE(16);
-}
-
-function rejected(what: string, code: number): CarnaError {
-  return new RegistryRejectedError(what, zkCodeName(code));
-}
-
-function shuffled<T>(values: readonly T[], random: () => number): T[] {
-  return values
-    .map((value) => ({ value, key: random() }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ value }) => value);
 }

@@ -1,5 +1,5 @@
 import { InvalidInputError, RegistryRejectedError } from '../util/errors.js';
-import type { Answer } from './connection.js';
+import type { Answer } from './in-flight.js';
 import * as ask from './requests.js';
 import type { TransactionStep, ZkOperation, ZnodeAcl, ZnodeData } from './requests.js';
 import type { ZnodeStat } from './stat.js';

@@ -1,16 +1,11 @@
 import type { Logger } from 'pino';
-import { backoffMs } from '../util/backoff.js';
-import type { BackoffLimits } from '../util/backoff.js';
-import {
-  CarnaError,
-  RegistryAmbiguousError,
-  RegistryNotSentError,
-  RegistrySessionOverError,
-  messageOf,
-} from '../util/errors.js';
+import { CarnaError, RegistryAmbiguousError } from '../util/errors.js';
 import { wait } from '../util/wait.js';
 import { isRejected } from './operations.js';
 import { incarnationName } from './paths.js';
+import { isHolding, nextStep } from './publication-step.js';
+import type { Standing } from './publication-step.js';
+import { RetriedPass } from './retried-pass.js';
 import type { ZkSession } from './session.js';
 
 export interface PublicationOptions {
@@ -24,17 +19,8 @@ export interface PublicationOptions {
   readonly random?: () => number;
 }
 
-/** What we know to stand in ZooKeeper. `isCertain` is false after a write whose answer was lost. */
-interface Standing {
-  readonly path: string;
-  readonly zkSessionId: bigint;
-  readonly data: Buffer | null;
-  readonly isCertain: boolean;
-}
-
 const VERIFY_MS = 5_000;
 const CLOSE_DEADLINE_MS = 2_000;
-const RETRY: BackoffLimits = { minMs: 100, maxMs: 5_000 };
 
 /**
  * Keeps one ephemeral znode `<id>~<incarnation>` equal to the bytes last asked for, over reconnects,
@@ -56,17 +42,20 @@ export class EphemeralPublication {
   #standing: Standing | null = null;
   /** Znodes of earlier incarnations of this session, to be removed once the present one stands. */
   #outdated = new Set<string>();
-  #isRunning = false;
-  #needsPass = false;
+  readonly #passes: RetriedPass;
   #isClosed = false;
-  #failures = 0;
-  #retryTimer: NodeJS.Timeout | undefined;
-  #fault: string | null = null;
 
   constructor(session: ZkSession, options: PublicationOptions) {
     this.#session = session;
     this.#options = options;
     this.#log = options.log.child({ component: 'publication', id: options.id });
+    this.#passes = new RetriedPass({
+      canRun: () => session.state === 'connected',
+      step: () => this.#step(),
+      ended: () => this.#announce(),
+      failed: (err) => this.#log.warn({ err }, 'publishing failed, will retry'),
+      random: options.random ?? Math.random,
+    });
     this.#offs = [
       session.onState((state) => {
         if (state === 'connected') this.#doubtAndPass();
@@ -81,7 +70,7 @@ export class EphemeralPublication {
 
   /** Why the last write failed; null when none did since. */
   get fault(): string | null {
-    return this.#fault;
+    return this.#passes.fault;
   }
 
   /** Name of the znode that stands or will, in the present session; null without one. */
@@ -96,7 +85,7 @@ export class EphemeralPublication {
   set(data: Buffer | null): void {
     if (this.#isClosed) return;
     this.#wanted = data;
-    this.#pass();
+    this.#passes.request();
   }
 
   /** The next `set` makes a new znode; the former is removed when the new one stands. */
@@ -125,7 +114,7 @@ export class EphemeralPublication {
     if (!this.#isClosed) {
       this.#isClosed = true;
       this.#wanted = null;
-      this.#pass();
+      this.#passes.request();
     }
     await this.settled(this.#session.state === 'connected' ? CLOSE_DEADLINE_MS : 0);
     this.#detachWhenDone();
@@ -135,20 +124,16 @@ export class EphemeralPublication {
     const isOver = this.#session.state === 'closed';
     if (!isOver && !(this.#isClosed && this.#isSettled())) return;
     clearInterval(this.#verifyTimer);
-    clearTimeout(this.#retryTimer);
+    this.#passes.stop();
     for (const off of this.#offs.splice(0)) off();
   }
 
   #isSettled(): boolean {
-    if (this.#isRunning || this.#outdated.size > 0) return false;
+    if (this.#passes.isRunning || this.#outdated.size > 0) return false;
     const standing = this.#standing;
     if (this.#wanted === null) return standing === null;
-    return this.#session.state === 'connected' && this.#isRight(standing);
-  }
-
-  #isRight(standing: Standing | null): boolean {
-    if (standing === null || !standing.isCertain || this.#wanted === null) return false;
-    return standing.path === this.znodePath && sameBytes(standing.data, this.#wanted);
+    if (this.#session.state !== 'connected' || standing?.path !== this.znodePath) return false;
+    return isHolding(standing, this.#wanted);
   }
 
   #forget(): void {
@@ -159,32 +144,7 @@ export class EphemeralPublication {
 
   #doubtAndPass(): void {
     if (this.#standing !== null) this.#standing = { ...this.#standing, isCertain: false };
-    this.#pass();
-  }
-
-  #pass(): void {
-    this.#needsPass = true;
-    if (this.#isRunning || this.#session.state !== 'connected') return;
-    this.#isRunning = true;
-    void this.#run();
-  }
-
-  /** Never rejects: what fails is tried again after a pause, or when the session is back. */
-  async #run(): Promise<void> {
-    clearTimeout(this.#retryTimer);
-    try {
-      while (this.#needsPass) {
-        this.#needsPass = false;
-        if (await this.#step()) this.#needsPass = true;
-      }
-      this.#failures = 0;
-      this.#fault = null;
-    } catch (err) {
-      this.#onFailure(err);
-    } finally {
-      this.#isRunning = false;
-    }
-    this.#announce();
+    this.#passes.request();
   }
 
   #announce(): void {
@@ -192,45 +152,36 @@ export class EphemeralPublication {
     this.#detachWhenDone();
   }
 
-  #onFailure(err: unknown): void {
-    if (!(err instanceof CarnaError)) throw err;
-    this.#needsPass = true;
-    this.#fault = messageOf(err);
-    const willComeBack =
-      err instanceof RegistryNotSentError || err instanceof RegistrySessionOverError;
-    if (willComeBack && this.#session.state !== 'connected') return;
-    if (this.#failures === 0) this.#log.warn({ err }, 'publishing failed, will retry');
-    const pauseMs = backoffMs(this.#failures, RETRY, this.#options.random ?? Math.random);
-    this.#failures += 1;
-    this.#retryTimer = setTimeout(() => this.#pass(), pauseMs);
-  }
-
   /** Makes at most one write. True when another step is due. */
   async #step(): Promise<boolean> {
     const path = this.znodePath;
     const sid = this.#session.zkSessionId;
     if (path === null || sid === null) return false;
-    const standing = this.#standing?.zkSessionId === sid ? this.#standing : null;
-    this.#standing = standing;
-    if (standing !== null && !standing.isCertain) return this.#look(standing, sid);
-    if (this.#wanted === null) {
-      const leftover = standing?.path ?? first(this.#outdated);
-      if (leftover === null) return false;
-      await this.#remove(leftover, sid);
-      return true;
+    if (this.#standing?.zkSessionId !== sid) this.#standing = null;
+    const step = nextStep(this.#wanted, this.#standing, path, this.#outdated);
+    switch (step.kind) {
+      case 'none':
+        return false;
+      case 'look':
+        await this.#look(step.standing, sid);
+        break;
+      case 'create':
+        await this.#create(step.path, sid, step.data);
+        break;
+      case 'write':
+        await this.#write(step.standing, step.data);
+        break;
+      case 'remove':
+        await this.#remove(step.path, sid);
+        break;
     }
-    if (standing === null || standing.path !== path) return this.#create(path, sid, this.#wanted);
-    if (!sameBytes(standing.data, this.#wanted)) return this.#write(standing, this.#wanted);
-    const outdated = first(this.#outdated);
-    if (outdated === null) return false;
-    await this.#remove(outdated, sid);
     return true;
   }
 
   /** After a lost answer, a reconnect, a deletion notice, or for a change: what does stand there? */
-  async #look(standing: Standing, sid: bigint): Promise<boolean> {
+  async #look(standing: Standing, sid: bigint): Promise<void> {
     const found = await this.#session.getData(standing.path, { watch: true });
-    if (this.#session.zkSessionId !== sid) return true;
+    if (this.#session.zkSessionId !== sid) return;
     if (found === null) {
       this.#standing = null;
     } else if (found.stat.ephemeralOwner === sid) {
@@ -239,10 +190,9 @@ export class EphemeralPublication {
       this.#standing = null;
       this.newIncarnation();
     }
-    return true;
   }
 
-  async #create(path: string, sid: bigint, data: Buffer): Promise<boolean> {
+  async #create(path: string, sid: bigint, data: Buffer): Promise<void> {
     const former = this.#standing;
     if (former !== null) this.#outdated.add(former.path);
     const uncertain: Standing = { path, zkSessionId: sid, data: null, isCertain: false };
@@ -252,17 +202,15 @@ export class EphemeralPublication {
       if (this.#session.zkSessionId === sid)
         this.#standing = { ...uncertain, data, isCertain: true };
       void this.#watchOwn(path);
-      return true;
     } catch (err) {
-      if (isRejected(err, 'NODE_EXISTS')) return true;
+      if (isRejected(err, 'NODE_EXISTS')) return;
       if (!(err instanceof RegistryAmbiguousError)) this.#standing = null;
       if (!isRejected(err, 'NO_NODE')) throw err;
       await this.#session.ensurePath(this.#options.parentPath);
-      return true;
     }
   }
 
-  async #write(standing: Standing, data: Buffer): Promise<boolean> {
+  async #write(standing: Standing, data: Buffer): Promise<void> {
     this.#standing = { ...standing, isCertain: false };
     try {
       const stat = await this.#session.setData(standing.path, data);
@@ -270,11 +218,9 @@ export class EphemeralPublication {
         this.#standing = { ...standing, data };
         void this.#watchOwn(standing.path);
       }
-      return true;
     } catch (err) {
       if (!isRejected(err, 'NO_NODE')) throw err;
       this.#standing = null;
-      return true;
     }
   }
 
@@ -301,13 +247,4 @@ export class EphemeralPublication {
       if (!(err instanceof CarnaError)) throw err;
     }
   }
-}
-
-function sameBytes(a: Buffer | null, b: Buffer): boolean {
-  return a !== null && a.equals(b);
-}
-
-function first(paths: ReadonlySet<string>): string | null {
-  for (const path of paths) return path;
-  return null;
 }

@@ -14,7 +14,7 @@ import type {
   OverrideRecord,
 } from '../topology/node.js';
 import { DeposedError, InvalidInputError } from '../util/errors.js';
-import type { ZkConnect } from './connection.js';
+import type { ZkConnect } from './connection-options.js';
 import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
 import { totalOf } from './open-views.js';
@@ -25,7 +25,7 @@ import { persistently, removeZnode, writeZnode } from './persistent-writes.js';
 import { EphemeralPublication } from './publish.js';
 import { NodePublication } from './record-publication.js';
 import { ZkSession } from './session.js';
-import type { ZkSessionCounters, ZkSessionState } from './session.js';
+import type { ZkSessionCounters, ZkSessionState } from './session-options.js';
 import { NodesView } from './nodes-view.js';
 import { AgentView, DcView } from './views.js';
 

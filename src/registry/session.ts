@@ -1,67 +1,27 @@
 import type { Logger } from 'pino';
 import {
-  RegistryAmbiguousError,
   RegistryNotSentError,
   RegistryRejectedError,
   RegistrySessionOverError,
   messageOf,
 } from '../util/errors.js';
-import type { CarnaError } from '../util/errors.js';
-import { wait } from '../util/wait.js';
 import { parseConnectString } from './connect-string.js';
 import type { ConnectString } from './connect-string.js';
 import { ZkConnection } from './connection.js';
-import type { Answer, ConnectionCounters, ZkConnect } from './connection.js';
-import { MAX_FRAME_BYTES } from './frames.js';
+import type { Answer } from './in-flight.js';
+import { Listeners } from './listeners.js';
+import { failureOf } from './operation-count.js';
 import { ZkOperations } from './operations.js';
 import { renewalPauseMs } from './reconnect-pause.js';
 import { aclFor, closeSession } from './requests.js';
 import type { ZkOperation } from './requests.js';
+import { connectionOptions, newCounters } from './session-options.js';
+import type { ZkSessionCounters, ZkSessionOptions, ZkSessionState } from './session-options.js';
 import type { WatchEvent } from './watch-event.js';
-
-/**
- * - `connecting`: no session yet.
- * - `connected`: operations are sent.
- * - `suspended`: the connection is lost, the session and its ephemerals may stand: judge nothing.
- * - `lost`: the session is over, its ephemerals must be assumed gone; a new one is on its way.
- * - `closed`: by `close()`, for good.
- */
-export type ZkSessionState = 'connecting' | 'connected' | 'suspended' | 'lost' | 'closed';
-
-export interface ZkSessionOptions {
-  /** `host:port,host:port/chroot`. */
-  readonly connectString: string;
-  /** Asked for; the server bounds it to 2..20 of its ticks. */
-  readonly zkSessionTimeoutMs: number;
-  /** For one server, TCP and session reply together; default: a share of the session time-out. */
-  readonly connectTimeoutMs?: number;
-  /** Digest user; null = everything is open to everybody. */
-  readonly auth: { readonly user: string; readonly password: string } | null;
-  readonly log: Logger;
-  /** A larger reply rejects its operation with REPLY_TOO_LARGE; default 64 MiB. */
-  readonly maxReplyBytes?: number;
-  /** [0, 1), for jitter; default Math.random. */
-  readonly random?: () => number;
-  /** How a TCP connection is begun; default: node:net. */
-  readonly connect?: ZkConnect | undefined;
-}
-
-export interface ZkSessionCounters extends ConnectionCounters {
-  /** Operations by how they ended. */
-  readonly ops: {
-    ok: number;
-    notSent: number;
-    rejected: number;
-    ambiguous: number;
-    sessionOver: number;
-  };
-}
 
 const OP_DEADLINE_MS = 5_000;
 const CLOSE_DEADLINE_MS = 1_500;
 const CHROOT_RETRY_MS = 500;
-const MIN_CONNECT_TIMEOUT_MS = 250;
-const MAX_CONNECT_TIMEOUT_MS = 5_000;
 
 /**
  * A zkSession that renews itself for as long as the process wants one. It starts at once; a server
@@ -72,9 +32,9 @@ export class ZkSession extends ZkOperations {
   readonly #target: ConnectString;
   readonly #log: Logger;
   readonly #random: () => number;
-  readonly #stateListeners = new Set<(state: ZkSessionState) => void>();
-  readonly #watchListeners = new Set<(event: WatchEvent) => void>();
-  readonly #counters: ZkSessionCounters;
+  readonly #stateListeners: Listeners<ZkSessionState>;
+  readonly #watchListeners: Listeners<WatchEvent>;
+  readonly #counters = newCounters();
   #connection: ZkConnection;
   #state: ZkSessionState = 'connecting';
   #lastFault: string | null = null;
@@ -95,9 +55,10 @@ export class ZkSession extends ZkOperations {
     this.#target = target;
     this.#log = options.log.child({ component: 'zk-session' });
     this.#random = options.random ?? Math.random;
-    const ops = { ok: 0, notSent: 0, rejected: 0, ambiguous: 0, sessionOver: 0 };
-    const faults = { expired: 0, recycled: 0, silentCuts: 0, connectCuts: 0, contained: 0 };
-    this.#counters = { ...faults, ops };
+    const onFailure = (err: unknown): void =>
+      this.#log.error({ err }, 'a listener of the zkSession failed');
+    this.#stateListeners = new Listeners(onFailure);
+    this.#watchListeners = new Listeners(onFailure);
     this.#connection = this.#newConnection(0);
   }
 
@@ -128,25 +89,19 @@ export class ZkSession extends ZkOperations {
 
   /** Calls `listener` after each change of state. Returns the function that ends it. */
   onState(listener: (state: ZkSessionState) => void): () => void {
-    this.#stateListeners.add(listener);
-    return () => this.#stateListeners.delete(listener);
+    return this.#stateListeners.add(listener);
   }
 
   /** Calls `listener` for each watch event of the session, whoever asked for the watch. */
   onWatchEvent(listener: (event: WatchEvent) => void): () => void {
-    this.#watchListeners.add(listener);
-    return () => this.#watchListeners.delete(listener);
+    return this.#watchListeners.add(listener);
   }
 
   /** Rejects with RegistryNotSentError naming the last fault after `timeoutMs`, with RegistrySessionOverError when closed. */
   async whenConnected(timeoutMs: number): Promise<void> {
     if (this.#state === 'connected') return;
-    const settled = new AbortController();
-    const off = this.onState((state) => {
-      if (state === 'connected' || state === 'closed') settled.abort();
-    });
-    if (this.#closing === undefined) await wait(timeoutMs, settled.signal);
-    off();
+    const isSettled = (state: ZkSessionState): boolean => ['connected', 'closed'].includes(state);
+    if (this.#closing === undefined) await this.#stateListeners.when(isSettled, timeoutMs);
     if (this.#closing !== undefined) throw new RegistrySessionOverError('the session was closed');
     if (!this.#isConnected()) {
       const why = this.#lastFault ?? 'no answer yet';
@@ -164,28 +119,25 @@ export class ZkSession extends ZkOperations {
   }
 
   protected override async send<T>(operation: ZkOperation<T>): Promise<Answer<T>> {
-    if (this.#closing !== undefined || this.#state === 'lost' || this.#state === 'closed') {
-      this.#counters.ops.sessionOver += 1;
-      throw new RegistrySessionOverError(`${operation.what}: the session is over`);
-    }
-    if (this.#state !== 'connected') {
-      this.#counters.ops.notSent += 1;
-      throw new RegistryNotSentError(`${operation.what}: ${this.#lastFault ?? this.#state}`);
-    }
-    return this.#sendNow(operation);
+    const { what } = operation;
+    return this.#counted(() => {
+      if (this.#closing !== undefined || this.#state === 'lost' || this.#state === 'closed')
+        throw new RegistrySessionOverError(`${what}: the session is over`);
+      if (this.#state !== 'connected')
+        throw new RegistryNotSentError(`${what}: ${this.#lastFault ?? this.#state}`);
+      return this.#connection.send(operation, OP_DEADLINE_MS);
+    });
   }
 
-  async #sendNow<T>(operation: ZkOperation<T>): Promise<Answer<T>> {
+  async #counted<T>(work: () => Promise<T>): Promise<T> {
+    const { ops } = this.#counters;
     try {
-      const answer = await this.#connection.send(operation, OP_DEADLINE_MS);
-      this.#counters.ops.ok += 1;
+      const answer = await work();
+      ops.ok += 1;
       return answer;
     } catch (err) {
-      const ops = this.#counters.ops;
-      if (err instanceof RegistryNotSentError) ops.notSent += 1;
-      else if (err instanceof RegistryRejectedError) ops.rejected += 1;
-      else if (err instanceof RegistryAmbiguousError) ops.ambiguous += 1;
-      else if (err instanceof RegistrySessionOverError) ops.sessionOver += 1;
+      const failure = failureOf(err);
+      if (failure !== null) ops[failure] += 1;
       throw err;
     }
   }
@@ -195,34 +147,15 @@ export class ZkSession extends ZkOperations {
   }
 
   #newConnection(failures: number): ZkConnection {
-    const options = this.#options;
     const isCurrent = (): boolean => this.#connection === connection && this.#closing === undefined;
-    const connection: ZkConnection = new ZkConnection(
-      {
-        servers: this.#target.servers,
-        connect: options.connect,
-        zkSessionTimeoutMs: options.zkSessionTimeoutMs,
-        connectTimeoutMs: options.connectTimeoutMs ?? this.#defaultConnectTimeoutMs(),
-        auth: options.auth,
-        random: this.#random,
-        maxReplyBytes: options.maxReplyBytes ?? MAX_FRAME_BYTES,
-        counters: this.#counters,
-        failures,
-      },
-      {
-        up: () => isCurrent() && this.#onUp(),
-        down: (cause) => isCurrent() && this.#onDown(cause),
-        over: (cause) => isCurrent() && this.#onOver(cause),
-        watchEvent: (event) => isCurrent() && this.#onWatch(event),
-      },
-    );
+    const asked = connectionOptions(this.#options, this.#target.servers, this.#counters, failures);
+    const connection: ZkConnection = new ZkConnection(asked, {
+      up: () => isCurrent() && this.#onUp(),
+      down: (cause) => isCurrent() && this.#onDown(cause),
+      over: (cause) => isCurrent() && this.#onOver(cause),
+      watchEvent: (event) => isCurrent() && this.#onWatch(event),
+    });
     return connection;
-  }
-
-  /** Leaves time to try several servers before the session runs out. */
-  #defaultConnectTimeoutMs(): number {
-    const share = this.#options.zkSessionTimeoutMs / Math.max(2, this.#target.servers.length);
-    return Math.min(MAX_CONNECT_TIMEOUT_MS, Math.max(MIN_CONNECT_TIMEOUT_MS, Math.floor(share)));
   }
 
   #onUp(): void {
@@ -234,7 +167,9 @@ export class ZkSession extends ZkOperations {
   /** Without its chroot every operation would answer NO_NODE, so it comes first in each session. */
   async #makeChroot(up: number): Promise<void> {
     try {
-      await this.ensureReal(this.#target.chroot, (operation) => this.#sendNow(operation));
+      await this.ensureReal(this.#target.chroot, (operation) =>
+        this.#counted(() => this.#connection.send(operation, OP_DEADLINE_MS)),
+      );
     } catch (err) {
       if (up !== this.#ups || this.#closing !== undefined) return;
       const isDenied = err instanceof RegistryRejectedError && err.zkCode === 'NO_AUTH';
@@ -284,9 +219,7 @@ export class ZkSession extends ZkOperations {
   }
 
   #onWatch(event: WatchEvent): void {
-    if (this.#watchListeners.size === 0) return;
-    const own = { ...event, path: this.relative(event.path) };
-    this.#tell(this.#watchListeners, own);
+    this.#watchListeners.tell({ ...event, path: this.relative(event.path) });
   }
 
   #fault(cause: string): void {
@@ -299,20 +232,7 @@ export class ZkSession extends ZkOperations {
     if (from === to) return;
     this.#state = to;
     this.#log.info({ from, to, why }, 'zkSession changed');
-    this.#tell(this.#stateListeners, to);
-  }
-
-  /** Outside the socket handler and one by one, so that a listener that throws harms nobody else. */
-  #tell<T>(listeners: ReadonlySet<(value: T) => void>, value: T): void {
-    setImmediate(() => {
-      for (const listener of [...listeners]) {
-        try {
-          listener(value);
-        } catch (err) {
-          this.#log.error({ err }, 'a listener of the zkSession failed');
-        }
-      }
-    });
+    this.#stateListeners.tell(to);
   }
 
   async #close(): Promise<void> {
@@ -320,19 +240,10 @@ export class ZkSession extends ZkOperations {
     const connection = this.#connection;
     if (this.#state === 'connected') {
       await connection.send(closeSession(), CLOSE_DEADLINE_MS).catch((err: unknown) => {
-        if (!isRegistryError(err)) throw err;
+        if (failureOf(err) === null) throw err;
       });
     }
     connection.drop(new RegistrySessionOverError('the session was closed'));
     this.#setState('closed', 'close');
   }
-}
-
-function isRegistryError(err: unknown): err is CarnaError {
-  return (
-    err instanceof RegistryNotSentError ||
-    err instanceof RegistryRejectedError ||
-    err instanceof RegistryAmbiguousError ||
-    err instanceof RegistrySessionOverError
-  );
 }

@@ -1,27 +1,25 @@
 import type { Logger } from 'pino';
 import { CarnaError, RegistryRejectedError } from '../util/errors.js';
 import { wait } from '../util/wait.js';
+import type { MirrorTree } from './mirror-tree.js';
 import type { ZkSession } from './session.js';
 import type { ZnodeStat } from './stat.js';
 
 /** What of a session is used here. */
 export type AuditSession = Pick<ZkSession, 'list'>;
 
-/** What of the mirrored tree is used here; paths are relative to its root, which is ''. */
-export interface AuditedTree {
-  /** Undefined when the mirror does not know it. */
-  entryOf(at: string): { readonly stat: ZnodeStat; readonly arrival: number } | undefined;
+/** What of the mirror is used here; paths are relative to the root, which is ''. */
+export interface AuditedMirror {
+  readonly tree: Pick<MirrorTree, 'shown' | 'pathOf'>;
   /** It is being read just now: what stands there is no claim. */
   isBusy(at: string): boolean;
-  paths(): Iterable<string>;
-  absolute(at: string): string;
   /** Reads it again. */
   reread(at: string): void;
 }
 
 export interface AuditPorts {
   readonly session: AuditSession;
-  readonly tree: AuditedTree;
+  readonly mirror: AuditedMirror;
   /** Nothing is compared while the view is stale; a change of this ends an audit under way. */
   readonly freshness: () => { readonly isFresh: boolean; readonly breaks: number };
   readonly log: Pick<Logger, 'warn' | 'debug'>;
@@ -70,7 +68,7 @@ export class TreeAudit {
 
   /** Compares once; ends early when the view breaks meanwhile or ZooKeeper is away. Never rejects. */
   async audit(): Promise<void> {
-    const { freshness, log, tree } = this.#ports;
+    const { freshness, log, mirror } = this.#ports;
     const { isFresh, breaks } = freshness();
     if (!isFresh) return;
     const isValid = (): boolean =>
@@ -78,7 +76,7 @@ export class TreeAudit {
     const walk = new Walk(this.#ports, isValid);
     try {
       await walk.from(['']);
-      await walk.from([...tree.paths()].filter((at) => !walk.seen.has(at)));
+      await walk.from([...mirror.tree.shown.keys()].filter((at) => !walk.seen.has(at)));
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
       log.debug({ err }, 'an audit of the view was given up');
@@ -127,8 +125,8 @@ class Walk {
 
   /** Compares one znode and gives the relative paths of its children on the server. */
   async #look(at: string): Promise<readonly string[]> {
-    const { session, tree } = this.#ports;
-    const found = await session.list(tree.absolute(at)).catch((err: unknown) => {
+    const { session, mirror } = this.#ports;
+    const found = await session.list(mirror.tree.pathOf(at)).catch((err: unknown) => {
       if (err instanceof RegistryRejectedError) return undefined;
       throw err;
     });
@@ -137,11 +135,11 @@ class Walk {
     // Notices that came before this answer are told in a turn of their own.
     await new Promise((resolve) => setImmediate(resolve));
     if (!this.#isValid()) return [];
-    const ours = tree.entryOf(at);
+    const ours = mirror.tree.shown.get(at);
     const isNewer = ours !== undefined && found !== null && ours.arrival > found.arrival;
-    if (!isNewer && !tree.isBusy(at) && !isSame(ours?.stat, found?.stat)) {
+    if (!isNewer && !mirror.isBusy(at) && !isSame(ours?.stat, found?.stat)) {
       this.different.push(at);
-      tree.reread(at);
+      mirror.reread(at);
     }
     return (found?.names ?? []).map((name) => (at === '' ? name : `${at}/${name}`));
   }

@@ -95,7 +95,7 @@ export class TreeView implements OpenView {
     const random = options.random ?? Math.random;
     this.#audit = new TreeAudit({
       session,
-      tree: this.#mirror,
+      mirror: this.#mirror,
       freshness: () => ({ isFresh: this.#snapshot.isFresh, breaks: this.#breaks }),
       log: this.#log,
       random,
@@ -116,8 +116,8 @@ export class TreeView implements OpenView {
   stats(): Omit<ViewStats, 'views'> {
     const { revision, staleSinceMs } = this.#snapshot;
     return {
-      znodes: this.#mirror.size,
-      unreadable: this.#mirror.unreadableCount,
+      znodes: this.#mirror.tree.shown.size,
+      unreadable: this.#mirror.tree.unreadable.size,
       staleSinceMs,
       revision,
       wipes: this.#wipes,
@@ -128,8 +128,8 @@ export class TreeView implements OpenView {
 
   snapshot(): TreeSnapshot {
     // Copied only when asked for: many changes may lie between two looks.
-    if (this.#mirror.isChangedSinceCopy) {
-      this.#snapshot = { ...this.#snapshot, ...this.#mirror.copy() };
+    if (this.#mirror.tree.isChangedSinceCopy) {
+      this.#snapshot = { ...this.#snapshot, ...this.#mirror.tree.copy() };
     }
     return this.#snapshot;
   }
@@ -161,7 +161,7 @@ export class TreeView implements OpenView {
     if (this.#snapshot.isFresh) return;
     const what = `a full read of ${this.#rootPath}`;
     if (this.#session.state === 'connected') {
-      const { obstacle } = this.#mirror;
+      const { obstacle } = this.#mirror.tree;
       throw new DeadlineError(obstacle === null ? what : `${what} (${obstacle})`, timeoutMs);
     }
     const why = this.#session.lastFault ?? this.#session.state;
@@ -192,7 +192,10 @@ export class TreeView implements OpenView {
     const staleSinceMs = isFresh ? null : this.#clock.wallMs();
     const revision = this.#snapshot.revision + 1;
     this.#snapshot = { ...this.#snapshot, revision, isFresh, staleSinceMs };
-    this.#log.info({ isFresh, znodes: this.#mirror.size }, 'the view changed its freshness');
+    this.#log.info(
+      { isFresh, znodes: this.#mirror.tree.shown.size },
+      'the view changed its freshness',
+    );
     for (const coalescer of this.#subscriptions.keys()) coalescer.ringNow();
   }
 
@@ -200,7 +203,7 @@ export class TreeView implements OpenView {
     let isWiped = false;
     for (const at of this.#landmarks) {
       if (!changed.includes(at)) continue;
-      const czxid = this.#mirror.entryOf(at)?.stat.czxid ?? null;
+      const czxid = this.#mirror.tree.shown.get(at)?.stat.czxid ?? null;
       const former = this.#seenLandmarks.get(at);
       if (former !== undefined && former !== czxid) isWiped = true;
       this.#seenLandmarks.set(at, czxid);

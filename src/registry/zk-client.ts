@@ -95,6 +95,44 @@ export const KNOWN_CODES: ReadonlySet<number> = new Set(
   Object.values(exceptions).filter((value) => typeof value === 'number'),
 );
 
+/** A protocol engine without a connection; `auth` is what it presents after each handshake. */
+export function newManager(
+  zkSessionTimeoutMs: number,
+  auth: { readonly user: string; readonly password: string } | null,
+): ZkManager {
+  // The package refuses an empty list; the address is never used because the sockets are ours.
+  const manager = new ConnectionManager(
+    '127.0.0.1:1',
+    { sessionTimeout: zkSessionTimeoutMs, spinDelay: 0, retries: 0 },
+    () => undefined,
+  );
+  if (auth !== null) {
+    const secret = Buffer.from(`${auth.user}:${auth.password}`);
+    manager.credentials.push({ scheme: 'digest', auth: secret });
+  }
+  return manager;
+}
+
+/** Answers with `code` what the package would throw on or needs all its bytes for. Throws on a reply out of turn. */
+export function answerInstead(manager: ZkManager, frame: Buffer, code: number): void {
+  const xid = frame.readInt32BE(4);
+  const packet = manager.pendingQueue[0];
+  if (packet?.request.header.xid !== xid) {
+    if (xid < 0) return;
+    throw new Error(`a reply to ${xid}, which was not asked next`);
+  }
+  manager.pendingQueue.shift();
+  packet.callback({ code });
+}
+
+/** Forgets what is queued, sent or not; gives the callbacks of what was never sent. */
+export function emptyQueues(manager: ZkManager): ReadonlySet<ZkCallback> {
+  const unsent = new Set(manager.packetQueue.queue.map((packet) => packet.callback));
+  manager.packetQueue.queue = [];
+  manager.pendingQueue = [];
+  return unsent;
+}
+
 /** The constructor of a protocol record. Throws when the package does not have it. */
 export function recordClass(group: 'protocol' | 'data', name: string): RecordClass {
   const found = jute[group][name];

@@ -78,7 +78,7 @@ test('a new incarnation is seen before the old one goes', async () => {
   const session = new SlowSession();
   const pictures: string[] = [];
   const mirror = new TreeMirror(session, '/nodes', log, {
-    changed: () => pictures.push([...mirror.copy().entries.keys()].sort().join(' ')),
+    changed: () => pictures.push([...mirror.tree.copy().entries.keys()].sort().join(' ')),
     fresh: () => undefined,
   });
   session.znodes.add('/nodes/media~1');
@@ -103,7 +103,7 @@ test('a deletion with nothing else under way is seen at once', async () => {
   session.notify('created', '/nodes/media~1');
   await session.answerAll();
   session.notify('deleted', '/nodes/media~1');
-  assert.deepEqual([...mirror.copy().entries.keys()], []);
+  assert.deepEqual([...mirror.tree.copy().entries.keys()], []);
   mirror.close();
 });
 
@@ -112,7 +112,7 @@ test('a notice between asking for a full read and its beginning does not pass fo
   const seen: string[] = [];
   let fresh = 0;
   const mirror = new TreeMirror(session, '/nodes', log, {
-    changed: () => seen.push([...mirror.copy().entries.keys()].sort().join(' ')),
+    changed: () => seen.push([...mirror.tree.copy().entries.keys()].sort().join(' ')),
     fresh: () => (fresh += 1),
   });
   for (const path of ['/nodes', '/nodes/a', '/nodes/b']) session.znodes.add(path);

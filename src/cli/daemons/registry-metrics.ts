@@ -1,6 +1,6 @@
 import type { Metrics } from '../../http/metrics.js';
 import type { Registry } from '../../registry/registry.js';
-import type { ZkSessionState } from '../../registry/session.js';
+import type { ZkSessionState } from '../../registry/session-options.js';
 import { systemClock } from '../../util/clock.js';
 import type { Refresh } from './process-metrics.js';
 

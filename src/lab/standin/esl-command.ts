@@ -5,6 +5,11 @@ export interface EslCommand {
   readonly body: string | null;
 }
 
+/** Value of the first header with this name, in lower case. */
+export function headerOf(command: EslCommand, name: string): string | undefined {
+  return command.headers.find(([header]) => header.toLowerCase() === name)?.[1];
+}
+
 /** A command without its blank line may not grow beyond this. */
 export const MAX_COMMAND_BYTES = 64 * 1024;
 /** The longest body of a command. */

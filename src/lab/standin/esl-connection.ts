@@ -1,14 +1,17 @@
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { messageOf } from '../../util/errors.js';
 import { runApi } from './api-commands.js';
 import type { ApiContext } from './api-context.js';
-import type { EventHeader, SwitchEvent } from './switch-event.js';
+import type { SwitchEvent } from './switch-event.js';
 import { writeEvent } from './switch-event.js';
-import { CommandReader, type EslCommand } from './esl-command.js';
+import { CommandReader, headerOf } from './esl-command.js';
+import type { EslCommand } from './esl-command.js';
+import { emitSent, runJob } from './esl-events.js';
+import { LogSubscription, logMessage } from './esl-log.js';
+import { isSamePassword } from './esl-password.js';
 import { Subscription } from './esl-subscription.js';
 import type { StandinLogger } from './logger.js';
-import { LOG_LEVELS, logLevelOf } from './log-levels.js';
 import type { Timers } from './timers.js';
 
 /** Commands that wait behind a blocking `api`; a client with more is closed. */
@@ -24,9 +27,6 @@ const GOODBYE = 'Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.
 const SHUTDOWN = 'The system is being shut down.\n';
 const NO_SUCH_COMMAND = '-ERR command not found';
 
-const BACKGROUND_JOB = { file: 'mod_event_socket.c', function: 'api_exec', line: 1569 };
-const SENDEVENT = { file: 'mod_event_socket.c', function: 'parse_command', line: 2272 };
-
 export interface ConnectionParts {
   readonly context: ApiContext;
   readonly timers: Timers;
@@ -41,12 +41,12 @@ export class EslConnection {
   readonly #parts: ConnectionParts;
   readonly #reader = new CommandReader();
   readonly #subscription = new Subscription();
+  readonly #log = new LogSubscription();
   readonly #queue: EslCommand[] = [];
   #held: (readonly [head: string, body: Buffer])[] = [];
   #state: 'new' | 'authenticated' | 'closed' = 'new';
   #isBusy = false;
   #hasSpoken = false;
-  #logLevel = -1;
   readonly #unsubscribe: () => void;
   readonly #cancelPreauth: () => void;
 
@@ -85,13 +85,7 @@ export class EslConnection {
 
   /** Writes a log line to a client that asked for this level. */
   writeLog(level: number, line: string): void {
-    if (level > this.#logLevel) return;
-    const body = Buffer.from(line, 'utf8');
-    const head =
-      `Content-Type: log/data\nContent-Length: ${body.length}\nLog-Level: ${level}\n` +
-      `Text-Channel: 3\nLog-File: mod_commands.c\nLog-Func: log_function\nLog-Line: 7227\n` +
-      `User-Data: \n\n`;
-    this.#push(head, body);
+    if (this.#log.wants(level)) this.#push(...logMessage(level, line));
   }
 
   #receive(chunk: Buffer): void {
@@ -149,9 +143,9 @@ export class EslConnection {
       case 'filter':
         return rest === '' ? NO_SUCH_COMMAND : this.#subscription.filter(words);
       case 'log':
-        return this.#startLog(words[0] ?? 'debug');
+        return this.#log.start(words[0] ?? 'debug');
       case 'nolog':
-        return this.#stopLog();
+        return this.#log.stop();
       case 'linger':
       case 'nolinger':
         return '-ERR not controlling a session';
@@ -163,7 +157,8 @@ export class EslConnection {
   }
 
   #auth(verb: 'auth' | 'userauth', password: string): void {
-    const isRight = verb === 'auth' && isEqual(password, this.#parts.context.config.eslPassword);
+    const isRight =
+      verb === 'auth' && isSamePassword(password, this.#parts.context.config.eslPassword);
     if (isRight) {
       this.#state = 'authenticated';
       this.#reply('+OK accepted');
@@ -178,19 +173,6 @@ export class EslConnection {
     this.#goodbye();
   }
 
-  #startLog(word: string): string {
-    const level = logLevelOf(word);
-    if (level === null) return '-ERR invalid log level';
-    this.#logLevel = LOG_LEVELS.indexOf(level);
-    return `+OK log level ${word} [${this.#logLevel}]`;
-  }
-
-  #stopLog(): string {
-    const wasLogging = this.#logLevel >= 0;
-    this.#logLevel = -1;
-    return wasLogging ? '+OK no longer logging' : '-ERR not loging';
-  }
-
   async #api(line: string): Promise<void> {
     const output = await runApi(line, this.#parts.context);
     const body = Buffer.from(output === '' ? '-ERR no reply\n' : output, 'utf8');
@@ -198,38 +180,17 @@ export class EslConnection {
   }
 
   #bgapi(line: string, command: EslCommand): void {
-    const own = command.headers.find(([name]) => name.toLowerCase() === 'job-uuid')?.[1];
-    const jobUuid = own ?? randomUUID();
+    const jobUuid = headerOf(command, 'job-uuid') ?? randomUUID();
     this.#write(
       `Content-Type: command/reply\nReply-Text: +OK Job-UUID: ${jobUuid}\nJob-UUID: ${jobUuid}\n\n`,
     );
-    void this.#runJob(line, jobUuid);
-  }
-
-  async #runJob(line: string, jobUuid: string): Promise<void> {
-    const { context } = this.#parts;
-    const space = line.indexOf(' ');
-    const output = await runApi(line, context);
-    const headers: EventHeader[] = [
-      ['Job-UUID', jobUuid],
-      ['Job-Command', space < 0 ? line : line.slice(0, space)],
-      ['Job-Command-Arg', space < 0 ? '' : line.slice(space + 1)],
-    ];
-    context.switch.bus.emit('BACKGROUND_JOB', BACKGROUND_JOB, headers, output);
+    void runJob(line, jobUuid, this.#parts.context);
   }
 
   #sendevent(command: EslCommand, [name = '']: readonly string[]): void {
-    const { bus } = this.#parts.context.switch;
     const uuid = randomUUID();
     this.#reply(`+OK ${uuid}`);
-    const own = command.headers.filter(([header]) => header.toLowerCase() !== 'event-subclass');
-    const subclass = command.headers.find(([h]) => h.toLowerCase() === 'event-subclass')?.[1];
-    const before: EventHeader[] = [['Command', command.line], ...own, ['Event-UUID', uuid]];
-    if (name.toUpperCase() === 'CUSTOM' && subclass !== undefined) {
-      bus.emitCustom(subclass, SENDEVENT, { before, body: command.body });
-    } else {
-      bus.emit(name.toUpperCase(), SENDEVENT, before, command.body);
-    }
+    emitSent(command, name, uuid, this.#parts.context.switch.bus);
   }
 
   #offer(event: SwitchEvent): void {
@@ -283,10 +244,4 @@ export class EslConnection {
     this.#unsubscribe();
     this.#parts.onClose();
   }
-}
-
-/** Compares without telling by its duration how much was right. */
-function isEqual(given: string, wanted: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(wanted));
 }

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
 import { signalDaemon } from '../../../src/lab/parts/daemon.js';
 import { startZookeeper, stopZookeeper } from '../../../src/lab/parts/zookeeper.js';
-import type { ZkSessionOptions, ZkSessionState } from '../../../src/registry/session.js';
+import type { ZkSessionOptions, ZkSessionState } from '../../../src/registry/session-options.js';
 import { ZkSession } from '../../../src/registry/session.js';
 import { waitUntil } from '../../../src/util/wait.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
