@@ -5,17 +5,13 @@ import {
   RegistrySessionOverError,
 } from '../util/errors.js';
 
+export type OperationFailure = 'notSent' | 'rejected' | 'ambiguous' | 'sessionOver';
+
 /** Operations by how they ended. */
-export interface OperationCount {
-  ok: number;
-  notSent: number;
-  rejected: number;
-  ambiguous: number;
-  sessionOver: number;
-}
+export type OperationCount = Record<'ok' | OperationFailure, number>;
 
 /** Which of the four ways an operation can fail `err` is; null for anything else. */
-export function failureOf(err: unknown): Exclude<keyof OperationCount, 'ok'> | null {
+export function failureOf(err: unknown): OperationFailure | null {
   if (err instanceof RegistryNotSentError) return 'notSent';
   if (err instanceof RegistryRejectedError) return 'rejected';
   if (err instanceof RegistryAmbiguousError) return 'ambiguous';
