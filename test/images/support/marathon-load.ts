@@ -31,6 +31,12 @@ export interface Load {
   failed(): number;
 }
 
+/**
+ * Calls before the work begins: 3 s of them, so that each node has some and its agent counts these and none
+ * of an earlier load.
+ */
+const LEAD_CALLS = 3 * CPS;
+
 /** Does `work` under calls to every load-balancer, which go on to their ends; gives what became of them. */
 export async function underLoad(
   platform: MarathonPlatform,
@@ -44,11 +50,13 @@ export async function underLoad(
     const how = { target, rate: CPS / doors.length, amount, callMs: CALL_MS, onProgress };
     return platform.call(how);
   });
+  const load: Load = {
+    sent: () => seen.reduce((sum, { sent }) => sum + sent, 0),
+    failed: () => seen.reduce((sum, { failed }) => sum + failed, 0),
+  };
   try {
-    await work({
-      sent: () => seen.reduce((sum, { sent }) => sum + sent, 0),
-      failed: () => seen.reduce((sum, { failed }) => sum + failed, 0),
-    });
+    await until('the first calls', async () => load.sent() >= LEAD_CALLS || null);
+    await work(load);
   } finally {
     for (const run of runs) run.stop();
     await Promise.allSettled(runs.map(({ result }) => result));
