@@ -5,8 +5,9 @@ import { rowKey } from '../../src/topology/dispatcher-row.js';
 import { NODE_STATES } from '../../src/topology/node.js';
 import { planPass } from '../../src/topology/plan-pass.js';
 import { holds } from './support/check.js';
-import type { TopologyEvent } from './support/topology-model.js';
-import { nodeName, NODES, TopologyModel } from './support/topology-model.js';
+import type { TopologyEvent } from './support/topology-event.js';
+import { TopologyModel } from './support/topology-model.js';
+import { nodeName, NODES } from './support/topology-nodes.js';
 
 /**
  * What one reconciler does to the table, whatever happens around it and in whatever order it hears of it.

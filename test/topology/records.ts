@@ -68,6 +68,11 @@ export function liveNodes(...records: readonly NodeRecord[]): Map<string, LiveNo
   return new Map(records.map((r) => [r.nodeId, { record: r }] as const));
 }
 
+/** The last records of nodes whose znode vanished. */
+export function known(...records: readonly NodeRecord[]): Map<string, NodeRecord> {
+  return new Map(records.map((r) => [r.nodeId, r] as const));
+}
+
 export function derivation(part: Partial<DeriveInput> = {}): DeriveInput {
   return {
     nodes: new Map(),

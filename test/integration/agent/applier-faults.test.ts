@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startPostgres, stopPostgres } from '../../../src/lab/parts/postgres.js';
 import { setHash } from '../../../src/topology/set-hash.js';
 import { waitUntil } from '../../../src/util/wait.js';
 import { loopbackNet } from '../../support/resources.js';
@@ -14,11 +13,11 @@ const MAX_ATTEMPTS = 5;
 
 before(async () => {
   rig = await ApplierRig.open(loopbackNet(), 'applier-faults');
-  await rig.writeRows([rig.row('a'), rig.row('b')]);
+  await rig.database.writeRows([rig.row('a'), rig.row('b')]);
   await rig.start();
 });
 
-after(async () => rig.close(stopPostgres));
+after(async () => rig.close());
 
 /** So many more looks were taken. */
 async function looks(count: number): Promise<void> {
@@ -47,11 +46,11 @@ test('gated by somebody else: counted, tried again, and nothing is acknowledged 
   await rig.acknowledged();
   beforeReload(async () => {
     // Loads the rows before the leader's: the new row is not among them.
-    await rig.writeRows([rig.row('a'), rig.row('b')]);
+    await rig.database.writeRows([rig.row('a'), rig.row('b')]);
     await waitUntil('reloaded by hand', LIMIT_MS, async () =>
       (await rig.kamcmd('dispatcher.reload')).startsWith('Ok'),
     );
-    await rig.writeRows([rig.row('a'), rig.row('b'), rig.row('c')]);
+    await rig.database.writeRows([rig.row('a'), rig.row('b'), rig.row('c')]);
   });
   await rig.commit([rig.row('a'), rig.row('b'), rig.row('c')]);
   await rig.acknowledged();
@@ -61,12 +60,12 @@ test('gated by somebody else: counted, tried again, and nothing is acknowledged 
 
 test('the database goes away before the reload: the old list is kept, told, and made good soon', async () => {
   await rig.kamcmd('dispatcher.set_state', 'ip', '30', rig.row('b').destination);
-  beforeReload(() => stopPostgres(rig.postgres));
+  beforeReload(() => rig.database.stop());
   await rig.commit([rig.row('a', 4), rig.row('b'), rig.row('c'), rig.row('d')]);
   await rig.told(/database/);
   assert.equal(await rig.letters(), 'a=DX b=IP c=AP');
   assert.ok((await rig.metric('carna_agent_reloads_total{answer="failed"}')) >= 1);
-  rig.postgres = await startPostgres(rig.options);
+  await rig.database.start();
   await rig.acknowledged();
   assert.equal(await rig.letters(), 'a=DX b=IP c=AP d=AP');
 });
@@ -172,7 +171,7 @@ test('a list that is cut in the middle and never ends costs a connection, not th
 test('PostgreSQL takes no new connection at a reload: two seconds of silence, the old list, then all is well', async (t) => {
   let isHung = false;
   beforeReload(async () => {
-    process.kill(rig.postgres.pid, 'SIGSTOP');
+    process.kill(rig.database.server.pid, 'SIGSTOP');
     isHung = true;
     return Promise.resolve();
   });
@@ -184,7 +183,7 @@ test('PostgreSQL takes no new connection at a reload: two seconds of silence, th
     t.diagnostic(`RPC was blocked for ${(performance.now() - began).toFixed(0)} ms`);
     await rig.told(/5080 is missing in set 30; a reload did not help/);
   } finally {
-    process.kill(rig.postgres.pid, 'SIGCONT');
+    process.kill(rig.database.server.pid, 'SIGCONT');
   }
   await rig.acknowledged();
   assert.equal(await rig.letters(), 'a=AP b=DX c=AP e=AP');
@@ -212,7 +211,7 @@ test('Kamailio restarts while it is being read: the old list says nothing of the
     const old = await read();
     await rig.killKamailio();
     rig.applier.serverExited();
-    await rig.writeRows([rig.row('a'), rig.row('c')]);
+    await rig.database.writeRows([rig.row('a'), rig.row('c')]);
     await rig.startKamailio();
     rig.applier.serverStarted();
     isOver = true;
@@ -228,7 +227,7 @@ test('Kamailio restarts while it is being read: the old list says nothing of the
 
 test('a table that loses all rows between our look and the reload is told as what it is', async () => {
   beforeReload(async () => {
-    await rig.pool.query('delete from dispatcher');
+    await rig.database.pool.query('delete from dispatcher');
   });
   await rig.commit([rig.row('a'), rig.row('c'), rig.row('d')]);
   await rig.told(/no row for set 30/);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { stopPostgres } from '../../../src/lab/parts/postgres.js';
 import type { DispatcherRow } from '../../../src/topology/dispatcher-row.js';
 import { waitUntil } from '../../../src/util/wait.js';
 import { loopbackNet } from '../../support/resources.js';
@@ -14,11 +13,11 @@ let rig: ApplierRig;
 
 before(async () => {
   rig = await ApplierRig.open(net, 'applier-large');
-  await rig.writeRows(many(30, 10));
+  await rig.database.writeRows(many(30, 10));
   await rig.start();
 });
 
-after(async () => rig.close(stopPostgres));
+after(async () => rig.close());
 
 function many(setid: number, count: number, flags = 8): DispatcherRow[] {
   return Array.from({ length: count }, (_, i) => ({

@@ -1,36 +1,31 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
-import type { Server } from 'node:net';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { Applier, DEFAULT_APPLIER_TIMING } from '../../../src/agent/applier.js';
 import { agentMetrics } from '../../../src/agent/metrics.js';
 import type { KamailioRpc } from '../../../src/agent/ports.js';
 import { systemTimekeeper } from '../../../src/agent/timekeeper.js';
 import { createMetrics } from '../../../src/http/metrics.js';
-import type { ProcessIdentity } from '../../../src/lab/parts/daemon.js';
-import type { PostgresOptions } from '../../../src/lab/parts/postgres.js';
-import { postgresUrl, startPostgres } from '../../../src/lab/parts/postgres.js';
 import { BinrpcClient } from '../../../src/protocols/binrpc/client.js';
 import * as dispatcher from '../../../src/protocols/binrpc/dispatcher-rpc.js';
 import { readUptimeSeconds } from '../../../src/protocols/binrpc/kamailio-rpc.js';
 import type { DispatcherRow } from '../../../src/topology/dispatcher-row.js';
 import type { AppliedRecord } from '../../../src/topology/node.js';
 import { setHash } from '../../../src/topology/set-hash.js';
-import { CarnaError, StoreUnavailableError } from '../../../src/util/errors.js';
+import { CarnaError } from '../../../src/util/errors.js';
 import { waitUntil } from '../../../src/util/wait.js';
 import { FakePublication, FakeView, silentLog } from '../../agent/support/fakes.js';
-import { freePort, testDir } from '../../support/resources.js';
+import { testDir } from '../../support/resources.js';
+import { CtlTap } from './ctl-tap.js';
+import { DispatcherDatabase } from './dispatcher-database.js';
 import type { KamailioFixture } from './kamailio-fixture.js';
 import { kamailioFixture } from './kamailio-fixture.js';
+import type { NamedRow } from './named-rows.js';
+import { listInWords, namedRow } from './named-rows.js';
 
 const run = promisify(execFile);
 export const LIMIT_MS = 30_000;
-const SCHEMA = '/usr/share/kamailio/postgres';
 
 /** A module parameter as the shipped configuration sets it. */
 export function shipped(module: string, name: string): number {
@@ -40,56 +35,15 @@ export function shipped(module: string, name: string): number {
   return Number(found);
 }
 
-/** The ctl socket once more, with a hand on the bytes that Kamailio sends. */
-export class CtlTap {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  /** Takes the bytes from Kamailio; null = pass them. */
-  onReply: ((bytes: Buffer, client: Socket, server: Socket) => void) | null = null;
-
-  private constructor(target: string) {
-    this.#server = createServer((client) => {
-      const server = connect(target);
-      for (const socket of [client, server]) {
-        this.#sockets.add(socket);
-        socket.on('error', () => undefined);
-        socket.on('close', () => {
-          this.#sockets.delete(socket);
-          client.destroy();
-          server.destroy();
-        });
-      }
-      client.on('data', (bytes) => void server.write(bytes));
-      server.on('data', (bytes) => {
-        if (this.onReply === null) client.write(bytes);
-        else this.onReply(bytes, client, server);
-      });
-    });
-  }
-
-  static async open(path: string, target: string): Promise<CtlTap> {
-    const tap = new CtlTap(target);
-    await new Promise<void>((resolve) => tap.#server.listen(path, resolve));
-    return tap;
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
-
 /** A real Kamailio with a real table, and the applier alone beside it, over the real client. */
 export class ApplierRig {
   readonly view = new FakeView();
   readonly applied = new FakePublication<AppliedRecord>();
   readonly metrics = createMetrics();
   readonly fixture: KamailioFixture;
-  readonly options: PostgresOptions;
-  readonly pool: pg.Pool;
+  readonly database: DispatcherDatabase;
   readonly tap: CtlTap;
   readonly net: string;
-  postgres: ProcessIdentity;
   client: BinrpcClient;
   rpc: KamailioRpc;
   applier: Applier;
@@ -101,16 +55,12 @@ export class ApplierRig {
 
   private constructor(parts: {
     fixture: KamailioFixture;
-    options: PostgresOptions;
-    pool: pg.Pool;
-    postgres: ProcessIdentity;
+    database: DispatcherDatabase;
     tap: CtlTap;
     net: string;
   }) {
     this.fixture = parts.fixture;
-    this.options = parts.options;
-    this.pool = parts.pool;
-    this.postgres = parts.postgres;
+    this.database = parts.database;
     this.tap = parts.tap;
     this.net = parts.net;
     this.client = new BinrpcClient({ socketPath: `${this.fixture.socket}.tap`, timeoutMs: 800 });
@@ -121,29 +71,19 @@ export class ApplierRig {
   /** `extra` are further lines of Kamailio's configuration, after those of the shipped one. */
   static async open(net: string, name: string, extra: readonly string[] = []): Promise<ApplierRig> {
     const dir = testDir(name);
-    const port = await freePort();
-    const password = 'for-this-test-only';
-    const at = { dir: join(dir, 'pg'), host: '127.0.0.1', port, password };
-    const options: PostgresOptions = { ...at, env: process.env };
-    const postgres = await startPostgres(options);
-    const url = postgresUrl(options, 'postgres');
-    for (const file of ['standard-create.sql', 'dispatcher-create.sql']) {
-      await run('psql', ['-q', '-1', '-v', 'ON_ERROR_STOP=1', '-f', join(SCHEMA, file), url]);
-    }
     const limits = { max: 2, connectionTimeoutMillis: 1_000, query_timeout: 1_000 };
-    const pool = new pg.Pool({ connectionString: url, ...limits });
-    pool.on('error', () => undefined);
+    const database = await DispatcherDatabase.open(dir, limits);
     const fixture = kamailioFixture(dir, `${net}.9`, 5060, [
       'loadmodule "db_postgres.so"',
       'loadmodule "dispatcher.so"',
       `modparam("db_postgres", "timeout", ${shipped('db_postgres', 'timeout')})`,
       `modparam("ctl", "binrpc_struct_max_body_size", ${shipped('ctl', 'binrpc_struct_max_body_size')})`,
-      `modparam("dispatcher", "db_url", "${url.replace('postgresql:', 'postgres:')}")`,
+      `modparam("dispatcher", "db_url", "${database.kamailioUrl}")`,
       `modparam("dispatcher", "reload_delta", ${shipped('dispatcher', 'reload_delta')})`,
       ...extra,
     ]);
     const tap = await CtlTap.open(`${fixture.socket}.tap`, fixture.socket);
-    return new ApplierRig({ fixture, options, pool, postgres, tap, net });
+    return new ApplierRig({ fixture, database, tap, net });
   }
 
   #newApplier(): Applier {
@@ -151,7 +91,7 @@ export class ApplierRig {
       nodeId: 'd1',
       role: 'dispatcher',
       setids: [20, 30],
-      table: { readTable: (setids) => this.#readTable(setids) },
+      table: { readTable: (setids) => this.database.readTable(this.generation, setids) },
       rpc: this.rpc,
       view: this.view,
       publication: this.applied,
@@ -197,46 +137,22 @@ export class ApplierRig {
     this.#kamailio = null;
   }
 
-  async close(stopDatabase: (server: ProcessIdentity) => Promise<void>): Promise<void> {
+  async close(): Promise<void> {
     this.#stop.abort();
     await this.#end;
     this.client.close();
     await this.killKamailio();
     await this.tap.close();
-    await this.pool.end();
-    await stopDatabase(this.postgres);
+    await this.database.close();
   }
 
-  row(name: string, flags = 8, attrs = '', description = 'carna:x'): DispatcherRow {
-    const destination = `sip:${this.net}.${100 + (name.charCodeAt(0) - 97)}:5080`;
-    return { setid: 30, destination, flags, priority: 0, attrs, description };
-  }
-
-  async writeRows(rows: readonly DispatcherRow[]): Promise<void> {
-    const client = await this.pool.connect();
-    try {
-      await client.query('begin');
-      await client.query('delete from dispatcher');
-      await client.query(
-        'insert into dispatcher (setid, destination, flags, priority, attrs, description) select * from unnest($1::int[], $2::text[], $3::int[], $4::int[], $5::text[], $6::text[])',
-        [
-          rows.map((r) => r.setid),
-          rows.map((r) => r.destination),
-          rows.map((r) => r.flags),
-          rows.map((r) => r.priority),
-          rows.map((r) => r.attrs),
-          rows.map((r) => r.description),
-        ],
-      );
-      await client.query('commit');
-    } finally {
-      client.release();
-    }
+  row(...of: NamedRow): DispatcherRow {
+    return namedRow(this.net, ...of);
   }
 
   /** Commits rows as a leader would. */
   async commit(rows: readonly DispatcherRow[]): Promise<void> {
-    await this.writeRows(rows);
+    await this.database.writeRows(rows);
     this.generation += 1;
     const sets: Record<string, string> = {};
     for (const setid of new Set(rows.map((r) => r.setid))) {
@@ -274,11 +190,7 @@ export class ApplierRig {
   async letters(): Promise<string> {
     const client = new BinrpcClient({ socketPath: this.fixture.socket, timeoutMs: LIMIT_MS });
     try {
-      const list = await dispatcher.readDispatcherList(client);
-      return list
-        .map((dest) => `${this.#nameOf(dest.destination)}=${dest.letters}`)
-        .sort()
-        .join(' ');
+      return listInWords(this.net, await dispatcher.readDispatcherList(client));
     } finally {
       client.close();
     }
@@ -288,26 +200,6 @@ export class ApplierRig {
     const text = await this.metrics.text();
     const found = text.split('\n').find((l) => l.startsWith(`${line} `));
     return found === undefined ? 0 : Number(found.slice(line.length + 1));
-  }
-
-  #nameOf(destination: string): string {
-    const last = new RegExp(`^sip:${this.net}\\.(1\\d\\d):5080$`).exec(destination)?.[1];
-    return last === undefined ? destination : String.fromCharCode(Number(last) - 3);
-  }
-
-  async #readTable(
-    setids: readonly number[],
-  ): Promise<{ generation: number; rows: DispatcherRow[] }> {
-    const generation = this.generation;
-    try {
-      const { rows } = await this.pool.query<DispatcherRow>(
-        'select setid, destination, flags, priority, attrs, description from dispatcher where setid = any($1)',
-        [[...setids]],
-      );
-      return { generation, rows };
-    } catch (err) {
-      throw new StoreUnavailableError('no table', { cause: err });
-    }
   }
 }
 
