@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
-import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BinrpcClient } from '../../../src/protocols/binrpc/client.js';
 import {
@@ -20,26 +17,32 @@ import {
   setSharedVariable,
 } from '../../../src/protocols/binrpc/kamailio-rpc.js';
 import { intOf, requireMember, textOf } from '../../../src/protocols/binrpc/value.js';
-import type { PingResult } from '../../../src/protocols/sip/options-ping.js';
-import { pingOptions } from '../../../src/protocols/sip/options-ping.js';
+import type { CarnaError } from '../../../src/util/errors.js';
 import {
   BinrpcFaultError,
-  CarnaError,
   DeadlineError,
   ServerUnavailableError,
 } from '../../../src/util/errors.js';
 import { waitUntil } from '../../../src/util/wait.js';
-import { loopbackNet, testDir } from '../../support/resources.js';
-
-const HOST = `${loopbackNet()}.1`;
-const PORT = 5060;
-const GENEROUS_MS = 20_000;
-const dir = testDir('kamailio');
-const listFile = join(dir, 'dispatcher.list');
-const socketPath = join(dir, 'kamailio_ctl');
+import {
+  GENEROUS_MS,
+  killGroup,
+  ping,
+  PORT,
+  socketPath,
+  spawnKamailio,
+  untilAnswered,
+  writeList,
+} from './running-kamailio.js';
 
 let kamailio: ChildProcess;
 let rpc: BinrpcClient;
+
+async function startKamailio(): Promise<void> {
+  kamailio = spawnKamailio();
+  rpc = new BinrpcClient({ socketPath, timeoutMs: GENEROUS_MS });
+  await untilAnswered(rpc);
+}
 
 /** The reload window of the fixture's config is three seconds: a reload waits until it has passed. */
 async function reload(): Promise<void> {
@@ -49,60 +52,6 @@ async function reload(): Promise<void> {
     return result.kind === 'ok';
   });
 }
-
-function writeList(rows: readonly string[]): void {
-  writeFileSync(listFile, rows.map((row) => `${row}\n`).join(''));
-}
-
-async function startKamailio(): Promise<void> {
-  const log = openSync(join(dir, 'log'), 'a');
-  const values = [`MYIP=${HOST}`, `MYPORT=${PORT}`, `LISTFILE="${listFile}"`];
-  kamailio = spawn(
-    process.env['CARNA_KAMAILIO'] ?? '/usr/sbin/kamailio',
-    [
-      '-DD',
-      '-E',
-      '-f',
-      resolve('test/fixtures/binrpc/kamailio.cfg'),
-      '-Y',
-      dir,
-      '-m',
-      '64',
-      '-M',
-      '8',
-    ].concat(values.flatMap((value) => ['-A', value])),
-    { detached: true, stdio: ['ignore', log, log] },
-  );
-  closeSync(log);
-  rpc = new BinrpcClient({ socketPath, timeoutMs: GENEROUS_MS });
-  await waitUntil('Kamailio answers', GENEROUS_MS, async () =>
-    readVersion(rpc, 1000).then(
-      () => true,
-      (err: unknown) => {
-        if (err instanceof CarnaError) return false;
-        throw err;
-      },
-    ),
-  );
-}
-
-/** Kills the whole group: the workers outlive their main process. */
-function killGroup(): void {
-  if (kamailio.pid === undefined) return;
-  try {
-    process.kill(-kamailio.pid, 'SIGKILL');
-  } catch {
-    return; // Nobody is left.
-  }
-}
-
-const ping = async (port = PORT, timeoutMs = GENEROUS_MS): Promise<PingResult> =>
-  pingOptions({
-    target: { transport: 'udp', host: HOST, port },
-    timeoutMs,
-    random: Math.random,
-    monoMs: () => performance.now(),
-  });
 
 /** The pid of the process that serves the ctl socket. */
 async function ctlPid(): Promise<number> {
@@ -123,7 +72,7 @@ before(async () => {
 
 after(() => {
   rpc.close();
-  killGroup();
+  killGroup(kamailio);
 });
 
 test('the typed questions', async () => {
@@ -242,7 +191,7 @@ test('kill -9 is told at once and named; a new Kamailio on the same socket is fo
     rpc.onClose(resolve);
   });
   await readVersion(rpc);
-  killGroup();
+  killGroup(kamailio);
   assert.ok((await died) instanceof ServerUnavailableError);
   await assert.rejects(readVersion(rpc), (err) => {
     assert.ok(err instanceof ServerUnavailableError);
