@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -9,7 +10,7 @@ import { dockerRuntime } from '../../src/agent/runtime/docker.js';
 import type { DockerRuntimeOptions } from '../../src/agent/runtime/docker.js';
 import { openDockerEngine } from '../../src/agent/runtime/docker-engine.js';
 import type { DockerEngine } from '../../src/agent/runtime/docker-port.js';
-import type { ServerRuntime } from '../../src/agent/runtime/runtime.js';
+import type { RunningServer, ServerRuntime, StopSteps } from '../../src/agent/runtime/runtime.js';
 import { systemTimekeeper } from '../../src/agent/timekeeper.js';
 import { waitUntil } from '../../src/util/wait.js';
 import { collectingLog } from '../agent/support/docker-fakes.js';
@@ -19,6 +20,10 @@ const run = promisify(execFile);
 
 /** Every state is waited for at most so long. */
 export const LIMIT_MS = 20_000;
+export const AT_ONCE: StopSteps = { graceful: async () => undefined, gracefulMs: 0, termMs: 200 };
+export const silent = (): void => undefined;
+/** The script of a server that never ends by itself. */
+export const running = 'while :; do sleep 1; done';
 const APPLETS = ['sh', 'sleep', 'tail', 'echo', 'cat', 'kill'];
 
 /** The engine for these tests, by CARNA_TEST_DOCKER_SOCKET. */
@@ -42,6 +47,7 @@ export class DockerBench {
   engine!: DockerEngine;
   image = '';
   #ownImage: string | null = null;
+  #ids = 0;
 
   constructor(socketPath: string) {
     this.socketPath = socketPath;
@@ -127,6 +133,18 @@ export class DockerBench {
   async containers(): Promise<string[]> {
     const filters = { label: [`carna.test=${this.runId}`] };
     return (await this.docker.listContainers({ all: true, filters })).map((c) => c.Id);
+  }
+
+  /** For the next server's life. */
+  newId(): string {
+    return `life${String(++this.#ids).padStart(4, '0')}-${this.runId.slice(0, 12)}`;
+  }
+
+  /** Docker's id of a server's container. */
+  async idOf(server: RunningServer): Promise<string> {
+    const found = await this.engine.inspect(server.name.replace('container ', ''));
+    assert.ok(found, `${server.name} is there`);
+    return found.id;
   }
 
   async isThere(id: string): Promise<boolean> {
