@@ -1,7 +1,8 @@
 import type { Mutant } from './mutant.js';
 
 const GUARD_TESTS = ['topology/guard.test.js'];
-const STORE_TESTS = ['integration/store/dispatcher-table.test.js'];
+const TABLE_TESTS = ['integration/store/dispatcher-table.test.js'];
+const FENCE_TESTS = ['integration/store/fence.test.js'];
 const RECONCILER_TESTS = [
   'reconciler/run-reconciler.test.js',
   'reconciler/reconciler-faults.test.js',
@@ -123,7 +124,7 @@ export const FENCE: readonly Mutant[] = [
         replace: 'IF false THEN',
       },
     ],
-    tests: STORE_TESTS,
+    tests: FENCE_TESTS,
   },
   {
     name: 'fence-trace',
@@ -131,7 +132,7 @@ export const FENCE: readonly Mutant[] = [
     file: 'store/migrations/0002_refused_write.sql',
     find: 'PERFORM carna.note_refusal(p_dc, p_epoch, p_plan);',
     replace: '',
-    tests: STORE_TESTS,
+    tests: FENCE_TESTS,
   },
   {
     name: 'fence-generation',
@@ -139,7 +140,7 @@ export const FENCE: readonly Mutant[] = [
     file: 'store/migrations/0003_losses.sql',
     find: "IF generation <> (p_plan ->> 'base')::bigint THEN",
     replace: 'IF false THEN',
-    tests: STORE_TESTS,
+    tests: TABLE_TESTS,
   },
   {
     name: 'fence-never-empty',
@@ -147,7 +148,7 @@ export const FENCE: readonly Mutant[] = [
     file: 'store/migrations/0003_losses.sql',
     find: 'IF v_emptied IS NOT NULL THEN',
     replace: 'IF false THEN',
-    tests: STORE_TESTS,
+    tests: TABLE_TESTS,
   },
   {
     name: 'leader-in-doubt',

@@ -32,7 +32,7 @@ export const REGISTRY: readonly Mutant[] = [
     file: 'registry/connection.js',
     find: 'const frames = new FrameReader(this.#options.maxReplyBytes);',
     replace: 'const frames = (this.kept ??= new FrameReader(this.#options.maxReplyBytes));',
-    tests: ['integration/registry/session-operations.test.js'],
+    tests: ['integration/registry/session-connection.test.js'],
   },
   {
     name: 'A5-unknown-codes',
@@ -40,7 +40,7 @@ export const REGISTRY: readonly Mutant[] = [
     file: 'registry/connection.js',
     find: 'if (!KNOWN_CODES.has(replyCode(frame)))',
     replace: 'if (false)',
-    tests: ['integration/registry/session-operations.test.js'],
+    tests: ['integration/registry/session-connection.test.js'],
   },
   {
     name: 'A10-recycle',
@@ -64,7 +64,7 @@ export const REGISTRY: readonly Mutant[] = [
     file: 'registry/tree-view.js',
     find: 'else\n                this.#setFresh(false);',
     replace: 'else\n                undefined;',
-    tests: ['integration/registry/tree-view.test.js'],
+    tests: ['integration/registry/tree-freshness.test.js'],
   },
   {
     name: 'C4-wiped',
@@ -72,7 +72,7 @@ export const REGISTRY: readonly Mutant[] = [
     file: 'registry/tree-view.js',
     find: 'if (this.#wasWiped(paths))',
     replace: 'if (false)',
-    tests: ['integration/registry/tree-view.test.js'],
+    tests: ['integration/registry/tree-freshness.test.js'],
   },
   {
     name: 'C6-unlisted',
@@ -104,6 +104,6 @@ export const REGISTRY: readonly Mutant[] = [
     file: 'registry/leader.js',
     find: 'await race.line.leave(guid, candidate);',
     replace: 'undefined;',
-    tests: ['integration/registry/leader.test.js'],
+    tests: ['integration/registry/leader-handover.test.js'],
   },
 ];

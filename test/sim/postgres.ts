@@ -1,26 +1,16 @@
 import type { CommitOptions, Committed, TableHead } from '../../src/store/dispatcher-table.js';
 import type { LiveProof } from '../../src/store/change-log.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
-import { isOurs, rowKey } from '../../src/topology/dispatcher-row.js';
+import { rowKey } from '../../src/topology/dispatcher-row.js';
 import type { Loss } from '../../src/topology/guard-budget.js';
-import {
-  DeposedError,
-  HeldByGuardError,
-  StoreConflictError,
-  StoreUnavailableError,
-} from '../../src/util/errors.js';
+import { DeposedError, StoreConflictError, StoreUnavailableError } from '../../src/util/errors.js';
 import type { Actor } from './actor.js';
 import { WALL_BASE_MS } from './clock.js';
+import { Changes } from './postgres-changes.js';
+import type { Rows } from './postgres-rows.js';
+import { applyRows, refuseEmpty, rowsOf } from './postgres-rows.js';
 import type { Random } from './random.js';
 import type { Scheduler } from './scheduler.js';
-
-export type Rows = ReadonlyMap<string, DispatcherRow>;
-
-interface AuditEntry {
-  readonly id: string;
-  readonly generation: number;
-  readonly setids: ReadonlySet<number>;
-}
 
 /** What is told of a commit that took place. */
 export interface CommitReport {
@@ -54,11 +44,10 @@ export class Postgres {
   readonly history = new Map<number, Rows>([[0, new Map()]]);
   /** False: a broken build, whose commits are not fenced. */
   isFenced = true;
-  /** What is added to the table's tables by hand counts as a change of the present generation. */
-  readonly #audit: AuditEntry[] = [];
-  readonly #live = new Set<string>();
+  readonly #changes = new Changes();
   readonly #losses: { readonly setid: number; readonly count: number; readonly atMs: number }[] =
     [];
+  readonly #losesAnswers = new Set<string>();
   readonly #deps: PostgresDeps;
   #committedAtMs = 0;
   #setHashes: Readonly<Record<string, string>> = {};
@@ -78,16 +67,11 @@ export class Postgres {
     const { scheduler } = this.#deps;
     return new Promise<T>((resolve, reject) => {
       if (actor.state === 'dead') return;
-      let isAnswered = false;
-      const answer = (delayMs: number, settle: () => void): void => {
-        scheduler.act(delayMs, actor, 'io', () => {
-          if (isAnswered) return;
-          isAnswered = true;
-          settle();
-        });
-      };
-      const lost = (why: string): StoreUnavailableError =>
-        new StoreUnavailableError(`PostgreSQL cannot be reached: ${why}`);
+      const answer = this.#answersOnce(actor);
+      const fail = (delayMs: number, why: string): void =>
+        answer(delayMs, () =>
+          reject(new StoreUnavailableError(`PostgreSQL cannot be reached: ${why}`)),
+        );
       const execute = (): void => {
         if (this.mode === 'frozen') {
           this.#frozen.push(execute);
@@ -96,7 +80,7 @@ export class Postgres {
         const outcome = outcomeOf(work);
         if (outcome.kind === 'done') actor.host.effect(`pg:${name}`, 'after');
         if (this.#losesAnswers.delete(actor.host.name)) {
-          answer(REFUSED_MS, () => reject(lost('the connection was reset')));
+          fail(REFUSED_MS, 'the connection was reset');
           return;
         }
         answer(this.#latencyMs(), () => {
@@ -108,16 +92,14 @@ export class Postgres {
       // Held while the process stands still: it read, and has not yet written.
       scheduler.act(0, actor, 'io', () => {
         if (this.mode === 'refusing') {
-          answer(REFUSED_MS, () => reject(lost('refused')));
+          fail(REFUSED_MS, 'refused');
           return;
         }
-        answer(CLIENT_TIMEOUT_MS, () => reject(lost('timeout exceeded')));
+        fail(CLIENT_TIMEOUT_MS, 'timeout exceeded');
         scheduler.world(this.#latencyMs(), execute);
       });
     });
   }
-
-  readonly #losesAnswers = new Set<string>();
 
   /** The next answer to that host is lost, although the work is done. */
   loseAnswer(host: string): void {
@@ -130,13 +112,11 @@ export class Postgres {
   }
 
   readTable(setids?: readonly number[]): { generation: number; rows: DispatcherRow[] } {
-    const wanted = setids === undefined ? null : new Set(setids);
-    const rows = [...this.rows.values()].filter((row) => wanted?.has(row.setid) ?? true);
-    return { generation: this.generation, rows: rows.sort(byPlace) };
+    return { generation: this.generation, rows: rowsOf(this.rows, setids) };
   }
 
   readHead(maxTraces: number): TableHead {
-    const traces = this.#audit.slice(-maxTraces).map(({ id, generation }) => ({ id, generation }));
+    const traces = this.#changes.newest(maxTraces);
     const { generation } = this;
     return { generation, committedAtMs: this.#committedAtMs, setHashes: this.#setHashes, traces };
   }
@@ -149,19 +129,11 @@ export class Postgres {
   }
 
   knownTraces(ids: readonly string[]): ReadonlySet<string> {
-    const known = new Set(this.#audit.map(({ id }) => id));
-    return new Set(ids.filter((id) => known.has(id)));
+    return this.#changes.known(ids);
   }
 
   recordLive(proof: LiveProof): number {
-    let noted = 0;
-    for (const { id, generation, setids } of this.#audit) {
-      if (generation > proof.generation || !proof.setids.some((s) => setids.has(s))) continue;
-      const key = `${id} ${generation} ${proof.kamailio}`;
-      if (!this.#live.has(key)) noted += 1;
-      this.#live.add(key);
-    }
-    return noted;
+    return this.#changes.recordLive(proof);
   }
 
   commitPlan(host: string, plan: CommitOptions): Committed {
@@ -181,13 +153,13 @@ export class Postgres {
       const atMs = this.#committedAtMs;
       for (const [setid, count] of plan.losses) this.#losses.push({ setid, count, atMs });
     }
-    this.#note(plan);
+    this.#changes.note(plan, this.generation);
     this.#deps.trace(() => `pg commit ${describe(plan, this.generation, host)}`);
     this.#deps.onCommit({ host, plan, before, after, takenEpoch: this.epoch });
     return { generation: this.generation, committedAtMs: this.#wallMs() };
   }
 
-  /** Somebody with psql. */
+  /** Somebody with psql; it counts as a change of the present generation. */
   editByHand(edit: (rows: Map<string, DispatcherRow>) => void): void {
     const rows = new Map(this.rows);
     edit(rows);
@@ -195,14 +167,16 @@ export class Postgres {
     this.history.set(this.generation, rows);
   }
 
-  #note(plan: CommitOptions): void {
-    const { generation } = this;
-    for (const { traceId: id, rows } of plan.audit) {
-      const same = this.#audit.filter((entry) => entry.id === id);
-      if (rows.length === 0 && same.length > 0) continue;
-      if (same.some((entry) => entry.generation === generation)) continue;
-      this.#audit.push({ id, generation, setids: new Set(rows.map((row) => row.setid)) });
-    }
+  /** Lets the first of several answers settle a statement, each after its own time. */
+  #answersOnce(actor: Actor): (delayMs: number, settle: () => void) => void {
+    let isAnswered = false;
+    return (delayMs, settle) => {
+      this.#deps.scheduler.act(delayMs, actor, 'io', () => {
+        if (isAnswered) return;
+        isAnswered = true;
+        settle();
+      });
+    };
   }
 
   #wallMs(): number {
@@ -223,34 +197,6 @@ function outcomeOf<T>(work: () => T): Outcome<T> {
   } catch (err) {
     return { kind: 'failed', error: err instanceof Error ? err : new Error(String(err)) };
   }
-}
-
-/** As carna.apply_rows: all changes fit, or none is made. */
-function applyRows(before: Rows, plan: CommitOptions): Rows {
-  const after = new Map(before);
-  for (const { kind, row } of plan.changes) {
-    const key = rowKey(row);
-    const found = after.get(key);
-    const fits = kind === 'insert' ? found === undefined : found !== undefined && isOurs(found);
-    if (!fits) throw new StoreConflictError('the dispatcher table changed meanwhile');
-    if (kind === 'delete') after.delete(key);
-    else after.set(key, { ...row });
-  }
-  return after;
-}
-
-function refuseEmpty(plan: CommitOptions, after: Rows): void {
-  for (const { kind, row } of plan.changes) {
-    if (kind !== 'delete' || plan.mayEmpty.includes(row.setid)) continue;
-    if ([...after.values()].some((left) => left.setid === row.setid)) continue;
-    throw new HeldByGuardError(`set ${row.setid} would end empty`);
-  }
-}
-
-function byPlace(a: DispatcherRow, b: DispatcherRow): number {
-  if (a.setid !== b.setid) return a.setid - b.setid;
-  if (a.priority !== b.priority) return b.priority - a.priority;
-  return a.destination < b.destination ? -1 : 1;
 }
 
 function describe(plan: CommitOptions, generation: number, host: string): string {

@@ -1,67 +1,29 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { waitUntil } from '../../../src/util/wait.js';
-import { loopbackNet } from '../../support/resources.js';
-import type { Telephony } from './dispatcher-scene.js';
+import type { Callers } from './callers-scene.js';
+import { ALICE, BOB, DISPATCHER, EDGE, SECOND, startCallers, status } from './callers-scene.js';
 import {
-  answerAll,
   answerTo,
   callWithPassword,
   finalAnswer,
   sendCall,
   startDispatcher,
-  startTelephony,
 } from './dispatcher-scene.js';
-import type { Node } from './platform.js';
 import type { SipPeer } from './sip-peer.js';
-import { header, openPeer } from './sip-peer.js';
+import { header } from './sip-peer.js';
 
-const net = loopbackNet();
-const DISPATCHER = `${net}.20`;
-const SECOND = `${net}.21`;
-const BOB = 'sip:bob@carna.test';
-const ALICE = { user: 'alice', password: 'wonderland' };
-
-let db: Telephony;
-let dispatcher: Node;
+let scene: Callers;
 let edge: SipPeer;
 let stranger: SipPeer;
-let media: SipPeer;
-let taken: ReturnType<typeof answerAll>;
 
 before(async () => {
-  db = await startTelephony();
-  for (const [setid, host] of [
-    [10, DISPATCHER],
-    [10, SECOND],
-    [30, `${net}.30`],
-    [50, `${net}.10`],
-  ] as const) {
-    await db.row(setid, host);
-  }
-  await db.user(ALICE.user, ALICE.password);
-  await db.sql(
-    "insert into carna.trunk (name, host, source) values ('carrier', '192.0.2.99', true)",
-  );
-  await db.sql(
-    "insert into dbaliases (alias_username, alias_domain, username, domain) values ('+4930111222', 'carna.test', 'alice', 'carna.test')",
-  );
-  edge = await openPeer(`${net}.10`);
-  stranger = await openPeer(`${net}.99`);
-  media = await openPeer(`${net}.30`);
-  taken = answerAll(media, '200 OK');
-  dispatcher = await startDispatcher(db, DISPATCHER);
+  scene = await startCallers();
+  ({ edge, stranger } = scene);
 });
-after(async () => {
-  taken.stop();
-  await dispatcher.kill();
-  for (const peer of [edge, stranger, media]) await peer.close();
-  await db.stop();
-});
+after(() => scene.stop());
 
-const inviteOf = (callId: string): string =>
-  taken.invites.find(({ text }) => header(text, 'Call-ID')[0] === callId)?.text ?? '';
-const status = (text: string): string => text.slice(8, 11);
+const inviteOf = (callId: string): string => scene.inviteOf(callId);
 
 test('a caller is asked for a password; with it the call goes to a media node that is told who calls', async () => {
   sendCall(edge, DISPATCHER, { callId: 'plain', to: BOB });
@@ -118,7 +80,7 @@ test('a phone that does not count uses of a nonce can use each nonce once', asyn
 });
 
 test('a nonce of another dispatcher is no wrong password', async () => {
-  const second = await startDispatcher(db, SECOND);
+  const second = await startDispatcher(scene.db, SECOND);
   try {
     sendCall(edge, SECOND, { callId: 'foreign', to: BOB });
     const challenge = await finalAnswer(edge, 'foreign');
@@ -175,96 +137,12 @@ test('a trunk is known by its address: its calls reach users by their numbers, a
     sendCall(edge, DISPATCHER, { callId, to, src, from: '+33199' });
     return status((await finalAnswer(edge, callId)).text);
   };
-  assert.equal(await call('in-1', `sip:+4930111222@${net}.10`), '200');
+  assert.equal(await call('in-1', `sip:+4930111222@${EDGE}`), '200');
   assert.match(inviteOf('in-1'), /^INVITE sip:alice@carna\.test /);
   assert.deepEqual(header(inviteOf('in-1'), 'X-Carna-User'), ['trunk:carrier']);
-  assert.equal(await call('in-2', `sip:4930111222@${net}.10:5060`), '200');
-  assert.equal(await call('in-3', `sip:+33155555@${net}.10`), '404');
-  assert.equal(await call('in-4', `sip:echo@${net}.10`), '200');
+  assert.equal(await call('in-2', `sip:4930111222@${EDGE}:5060`), '200');
+  assert.equal(await call('in-3', `sip:+33155555@${EDGE}`), '404');
+  assert.equal(await call('in-4', `sip:echo@${EDGE}`), '200');
   assert.match(inviteOf('in-4'), /^INVITE sip:echo@carna\.test /);
   assert.equal(await call('in-5', `sip:ct_${'0'.repeat(32)}@carna.test`), '403');
-});
-
-test('users, passwords and sources change within moments, without a reload', async () => {
-  const carol = { user: 'carol', password: 'first' };
-  const dial = async (callId: string, password: string): Promise<string> =>
-    status(
-      (
-        await callWithPassword(
-          edge,
-          DISPATCHER,
-          { callId, from: 'carol', to: BOB },
-          { ...carol, password },
-        )
-      ).text,
-    );
-  assert.equal(await dial('carol-0', 'first'), '403');
-  await db.user('carol', 'first');
-  assert.equal(await dial('carol-1', 'first'), '200', 'a new user, at the very next call');
-  await db.user('carol', 'second');
-  assert.equal(await dial('carol-2', 'second'), '200', 'a new password, at the very next call');
-  let round = 0;
-  await waitUntil(
-    'the old password is refused',
-    10_000,
-    async () => (await dial(`old-${round++}`, 'first')) === '403',
-  );
-  await db.sql("delete from subscriber where username = 'carol'");
-  await waitUntil(
-    'the user is gone',
-    10_000,
-    async () => (await dial(`gone-${round++}`, 'second')) === '403',
-  );
-  await db.sql("delete from carna.trunk where name = 'carrier'");
-  await waitUntil('the trunk is asked for a password', 10_000, async () => {
-    const callId = `src-${round++}`;
-    sendCall(edge, DISPATCHER, { callId, to: 'sip:echo@carna.test', src: '192.0.2.99:5060' });
-    return status((await finalAnswer(edge, callId)).text) === '407';
-  });
-});
-
-test('thousands of users at once are known, and forgotten, within moments', async () => {
-  const isKnown = (n: number): Promise<boolean> =>
-    dispatcher.rpc('htable.get', 'credential', `bulk-${n}@carna.test`).then(
-      (text) => text.includes(`bulk-${n}@`),
-      () => false,
-    );
-  await db.sql(
-    'insert into subscriber (username, domain, ha1) ' +
-      "select 'bulk-' || n, 'carna.test', md5(n::text) from generate_series(1, 3000) as n",
-  );
-  await waitUntil(
-    'the first and the last are known',
-    15_000,
-    async () => (await isKnown(1)) && (await isKnown(3000)),
-  );
-  await db.sql("delete from subscriber where username like 'bulk-%'");
-  await waitUntil(
-    'they are forgotten',
-    15_000,
-    async () => !(await isKnown(1)) && !(await isKnown(3000)),
-  );
-});
-
-test('with the database frozen or dead known users call, unknown ones are told to try later', async () => {
-  const nobody = { user: 'nobody', password: 'x' };
-  const known = async (callId: string): Promise<string> =>
-    status((await callWithPassword(edge, DISPATCHER, { callId, to: BOB }, ALICE)).text);
-  const unknown = async (callId: string): Promise<string> =>
-    (await callWithPassword(edge, DISPATCHER, { callId, from: 'nobody', to: BOB }, nobody)).text;
-  for (const [name, signal] of [
-    ['frozen', 'SIGSTOP'],
-    ['dead', 'SIGKILL'],
-  ] as const) {
-    db.signal(signal);
-    assert.match(await unknown(`${name}-unknown`), /^SIP\/2\.0 503 [^]*Retry-After: /);
-    assert.equal(await known(`${name}-known`), '200');
-    assert.match(await unknown(`${name}-unknown-2`), /^SIP\/2\.0 503 [^]*Retry-After: /);
-    if (signal === 'SIGSTOP') db.signal('SIGCONT');
-    else await db.start();
-    let round = 0;
-    await waitUntil('the database is asked again', 30_000, async () =>
-      (await unknown(`${name}-back-${round++}`)).startsWith('SIP/2.0 403'),
-    );
-  }
 });
