@@ -7,6 +7,7 @@ import { TreeView } from '../../../src/registry/tree-view.js';
 import { wait, waitUntil } from '../../../src/util/wait.js';
 import type { FaultProxy } from '../../support/fault-proxy.js';
 import type { TestServer } from './lab.js';
+import { randomFrom } from './random-from.js';
 import { LENGTH, atEnd, ensemble, openSession, proxyTo, quiet } from './lab.js';
 
 const AGENTS = 15;
@@ -24,14 +25,6 @@ before(async () => {
   proxies = await Promise.all(servers.map((server) => proxyTo(server)));
   process.on('uncaughtExceptionMonitor', (err) => thrown.push(err));
 });
-
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 interface Agent {
   readonly id: string;
