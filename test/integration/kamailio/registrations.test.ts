@@ -116,19 +116,3 @@ test('a contact that two registrars heard of at once has one row and goes with o
     await users.untilIs(`${node.host} knows u10090`, false, () => users.knows(node, 'u10090'));
   }
 });
-
-test('what is said while a newcomer is served with all contacts is applied in its order', async () => {
-  const [first, second] = users.platform.registrars;
-  for (let i = 1; i <= 8; i += 1) {
-    const user = `u${10_010 + i}`;
-    // The newcomer asks everybody for all contacts, and is not waited for.
-    await first.kill();
-    await users.startAndJoin(first);
-    assert.equal(await users.register(first, { user }), 200);
-    assert.equal(await users.register(second, { user, cseq: 3 }), 200);
-    assert.equal(await users.register(second, { user, cseq: 9, expires: 0 }), 200);
-    for (const node of users.nodes) {
-      await users.untilIs(`${node.host} knows ${user}`, false, () => users.knows(node, user));
-    }
-  }
-});
