@@ -39,7 +39,7 @@ export function freezePart(state: LabState, target: FaultTarget): Hit {
   return hit(state, target, 'SIGSTOP', true);
 }
 
-/** SIGCONT: the opposite of freezePart. */
+/** SIGCONT to a part, to a SIP server with its whole group: the opposite of freezePart and of freezeWorkers. */
 export function thawPart(state: LabState, target: FaultTarget): Hit {
   return hit(state, target, 'SIGCONT', true);
 }
@@ -51,26 +51,14 @@ export interface WorkersHit {
   readonly atMs: number;
 }
 
-/**
- * SIGSTOP of the UDP receivers of a Kamailio: no SIP is served any more while the main process lives and the
- * control socket answers. Throws LabError for a node without such workers, or that cannot be asked for them.
- */
-export function freezeWorkers(state: LabState, name: string): Promise<WorkersHit> {
-  return hitWorkers(state, name, 'SIGSTOP');
-}
-
-/** SIGCONT: the opposite of freezeWorkers. */
-export function thawWorkers(state: LabState, name: string): Promise<WorkersHit> {
-  return hitWorkers(state, name, 'SIGCONT');
-}
-
 const RPC_TIMEOUT_MS = 2_000;
 
-async function hitWorkers(
-  state: LabState,
-  name: string,
-  signal: NodeJS.Signals,
-): Promise<WorkersHit> {
+/**
+ * SIGSTOP of the UDP receivers of a Kamailio: no SIP is served any more while the main process lives and the
+ * control socket answers (unless one was stopped while it held a lock of the shared memory: then all waits).
+ * thawPart lets them go on. Throws LabError for a node without such workers, or that cannot be asked for them.
+ */
+export async function freezeWorkers(state: LabState, name: string): Promise<WorkersHit> {
   const node = findNode(state.plan, name);
   if (node?.kind !== 'kamailio') {
     const kamailios = kamailiosOf(state.plan);
@@ -80,7 +68,7 @@ async function hitWorkers(
   const processes = await udpReceivers(ctlSocket(state.runDir, node));
   if (processes.length === 0) throw new LabError(`${name} names no UDP receiver of its own`);
   const atMs = performance.timeOrigin + performance.now();
-  for (const process of processes) signalDaemon(process, signal);
+  for (const process of processes) signalDaemon(process, 'SIGSTOP');
   return { processes, atMs };
 }
 

@@ -57,8 +57,9 @@ test('a drill without a lab says how to start one', async () => {
   assert.match(err, /no lab is up in .*carna lab up/);
 });
 
-test('--workers is for freeze and thaw, and not for an agent', async () => {
+test('--workers is for freeze alone, and not for an agent', async () => {
   assert.equal((await carna('lab kill dispatcher-1 --workers', undefined, NO_LAB)).code, 2);
+  assert.equal((await carna('lab thaw dispatcher-1 --workers', undefined, NO_LAB)).code, 2);
   assert.equal(
     (await carna('lab freeze dispatcher-1 --workers --agent', undefined, NO_LAB)).code,
     2,

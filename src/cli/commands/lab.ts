@@ -95,14 +95,14 @@ function registerFaults(lab: Command, context: Context): void {
       'kill -9 a SIP server (or with --agent its agent), zookeeper, zookeeper-N, postgres, reconciler-N',
     ],
     ['freeze', 'SIGSTOP it: it keeps its sockets and answers nothing'],
-    ['thaw', 'SIGCONT it: the opposite of freeze'],
+    ['thaw', 'SIGCONT it: the opposite of freeze, also of its workers'],
   ] as const;
   for (const [verb, description] of faults) {
     const command = lab
       .command(`${verb} <part>`)
       .description(description)
       .option('--agent', "the node's agent instead of its SIP server");
-    if (verb !== 'kill') {
+    if (verb === 'freeze') {
       command.addOption(
         new Option(
           '--workers',
@@ -111,8 +111,8 @@ function registerFaults(lab: Command, context: Context): void {
       );
     }
     command.action(async (part: string, options: FaultCliOptions) => {
-      const { faultCommand, workersCommand } = await import('../lab/fault.js');
-      if (verb !== 'kill' && options.workers === true) await workersCommand(context, verb, part);
+      const { faultCommand, freezeWorkersCommand } = await import('../lab/fault.js');
+      if (options.workers === true) await freezeWorkersCommand(context, part);
       else faultCommand(context, verb, { name: part, agent: options.agent === true });
     });
   }

@@ -1,5 +1,5 @@
 import type { FaultTarget } from '../../lab/faults.js';
-import { freezePart, freezeWorkers, killPart, thawPart, thawWorkers } from '../../lab/faults.js';
+import { freezePart, freezeWorkers, killPart, thawPart } from '../../lab/faults.js';
 import {
   infrastructureNames,
   startInfrastructure,
@@ -32,20 +32,14 @@ export function faultCommand(
   context.print(`${what} (pid ${hit.process.pid}) ${past}`, `${next}${suffix}`);
 }
 
-/** `carna lab freeze | thaw NODE --workers`. */
-export async function workersCommand(
-  context: Context,
-  verb: 'freeze' | 'thaw',
-  name: string,
-): Promise<void> {
+/** `carna lab freeze NODE --workers`. */
+export async function freezeWorkersCommand(context: Context, name: string): Promise<void> {
   const { lab } = placePart(defaultRunDir(context.proc.env), name);
-  const { processes } = await (verb === 'freeze' ? freezeWorkers : thawWorkers)(lab, name);
+  const { processes } = await freezeWorkers(lab, name);
   const pids = processes.map((process) => process.pid).join(', ');
   context.print(
-    `${name}'s UDP receivers (pids ${pids}) ${verb === 'freeze' ? 'frozen' : 'go on'}`,
-    verb === 'freeze'
-      ? `look: carna timeline --last 1; let them go on: carna lab thaw ${name} --workers`
-      : 'look: carna topology',
+    `${name}'s UDP receivers (pids ${pids}) frozen`,
+    `look: carna timeline --last 1; let them go on: carna lab thaw ${name}`,
   );
 }
 

@@ -30,27 +30,33 @@ export const LOG_MARK = 'carna-call';
  * answered (DETAIL = Contact URI), refused (status), unanswered, ended or lost (status, or `silence`).
  * A call that rang is cancelled when it is given up; one that met silence is not, as RFC 3261 asks
  * (and sipp would wait for ever: it sends nothing while a retransmission is due).
+ *
+ * The INVITE's transaction is named, so that sipp passes over what comes late of it: a 180 after the 200 (two
+ * workers of a proxy send on what they read in any order), a second 200.
  */
 export function callScenario(timing: ScenarioTiming): string {
+  const { answerTimeoutMs, byeTimeoutMs } = timing;
+  const unanswered = { timeoutMs: answerTimeoutMs, onTimeout: 'giveup', isOfInvite: true };
+  const unconfirmed = { timeoutMs: byeTimeoutMs, onTimeout: 'lost', isOfInvite: false };
   return `<?xml version="1.0" encoding="ISO-8859-1" ?>
 <scenario name="carna caller">
 ${log('sent')}
-${send(inviteHeaders('INVITE'), sdp(), 'retrans="500"')}
-${optionalReply(100, timing.answerTimeoutMs, 'silence')}
-${PROVISIONALS.map((code) => optionalReply(code, timing.answerTimeoutMs, 'giveup')).join('\n')}
-${REFUSALS.map((code) => optionalReply(code, timing.answerTimeoutMs, 'giveup', { next: 'refused', event: 'refused' })).join('\n')}
-  <recv response="200" rrs="true" timeout="${timing.answerTimeoutMs}" ontimeout="giveup">
+${send(inviteHeaders('INVITE'), sdp(), 'retrans="500" start_txn="invite"')}
+${optionalReply(100, { ...unanswered, onTimeout: 'silence' })}
+${PROVISIONALS.map((code) => optionalReply(code, unanswered)).join('\n')}
+${REFUSALS.map((code) => optionalReply(code, unanswered, { next: 'refused', event: 'refused' })).join('\n')}
+  <recv response="200" response_txn="invite" rrs="true" timeout="${timing.answerTimeoutMs}" ontimeout="giveup">
     <action>
       <ereg regexp="sips?:[^;> ]*" search_in="hdr" header="Contact:" assign_to="contact"/>
       <ereg regexp=";tag=[^;> ]*" search_in="hdr" header="To:" assign_to="answerTag"/>
       ${stamp('answered', '[$contact]')}
     </action>
   </recv>
-${send(dialogHeaders('ACK', 1))}
+${send(dialogHeaders('ACK', 1), '', 'ack_txn="invite"')}
 ${pause(timing.talkMs)}
 ${send(dialogHeaders('BYE', 2), '', 'retrans="500"')}
-${optionalReply(100, timing.byeTimeoutMs, 'lost')}
-${BYE_REFUSALS.map((code) => optionalReply(code, timing.byeTimeoutMs, 'lost', { next: 'end', event: 'lost' })).join('\n')}
+${optionalReply(100, unconfirmed)}
+${BYE_REFUSALS.map((code) => optionalReply(code, unconfirmed, { next: 'end', event: 'lost' })).join('\n')}
   <recv response="200" timeout="${timing.byeTimeoutMs}" ontimeout="lost" next="end">
     <action>${stamp('ended', '200')}</action>
   </recv>
@@ -63,10 +69,10 @@ ${log('unanswered', 'silence')}
   <label id="giveup"/>
 ${log('unanswered', 'silence')}
 ${send(inviteHeaders('CANCEL'))}
-${optionalReply(200, timing.byeTimeoutMs, 'end')}
-  <recv response="487" timeout="${timing.byeTimeoutMs}" ontimeout="end"/>
+${optionalReply(200, { ...unconfirmed, onTimeout: 'end' })}
+  <recv response="487" response_txn="invite" timeout="${timing.byeTimeoutMs}" ontimeout="end"/>
   <label id="refused"/>
-${send(inviteHeaders('ACK'))}
+${send(inviteHeaders('ACK'), '', 'ack_txn="invite"')}
   <label id="end"/>
   <nop/>
 </scenario>
@@ -125,13 +131,20 @@ ${body}    ]]>
   </send>`;
 }
 
+interface Awaited {
+  readonly timeoutMs: number;
+  /** Where the scenario goes on when nothing has come by then. */
+  readonly onTimeout: string;
+  readonly isOfInvite: boolean;
+}
+
 function optionalReply(
   code: number,
-  timeoutMs: number,
-  onTimeout: string,
+  { timeoutMs, onTimeout, isOfInvite }: Awaited,
   end?: { readonly next: string; readonly event: string },
 ): string {
-  const attributes = `response="${code}" optional="true" timeout="${timeoutMs}" ontimeout="${onTimeout}"`;
+  const transaction = isOfInvite ? ' response_txn="invite"' : '';
+  const attributes = `response="${code}"${transaction} optional="true" timeout="${timeoutMs}" ontimeout="${onTimeout}"`;
   if (end === undefined) return `  <recv ${attributes}/>`;
   return `  <recv ${attributes} next="${end.next}"><action>${stamp(end.event, String(code))}</action></recv>`;
 }

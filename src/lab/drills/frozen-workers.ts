@@ -1,6 +1,6 @@
 import { DEFAULT_AGENT_TIMING } from '../../agent/timing.js';
 import type { NodeState } from '../../topology/node.js';
-import { freezePart, freezeWorkers, thawPart, thawWorkers } from '../faults.js';
+import { freezePart, freezeWorkers, thawPart } from '../faults.js';
 import type { LabNode } from '../plan.js';
 import type { Kill } from '../losses.js';
 import { onlyStoodOnIt } from './routings.js';
@@ -35,17 +35,14 @@ async function act(stage: DrillStage): Promise<Judge> {
   const { lab } = stage;
   const dispatcher = oneOf(lab, 'dispatcher');
   const media = oneOf(lab, 'media');
-  const first = await freezeAndThaw(stage, dispatcher, 'the SIP workers', {
-    freeze: async () => (await freezeWorkers(lab, dispatcher.name)).atMs,
-    thaw: async () => void (await thawWorkers(lab, dispatcher.name)),
+  const first = await freezeAndThaw(stage, dispatcher, 'the SIP workers', async () => {
+    return (await freezeWorkers(lab, dispatcher.name)).atMs;
   });
   const between = await wholeAgain(stage);
   await pause(BETWEEN_MS, stage.signal);
-  const target = { name: media.name, agent: false };
-  const second = await freezeAndThaw(stage, media, 'the whole server', {
-    freeze: async () => freezePart(lab, target).atMs,
-    thaw: async () => void thawPart(lab, target),
-  });
+  const second = await freezeAndThaw(stage, media, 'the whole server', () =>
+    Promise.resolve(freezePart(lab, { name: media.name, agent: false }).atMs),
+  );
   const whole = await wholeAgain(stage);
   return (report) => [
     onlyStoodOnIt(
@@ -64,9 +61,9 @@ async function freezeAndThaw(
   stage: DrillStage,
   node: LabNode,
   what: string,
-  fault: { readonly freeze: () => Promise<number>; readonly thaw: () => Promise<void> },
+  freeze: () => Promise<number>,
 ): Promise<Frozen> {
-  const frozenAtMs = await fault.freeze();
+  const frozenAtMs = await freeze();
   stage.say(`${node.name}: SIGSTOP to ${what}`);
   let found: Finding;
   try {
@@ -81,7 +78,7 @@ async function freezeAndThaw(
     };
     stage.say(`${node.name}: ${found.seen}`);
   } finally {
-    await fault.thaw();
+    thawPart(stage.lab, { name: node.name, agent: false });
   }
   const thawedAtMs = wallMs();
   const up = await untilState(stage, node, 'up');

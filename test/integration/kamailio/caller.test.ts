@@ -10,7 +10,7 @@ import { LabError, MissingPartError } from '../../../src/util/errors.js';
 import { waitUntil } from '../../../src/util/wait.js';
 import { loopbackNet, testDir } from '../../support/resources.js';
 import type { SipPeer } from './sip-peer.js';
-import { openPeer } from './sip-peer.js';
+import { openPeer, replyText } from './sip-peer.js';
 
 const NET = loopbackNet();
 const CALLEE = `${NET}.2`;
@@ -65,6 +65,36 @@ test('in-dialog requests follow the recorded route, last proxy first', async () 
   });
   assert.equal(report.completed, 1);
   assert.deepEqual(report.nodes, [{ node: `${CALLEE}:5060`, answered: 1, failed: 0 }]);
+});
+
+// Two workers of one proxy send on what they read, in whichever order they come to it.
+test('a ringing that comes after the answer ends no call', async () => {
+  const report = await callOnce(async (peer) => {
+    await answer(peer);
+    const [invite] = peer.received;
+    assert.ok(invite);
+    peer.reply(invite, '180 Ringing');
+    peer.reply(invite, '100 Trying');
+    const bye = await peer.until(/^BYE /);
+    peer.reply(invite, '183 Session Progress');
+    peer.reply(bye, '200 OK');
+  });
+  assert.equal(report.completed, 1, JSON.stringify(report.failed));
+});
+
+test('a second answer, of another server, leaves the call where it stands', async () => {
+  const report = await callOnce(async (peer) => {
+    await answer(peer);
+    const [invite] = peer.received;
+    assert.ok(invite);
+    const other = replyText(invite.text, '200 OK', ['Contact: <sip:other@127.0.0.1:5998>']);
+    peer.send(other.replace(';tag=peer', ';tag=other'), invite.host, invite.port);
+    const bye = await peer.until(/^BYE /);
+    assert.match(bye.text, /\r\nTo: [^\r]*;tag=peer\r/);
+    peer.reply(bye, '200 OK');
+  });
+  assert.equal(report.completed, 1, JSON.stringify(report.failed));
+  assert.equal(report.nodes[0]?.node, `${CALLEE}:5060`);
 });
 
 test('a callee that rings for ever is cancelled and counted as unanswered', async () => {

@@ -5,6 +5,7 @@ import type { Phones, Registration } from './phones.js';
 import { authorization, openPhones, status } from './phones.js';
 import type { LocationPlatform } from './registrations.js';
 import { startLocationPlatform } from './registrations.js';
+import { request } from './sip-peer.js';
 
 const PATIENCE_MS = 10_000;
 let platform: LocationPlatform;
@@ -142,6 +143,17 @@ test('an unknown user is 404, one without a phone 480', async () => {
   assert.equal(await invite('u29'), 480);
 });
 
+test('a copy of a refused call is refused too, although the phone has registered since', async () => {
+  const from = { host: `${platform.net}.20`, port: 5060 };
+  const call = request('INVITE', { from, uri: 'sip:u28@carna.test', callId: 'copied' });
+  const outbound = platform.outbounds[0].host;
+  assert.equal(status(await platform.dispatcher.request(call, outbound)), 480);
+  assert.equal(status(await register({ user: 'u28', headers: viaEdge(0) })), 200);
+  await waitUntil('a new call rings', PATIENCE_MS, async () => (await invite('u28')) === 200);
+  assert.equal(status(await platform.dispatcher.request(call, outbound)), 480);
+  assert.ok(edges.every(({ received }) => received.every(({ text }) => !text.includes('copied'))));
+});
+
 test('phones of one q ring together, those of a lower one afterwards', async () => {
   const phones = [
     ['a', 0, ';q=0.9'],
@@ -233,7 +245,6 @@ test('a caller who gives up stops every phone that rings', async () => {
   await waitUntil('both ring', PATIENCE_MS, () => new Set(invitesTo('u14')).size === 2);
   assert.equal(status(await platform.dispatcher.request(line('CANCEL'), outbound.host)), 200);
   assert.equal(status(await answer), 487);
-  for (const edge of edges) {
-    assert.ok(edge.received.some(({ text }) => text.startsWith('CANCEL sip:ring')));
-  }
+  for (const { received } of edges)
+    assert.ok(received.some(({ text }) => text.startsWith('CANCEL sip:ring')));
 });
