@@ -17,9 +17,9 @@ export function onlyBeingSetUp(report: CallReport, outages: readonly Outage[]): 
   const others = failed.filter((call) => !outages.some((outage) => wasSetUpIn(call, outage)));
   const why = [...new Set(report.failed.map((call) => call.why))].join(', ');
   return {
-    what: 'no call is lost but those that were ringing then',
+    what: 'no call is lost but those that were begun or not yet answered meanwhile',
     isGood: others.length === 0 && report.sent > 0,
-    seen: `${report.sent} calls: ${failed.length - others.length} were ringing, ${others.length} others failed${why === '' ? '' : ` (${why})`}`,
+    seen: `${report.sent} calls: ${failed.length - others.length} of those failed, ${others.length} others${why === '' ? '' : ` (${why})`}`,
   };
 }
 
