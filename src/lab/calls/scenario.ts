@@ -35,7 +35,7 @@ export const LOG_MARK = 'carna-call';
  * workers of a proxy send on what they read in any order), a second 200.
  */
 export function callScenario(timing: ScenarioTiming): string {
-  const { answerTimeoutMs, byeTimeoutMs } = timing;
+  const { talkMs, answerTimeoutMs, byeTimeoutMs } = timing;
   const unanswered = { timeoutMs: answerTimeoutMs, onTimeout: 'giveup', isOfInvite: true };
   const unconfirmed = { timeoutMs: byeTimeoutMs, onTimeout: 'lost', isOfInvite: false };
   return `<?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -45,7 +45,7 @@ ${send(inviteHeaders('INVITE'), sdp(), 'retrans="500" start_txn="invite"')}
 ${optionalReply(100, { ...unanswered, onTimeout: 'silence' })}
 ${PROVISIONALS.map((code) => optionalReply(code, unanswered)).join('\n')}
 ${REFUSALS.map((code) => optionalReply(code, unanswered, { next: 'refused', event: 'refused' })).join('\n')}
-  <recv response="200" response_txn="invite" rrs="true" timeout="${timing.answerTimeoutMs}" ontimeout="giveup">
+  <recv response="200" response_txn="invite" rrs="true" timeout="${answerTimeoutMs}" ontimeout="giveup">
     <action>
       <ereg regexp="sips?:[^;> ]*" search_in="hdr" header="Contact:" assign_to="contact"/>
       <ereg regexp=";tag=[^;> ]*" search_in="hdr" header="To:" assign_to="answerTag"/>
@@ -53,11 +53,11 @@ ${REFUSALS.map((code) => optionalReply(code, unanswered, { next: 'refused', even
     </action>
   </recv>
 ${send(dialogHeaders('ACK', 1), '', 'ack_txn="invite"')}
-${pause(timing.talkMs)}
+${pause(talkMs)}
 ${send(dialogHeaders('BYE', 2), '', 'retrans="500"')}
 ${optionalReply(100, unconfirmed)}
 ${BYE_REFUSALS.map((code) => optionalReply(code, unconfirmed, { next: 'end', event: 'lost' })).join('\n')}
-  <recv response="200" timeout="${timing.byeTimeoutMs}" ontimeout="lost" next="end">
+  <recv response="200" timeout="${byeTimeoutMs}" ontimeout="lost" next="end">
     <action>${stamp('ended', '200')}</action>
   </recv>
   <label id="lost"/>
@@ -70,7 +70,7 @@ ${log('unanswered', 'silence')}
 ${log('unanswered', 'silence')}
 ${send(inviteHeaders('CANCEL'))}
 ${optionalReply(200, { ...unconfirmed, onTimeout: 'end' })}
-  <recv response="487" response_txn="invite" timeout="${timing.byeTimeoutMs}" ontimeout="end"/>
+  <recv response="487" response_txn="invite" timeout="${byeTimeoutMs}" ontimeout="end"/>
   <label id="refused"/>
 ${send(inviteHeaders('ACK'), '', 'ack_txn="invite"')}
   <label id="end"/>

@@ -28,7 +28,7 @@ const SRC = '192.0.2.99:5060';
 let db: Telephony;
 let dispatcher: Node;
 let edge: SipPeer;
-let media: SipPeer[];
+let media: readonly [SipPeer, SipPeer];
 
 before(async () => {
   db = await startTelephony();
@@ -87,8 +87,8 @@ test('a call that the edge asks for again goes to another node when one has it a
     ['first-try', [], '482', 1],
     ['second-try', ['X-Carna-Again: 1'], '200', 2],
   ] as const) {
-    const merging = answerAll(media[0] as SipPeer, '482 Request merged');
-    const taking = answerAll(media[1] as SipPeer, '200 OK');
+    const merging = answerAll(media[0], '482 Request merged');
+    const taking = answerAll(media[1], '200 OK');
     try {
       await beginWith(callId, headers);
       assert.equal((await finalAnswer(edge, callId)).text.slice(8, 11), status);
@@ -112,7 +112,7 @@ async function beginWith(callId: string, headers: readonly string[]): Promise<vo
     const probe = `${callId}-turn-${i}`;
     sendCall(edge, DISPATCHER, { callId: probe, to: 'sip:echo@carna.test', src: SRC });
     await finalAnswer(edge, probe);
-    if (invites(media[1] as SipPeer, probe) === 1) break;
+    if (invites(media[1], probe) === 1) break;
   }
   sendCall(edge, DISPATCHER, { callId, to: 'sip:echo@carna.test', src: SRC, headers });
 }
