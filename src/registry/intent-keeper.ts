@@ -3,10 +3,17 @@ import type { IntentRecord } from '../topology/node.js';
 import { CarnaError } from '../util/errors.js';
 import type { ZnodeStat } from './stat.js';
 
+/** What ZooKeeper holds, whatever the view shows. */
+export interface IntentLook {
+  /** The znode of this node's intent stands. Looked at before the folder. */
+  readonly stands: boolean;
+  /** Of all intents; null when there is none. */
+  readonly folder: Pick<ZnodeStat, 'czxid' | 'ctimeMs'> | null;
+}
+
 export interface IntentKeeperPorts {
-  /** Looks at the folder of all intents; null when there is none. */
-  readonly readFolder: () => Promise<Pick<ZnodeStat, 'czxid' | 'ctimeMs'> | null>;
-  /** Writes an intent that was lost. */
+  readonly look: () => Promise<IntentLook>;
+  /** Writes an intent that was lost; one that stands by then is left as it is. */
   readonly restore: (record: IntentRecord) => Promise<void>;
   /** What `judge` answers may be another now. */
   readonly onChange: () => void;
@@ -27,7 +34,7 @@ interface Kept {
 export class IntentKeeper {
   readonly #ports: IntentKeeperPorts;
   #kept: Kept | null = null;
-  #isLooking = false;
+  #isAsking = false;
 
   constructor(ports: IntentKeeperPorts) {
     this.#ports = ports;
@@ -41,37 +48,38 @@ export class IntentKeeper {
     const kept = this.#kept;
     if (kept === null) return null;
     if (seen !== null) {
-      if (kept.folder === null && isFresh) this.#look(() => this.#learn(kept));
+      if (kept.folder === null && isFresh) this.#ask(() => this.#learn(kept));
     } else if (isFresh) {
-      this.#look(() => this.#judgeLoss(kept));
+      this.#ask(() => this.#judgeLoss(kept));
     }
     return kept.record;
   }
 
-  /** One look at a time; one that fails is made again at the next question. */
-  #look(work: () => Promise<void>): void {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
+  /** One question at a time; one that fails is asked again at the next `judge`. */
+  #ask(work: () => Promise<void>): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
     work()
       .catch((err: unknown) => {
         if (!(err instanceof CarnaError)) throw err;
         this.#ports.log.warn({ err }, "an operator's word could not be looked after, will retry");
       })
       .finally(() => {
-        this.#isLooking = false;
+        this.#isAsking = false;
       });
   }
 
   async #learn(kept: Kept): Promise<void> {
-    const folder = await this.#readFolder();
-    if (this.#kept === kept) this.#kept = { ...kept, folder };
+    const { folder } = await this.#ports.look();
+    if (this.#kept === kept) this.#kept = { ...kept, folder: lifeOf(folder) };
   }
 
   async #judgeLoss(kept: Kept): Promise<void> {
-    const folder = await this.#readFolder();
-    if (this.#kept !== kept) return;
+    const { stands, folder } = await this.#ports.look();
+    // One that stands is shown by the view in a moment.
+    if (this.#kept !== kept || stands) return;
     // What was never learned cannot be compared: then the registry's word counts.
-    if (kept.folder === null || folder === kept.folder) {
+    if (kept.folder === null || lifeOf(folder) === kept.folder) {
       this.#kept = null;
       this.#ports.onChange();
       return;
@@ -81,10 +89,12 @@ export class IntentKeeper {
       "an operator's word was lost with ZooKeeper's data and is written again",
     );
     await this.#ports.restore(kept.record);
+    // It may be taken back before the view showed it; that is told from another loss by the new folder.
+    await this.#learn(kept);
   }
+}
 
-  async #readFolder(): Promise<string | null> {
-    const stat = await this.#ports.readFolder();
-    return stat === null ? null : `${stat.czxid} ${stat.ctimeMs}`;
-  }
+/** The same number may come again after a wipe, not at the same time. */
+function lifeOf(folder: IntentLook['folder']): string | null {
+  return folder === null ? null : `${folder.czxid} ${folder.ctimeMs}`;
 }

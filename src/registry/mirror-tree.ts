@@ -1,4 +1,5 @@
 import { MirrorRefusals } from './mirror-refusals.js';
+import { isSameVersion } from './stat.js';
 import type { ZnodeStat } from './stat.js';
 
 export interface MirrorEntry {
@@ -92,7 +93,7 @@ export class MirrorTree {
     this.#shown = shown;
     this.#next = null;
     const changed = [...shown].flatMap(([at, entry]) =>
-      isSame(former.get(at), entry) ? [] : [at],
+      isSameVersion(former.get(at)?.stat, entry.stat) ? [] : [at],
     );
     for (const at of [...former.keys(), ...this.unreadable.keys()])
       if (!shown.has(at)) changed.push(at);
@@ -104,7 +105,7 @@ export class MirrorTree {
     this.#readable(at);
     const former = this.#target.get(at);
     this.#target.set(at, found);
-    if (!this.isFilling && !isSame(former, found)) this.#announce([at]);
+    if (!this.isFilling && !isSameVersion(former?.stat, found.stat)) this.#announce([at]);
     // A recursive watch tells of every later child by itself; only a full read has to list.
     const hasUnknownChildren = this.isFilling && found.stat.childCount > 0;
     const needsChildWatch = isOneShot && former?.stat.czxid !== found.stat.czxid;
@@ -168,9 +169,4 @@ export class MirrorTree {
   #readable(at: string): void {
     if (this.#refusals.readable(at)) this.#announce([at]);
   }
-}
-
-/** The same znode with the same data. */
-function isSame(a: MirrorEntry | undefined, b: MirrorEntry): boolean {
-  return a !== undefined && a.stat.czxid === b.stat.czxid && a.stat.mzxid === b.stat.mzxid;
 }

@@ -13,13 +13,32 @@ export async function writeZnode(
 ): Promise<void> {
   const path = `${dir}/${name}`;
   await persistently(session, async () => {
-    if ((await session.exists(path)) !== null) {
-      await session.setData(path, data);
-      return;
-    }
-    await session.ensurePath(dir);
-    await session.create(path, data);
+    if ((await session.exists(path)) !== null) await session.setData(path, data);
+    else await createIn(session, dir, path, data);
   });
+}
+
+/** Creates the persistent znode; one that stands is left as it is. */
+export async function createZnode(
+  session: ZkSession,
+  dir: string,
+  name: string,
+  data: Buffer,
+): Promise<void> {
+  const path = `${dir}/${name}`;
+  await persistently(session, async () => {
+    if ((await session.exists(path)) === null) await createIn(session, dir, path, data);
+  });
+}
+
+async function createIn(
+  session: ZkSession,
+  dir: string,
+  path: string,
+  data: Buffer,
+): Promise<void> {
+  await session.ensurePath(dir);
+  await session.create(path, data);
 }
 
 /** Fine when there is none. */

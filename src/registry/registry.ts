@@ -19,9 +19,8 @@ import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
 import { totalOf } from './open-views.js';
 import type { OpenView, ViewStats } from './open-views.js';
-import type { DcPaths } from './paths.js';
 import { checkNodeId, dcPaths } from './paths.js';
-import { persistently, removeZnode, writeZnode } from './persistent-writes.js';
+import { createZnode, persistently, removeZnode, writeZnode } from './persistent-writes.js';
 import { EphemeralPublication } from './publish.js';
 import { NodePublication } from './record-publication.js';
 import { ZkSession } from './session.js';
@@ -123,7 +122,8 @@ export function openRegistry(options: RegistryOptions): Registry {
       const id = checkNodeId(nodeId);
       return onlyFor(id, publishAppliedBytes(session, paths.applied, id, log));
     },
-    writeIntent: (record) => writeIntent(session, paths, record),
+    writeIntent: async (record) =>
+      writeZnode(session, paths.intents, checkNodeId(record.nodeId), intentData(record)),
     removeIntent: (nodeId) => removeZnode(session, `${paths.intents}/${checkNodeId(nodeId)}`),
     writeOverride: async (record) => {
       const data = Buffer.from(encodeOverrideRecord(record));
@@ -133,7 +133,8 @@ export function openRegistry(options: RegistryOptions): Registry {
     writeGeneration: (record) => writeGeneration(session, paths.generation, record),
     watchAll: () => new DcView(session, paths, { log, openViews }),
     watchForAgent: (nodeId) => {
-      const restore = (record: IntentRecord): Promise<void> => writeIntent(session, paths, record);
+      const restore = (record: IntentRecord): Promise<void> =>
+        createZnode(session, paths.intents, record.nodeId, intentData(record));
       return new AgentView(session, paths, checkNodeId(nodeId), { log, openViews, restore });
     },
     watchNodes: () => new NodesView(session, paths, { log, openViews }),
@@ -183,13 +184,8 @@ function onlyFor<T extends { readonly nodeId: string }>(
   };
 }
 
-async function writeIntent(
-  session: ZkSession,
-  paths: DcPaths,
-  record: IntentRecord,
-): Promise<void> {
-  const data = Buffer.from(encodeIntentRecord(record));
-  await writeZnode(session, paths.intents, checkNodeId(record.nodeId), data);
+function intentData(record: IntentRecord): Buffer {
+  return Buffer.from(encodeIntentRecord(record));
 }
 
 async function writeGeneration(

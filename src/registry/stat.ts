@@ -32,6 +32,15 @@ export function toStat(record: unknown): ZnodeStat {
   };
 }
 
+/**
+ * The same znode with the same data; undefined is none. The times too: a server whose data was wiped counts its
+ * transactions from the start again, and clients that come back in their order write the same numbers.
+ */
+export function isSameVersion(a: ZnodeStat | undefined, b: ZnodeStat | undefined): boolean {
+  const isSameWrite = a?.czxid === b?.czxid && a?.mzxid === b?.mzxid;
+  return isSameWrite && a?.ctimeMs === b?.ctimeMs && a?.mtimeMs === b?.mtimeMs;
+}
+
 /** Eight bytes as an unsigned number. Throws TypeError on anything else. */
 export function long(value: unknown): bigint {
   if (!Buffer.isBuffer(value) || value.length !== 8) throw new TypeError('not a 64-bit value');

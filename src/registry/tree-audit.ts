@@ -3,7 +3,7 @@ import { CarnaError, RegistryRejectedError } from '../util/errors.js';
 import { wait } from '../util/wait.js';
 import type { MirrorTree } from './mirror-tree.js';
 import type { ZkSession } from './session.js';
-import type { ZnodeStat } from './stat.js';
+import { isSameVersion } from './stat.js';
 
 /** What of a session is used here. */
 export type AuditSession = Pick<ZkSession, 'list'>;
@@ -137,14 +137,10 @@ class Walk {
     if (!this.#isValid()) return [];
     const ours = mirror.tree.shown.get(at);
     const isNewer = ours !== undefined && found !== null && ours.arrival > found.arrival;
-    if (!isNewer && !mirror.isBusy(at) && !isSame(ours?.stat, found?.stat)) {
+    if (!isNewer && !mirror.isBusy(at) && !isSameVersion(ours?.stat, found?.stat)) {
       this.different.push(at);
       mirror.reread(at);
     }
     return (found?.names ?? []).map((name) => (at === '' ? name : `${at}/${name}`));
   }
-}
-
-function isSame(ours: ZnodeStat | undefined, theirs: ZnodeStat | undefined): boolean {
-  return ours?.czxid === theirs?.czxid && ours?.mzxid === theirs?.mzxid;
 }

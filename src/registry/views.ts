@@ -1,6 +1,7 @@
 import type { AppliedRecord, IntentRecord } from '../topology/node.js';
 import { readCandidates } from './candidates.js';
 import { IntentKeeper } from './intent-keeper.js';
+import type { IntentLook } from './intent-keeper.js';
 import { GenerationReader, NodesReader, appliedReader, intentsReader } from './nodes.js';
 import type { GenerationSnapshot, NodesSnapshot, RecordsSnapshot } from './nodes.js';
 import type { OverridesSnapshot } from './overrides.js';
@@ -13,7 +14,7 @@ import type { TreeViewOptions } from './tree-view.js';
 export type ViewOptions = Omit<TreeViewOptions, 'landmarks'>;
 
 export interface AgentViewOptions extends ViewOptions {
-  /** Writes an intent that was lost with ZooKeeper's data. */
+  /** Writes an intent that was lost with ZooKeeper's data, unless one stands. */
   readonly restore: (record: IntentRecord) => Promise<void>;
 }
 
@@ -86,6 +87,19 @@ export class DcView {
   }
 }
 
+/** The two go out in this order and are answered in it. */
+async function lookAtIntent(
+  session: ZkSession,
+  paths: DcPaths,
+  nodeId: string,
+): Promise<IntentLook> {
+  const [own, folder] = await Promise.all([
+    session.exists(`${paths.intents}/${nodeId}`),
+    session.exists(paths.intents),
+  ]);
+  return { stands: own !== null, folder };
+}
+
 /** What one agent needs: the generation, the intent for its node, and on demand the acknowledgements of all. */
 export class AgentView {
   readonly #session: ZkSession;
@@ -109,7 +123,7 @@ export class AgentView {
     this.#generationTree = TreeView.open(session, paths.generation, options);
     this.#intentTree = TreeView.open(session, `${paths.intents}/${nodeId}`, options);
     this.#keeper = new IntentKeeper({
-      readFolder: () => session.exists(paths.intents),
+      look: () => lookAtIntent(session, paths, nodeId),
       restore: options.restore,
       onChange: () => {
         for (const listener of [...this.#listeners.keys()]) listener();

@@ -13,6 +13,7 @@ interface Folder {
 
 interface Stage {
   folder: Folder | null;
+  stands: boolean;
   fault: Error | null;
   readonly restored: IntentRecord[];
   readonly counts: { changes: number; looks: number };
@@ -23,17 +24,23 @@ interface Stage {
 function stage(): Stage {
   const world: Omit<Stage, 'keeper'> = {
     folder: { czxid: 5n, ctimeMs: 100 },
+    stands: false,
     fault: null,
     restored: [],
     counts: { changes: 0, looks: 0 },
   };
   const keeper = new IntentKeeper({
-    readFolder: () => {
+    look: () => {
       world.counts.looks += 1;
-      return world.fault === null ? Promise.resolve(world.folder) : Promise.reject(world.fault);
+      const { stands, folder } = world;
+      return world.fault === null
+        ? Promise.resolve({ stands, folder })
+        : Promise.reject(world.fault);
     },
     restore: (record) => {
       world.restored.push(record);
+      world.folder ??= { czxid: 12n, ctimeMs: 300 };
+      world.stands = true;
       return Promise.resolve();
     },
     onChange: () => (world.counts.changes += 1),
@@ -68,14 +75,53 @@ for (const [what, folder] of [
     await turn();
     assert.deepEqual([here.restored, here.counts.changes], [[word], 0]);
     const again = intentRecord();
-    here.folder = { czxid: 12n, ctimeMs: 300 };
     assert.equal(here.keeper.judge(again, true), again, 'it is seen again');
     await turn();
+    here.stands = false;
     here.keeper.judge(null, true);
     await turn();
     assert.equal(here.keeper.judge(null, true), null, 'and can be taken back as before');
   });
 }
+
+test('a word that was written again holds while the view does not show it yet', async () => {
+  const here = stage();
+  here.keeper.judge(word, true);
+  await turn();
+  here.folder = null;
+  here.keeper.judge(null, true);
+  await turn();
+  here.keeper.judge(null, true);
+  await turn();
+  assert.equal(here.keeper.judge(null, true), word);
+  assert.deepEqual([here.restored, here.counts.changes], [[word], 0]);
+});
+
+test('a word that was written again and taken back before the view showed it stays away', async () => {
+  const here = stage();
+  here.keeper.judge(word, true);
+  await turn();
+  here.folder = null;
+  here.keeper.judge(null, true);
+  await turn();
+  here.stands = false;
+  here.keeper.judge(null, true);
+  await turn();
+  assert.equal(here.keeper.judge(null, true), null);
+  assert.deepEqual([here.restored, here.counts.changes], [[word], 1]);
+});
+
+test('a word that stands by now is neither lost nor taken back, whatever the view shows', async () => {
+  const here = stage();
+  here.keeper.judge(word, true);
+  await turn();
+  here.folder = { czxid: 9n, ctimeMs: 200 };
+  here.stands = true;
+  here.keeper.judge(null, true);
+  await turn();
+  assert.equal(here.keeper.judge(null, true), word);
+  assert.deepEqual([here.restored, here.counts.changes], [[], 0]);
+});
 
 test('without a look at everything nothing is concluded', async () => {
   const { keeper, restored, counts } = stage();

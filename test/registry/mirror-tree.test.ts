@@ -27,6 +27,16 @@ test('a full read is shown in one step, with what became another', () => {
   assert.deepEqual([[...tree.shown.keys()], changes], [['a', 'b'], [['b', 'c']]]);
 });
 
+test('the same numbers at another time, as after a wipe, are another znode', () => {
+  const { tree, changes } = treeAt();
+  tree.keep('a', entry(7n, 1, { ctimeMs: 100, mtimeMs: 100 }), false);
+  changes.length = 0;
+  tree.startFill();
+  tree.keep('a', entry(7n, 2, { ctimeMs: 900, mtimeMs: 900 }), false);
+  tree.showFill();
+  assert.deepEqual(changes, [['a']]);
+});
+
 test('a fill that was given up changes nothing', () => {
   const { tree, changes } = treeAt();
   tree.keep('a', entry(1n), false);

@@ -60,3 +60,29 @@ test("an operator's word outlives ZooKeeper's data as long as the agent lives, a
   view.close();
   all.close();
 });
+
+test('a word that is taken back before its agent saw it written again stays away', async () => {
+  const server = new TestServer(testDir('zk-wiped'), await freePort(), 500, []);
+  await server.start();
+  atEnd(() => server.stop());
+  const agent = await registryAt(server.address, 'wiped');
+  const operator = await registryAt(server.address, 'wiped');
+  const view = agent.watchForAgent('media-1');
+  const all = operator.watchAll();
+  await operator.writeIntent(intentRecord());
+  await waitUntil('the intent', 5_000, () => view.intent().record !== null);
+  await agent.removeIntent('media-9'); // Answered after what the view asked on the same session.
+  await server.stop();
+  await waitUntil('the loss', 5_000, () => !view.isFresh() && !all.isFresh());
+  wipeZookeeper(server.dir);
+  await server.start();
+  await waitUntil('a full look', 20_000, () => view.isFresh() && all.isFresh());
+  assert.notEqual(view.intent().record, null);
+  // From here on the agent's view is not asked before the word is gone again.
+  await waitUntil('it is written again', 20_000, () => all.intents().records.has('media-1'));
+  await operator.removeIntent('media-1');
+  await agent.removeIntent('media-9'); // Answered after the agent's session was told of it.
+  await waitUntil('its end', 5_000, () => view.intent().record === null);
+  view.close();
+  all.close();
+});
