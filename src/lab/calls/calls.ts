@@ -58,8 +58,8 @@ const DEFAULT_BYE_TIMEOUT_MS = 8_000;
 const PROGRESS_EVERY_MS = 200;
 /** Room for a slow machine beyond the longest call that the scenario allows. */
 const DEADLINE_MARGIN_MS = 10_000;
-/** sipp: 0 all calls well, 1 some failed, 97 told to quit, 99 quit before the first call. */
-const ORDERLY_EXITS = [0, 1, 97, 99];
+/** sipp: 0 all calls well, 1 some failed, 97 told to quit, 99 quit before the first call, the signal before it listened to it. */
+const ORDERLY_EXITS = [0, 1, 97, 99, 'SIGUSR1'];
 
 /** sipp: `CARNA_SIPP`, else from PATH. Throws MissingPartError. */
 export function sippBinary(env: NodeJS.ProcessEnv): string {
@@ -178,23 +178,29 @@ async function follow(
   stop: () => void,
 ): Promise<CallReport> {
   const ended = new AbortController();
-  const exit = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+  const exit = new Promise<number | string>((resolve, reject) => {
     child.once('error', (err) => reject(new LabError('cannot start sipp', { cause: err })));
-    child.once('exit', (code, by) => resolve(by ?? code));
+    child.once('exit', (code, by) => resolve(by ?? code ?? 'no code'));
   }).finally(() => ended.abort());
   exit.catch(() => undefined); // Awaited below; the reading in between must not find it unhandled.
-  let kill = setTimeout(() => child.kill('SIGKILL'), plan.deadlineMs);
+  let isOverdue = false;
+  const endAfter = (ms: number): NodeJS.Timeout =>
+    setTimeout(() => {
+      isOverdue = true;
+      child.kill('SIGKILL');
+    }, ms);
+  let kill = endAfter(plan.deadlineMs);
   const stopInOrder = (): void => {
     stop();
     clearTimeout(kill);
-    kill = setTimeout(() => child.kill('SIGKILL'), plan.tailMs);
+    kill = endAfter(plan.tailMs);
   };
   options.signal?.addEventListener('abort', stopInOrder);
   if (options.signal?.aborted) stopInOrder();
   try {
     const calls = await readWhileRunning(files.log, ended.signal, options.onProgress);
     const code = await exit;
-    if (typeof code === 'number' && !ORDERLY_EXITS.includes(code)) {
+    if (!isOverdue && !ORDERLY_EXITS.includes(code)) {
       throw new LabError(
         `sipp ended with ${code}; end of ${files.stderr}:\n${logTail(files.stderr)}`,
       );

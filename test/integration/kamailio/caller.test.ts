@@ -175,6 +175,16 @@ test('a caller that cannot run is an error with its own words', async () => {
   );
 });
 
+test('a caller that crashed is an error: what it would have told of its calls is not known', async () => {
+  const run = startCalls(options());
+  const peer = await openPeer(CALLEE);
+  callee = peer;
+  await peer.until(/^INVITE /);
+  assert.ok(run.pid);
+  process.kill(run.pid, 'SIGABRT');
+  await assert.rejects(run.result, /sipp ended with SIGABRT/);
+});
+
 test('sipp is found where the environment says, or its absence is named with the remedy', () => {
   assert.throws(() => sippBinary({ CARNA_SIPP: '/nowhere/sipp' }), MissingPartError);
   assert.throws(() => sippBinary({ PATH: '/nowhere' }), /sip-tester/);
