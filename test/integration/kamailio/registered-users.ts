@@ -22,13 +22,22 @@ export class RegisteredUsers {
   /** Starts a platform that has `count` users, none of them registered. */
   static async start(count: number): Promise<RegisteredUsers> {
     const users = new RegisteredUsers(await startLocationPlatform());
-    await users.platform.database.store.query({
+    try {
+      await users.#startNodes(count);
+    } catch (err) {
+      await users.platform.stop();
+      throw err;
+    }
+    return users;
+  }
+
+  async #startNodes(count: number): Promise<void> {
+    await this.platform.database.store.query({
       text: `INSERT INTO subscriber (username, domain, password, ha1, ha1b)
              SELECT 'u' || i, 'carna.test', '', md5('u' || i || ':carna.test:u' || i || '-pw'), ''
                FROM generate_series(1, ${count}) i`,
     });
-    for (const node of users.nodes) await users.startAndJoin(node);
-    return users;
+    for (const node of this.nodes) await this.startAndJoin(node);
   }
 
   get nodes(): readonly LocationNode[] {

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { DMQ_PORT } from './registrations.js';
+import { RegisteredUsers } from './registered-users.js';
+import { status } from './phones.js';
+
+const UPDATE = 1;
+const REMOVE = 2;
+
+let users: RegisteredUsers;
+
+before(async () => {
+  users = await RegisteredUsers.start(1);
+});
+after(async () => {
+  await users.platform.stop();
+});
+
+/** What a peer tells of a contact, under a Call-ID; the status of the answer. */
+async function tell(host: string, callId: string, user: string, action: number): Promise<number> {
+  const body = JSON.stringify({
+    action,
+    aor: `${user}@carna.test`,
+    ruid: `ruid-${user}`,
+    c: `sip:${user}@10.9.9.9:5060`,
+    received: '',
+    path: '',
+    callid: `reg-${user}`,
+    user_agent: 'phone',
+    instance: '',
+    expires: Math.floor(Date.now() / 1_000) + 600,
+    cseq: 1,
+    flags: 0,
+    cflags: 0,
+    q: 1_000,
+    last_modified: Math.floor(Date.now() / 1_000),
+    methods: 0,
+    reg_id: 0,
+    server_id: 0,
+  });
+  const self = `${users.platform.net}.20`;
+  const lines = [
+    `KDMQ sip:usrloc@${host}:${DMQ_PORT} SIP/2.0`,
+    `Via: SIP/2.0/UDP ${self}:5060;branch=z9hG4bK-${callId}`,
+    `From: <sip:usrloc@${self}:5060>;tag=${callId}`,
+    `To: <sip:usrloc@${host}:${DMQ_PORT}>`,
+    `Call-ID: ${callId}`,
+    'CSeq: 10 KDMQ',
+    'Max-Forwards: 1',
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+  ];
+  const text = [...lines, '', body].join('\r\n');
+  return status(await users.platform.dispatcher.request(text, host, DMQ_PORT));
+}
+
+for (const role of ['registrars', 'outbounds'] as const) {
+  test(`${role}: what a peer repeats is answered and not applied once more`, async () => {
+    const [node] = users.platform[role];
+    const id = `${role}-said`;
+    const knows = (user: string, wanted: boolean): Promise<void> =>
+      users.untilIs(`${node.host} knows ${user}`, wanted, () => users.knows(node, user));
+    assert.equal(await tell(node.host, id, 'ann', UPDATE), 200);
+    await knows('ann', true);
+    assert.equal(await tell(node.host, `${id}-off`, 'ann', REMOVE), 200);
+    await knows('ann', false);
+    assert.equal(await tell(node.host, id, 'ann', UPDATE), 200);
+    // Applied after what was said before it.
+    assert.equal(await tell(node.host, `${id}-other`, 'bob', UPDATE), 200);
+    await knows('bob', true);
+    assert.equal(await users.knows(node, 'ann'), false);
+    assert.equal(await tell(node.host, `${id}-anew`, 'ann', UPDATE), 200);
+    await knows('ann', true);
+  });
+}
