@@ -116,3 +116,19 @@ test('a contact that two registrars heard of at once has one row and goes with o
     await users.untilIs(`${node.host} knows u10090`, false, () => users.knows(node, 'u10090'));
   }
 });
+
+test('while a newcomer is served with all contacts, calls go by the last word of a phone', async () => {
+  const [first, second] = users.platform.registrars;
+  for (let i = 1; i <= 8; i += 1) {
+    const user = `u${10_010 + i}`;
+    // The newcomer asks everybody for all contacts, and is not waited for.
+    await first.kill();
+    await users.startAndJoin(first);
+    assert.equal(await users.register(first, { user }), 200);
+    assert.equal(await users.register(second, { user, cseq: 3 }), 200);
+    assert.equal(await users.register(second, { user, cseq: 9, expires: 0 }), 200);
+    // Not the registrars: what a phone says to one of them does not wait for what the bus still brings.
+    for (const node of users.platform.outbounds) await users.untilCalled(node, user, 480);
+  }
+  await users.untilKnown(users.platform.outbounds, USERS);
+});
