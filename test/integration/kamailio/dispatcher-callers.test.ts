@@ -146,3 +146,54 @@ test('a trunk is known by its address: its calls reach users by their numbers, a
   assert.match(inviteOf('in-4'), /^INVITE sip:echo@carna\.test /);
   assert.equal(await call('in-5', `sip:ct_${'0'.repeat(32)}@carna.test`), '403');
 });
+
+test('an escaped character in a request URI is the character: it hides no number and no name', async () => {
+  const src = '192.0.2.99:5080';
+  const call = async (callId: string, user: string): Promise<string> => {
+    sendCall(edge, DISPATCHER, { callId, to: `sip:${user}@${EDGE}`, src, from: '+33199' });
+    return status((await finalAnswer(edge, callId)).text);
+  };
+  assert.equal(await call('in-6', '%2B33155555'), '404');
+  assert.equal(await call('in-7', '%2B4930111222'), '200');
+  assert.match(inviteOf('in-7'), /^INVITE sip:alice@carna\.test /);
+  assert.equal(await call('in-8', '%63onf-room'), '200');
+  assert.deepEqual(header(inviteOf('in-8'), 'X-Carna-Room'), ['room']);
+  assert.equal(await call('in-9', `%63t_${'0'.repeat(32)}`), '403');
+  assert.equal(await call('in-10', '*21%23'), '200');
+  assert.match(inviteOf('in-10'), /^INVITE sip:\*21#@carna\.test /);
+});
+
+test('escapes that hide a second escape, the end of the name or no text at all are refused', async () => {
+  const src = '192.0.2.99:5080';
+  const users = [
+    '%252B33155555',
+    'a%40evil.test',
+    'a%00',
+    'a%0d%0a',
+    'a%7f',
+    'a%C3%BC',
+    'a%4',
+    'a%zz',
+    '%',
+  ];
+  for (const [i, user] of users.entries()) {
+    const callId = `escaped-${i}`;
+    sendCall(edge, DISPATCHER, { callId, to: `sip:${user}@${EDGE}`, src, from: '+33199' });
+    assert.equal(status((await finalAnswer(edge, callId)).text), '400', user);
+    assert.equal(inviteOf(callId), '', user);
+  }
+});
+
+test('a call to nobody is refused: a media node would call whom its To names', async () => {
+  const src = '192.0.2.99:5080';
+  sendCall(edge, DISPATCHER, { callId: 'no-name', to: `sip:${EDGE}`, src, from: '+33199' });
+  assert.equal(status((await finalAnswer(edge, 'no-name')).text), '484');
+  assert.equal(inviteOf('no-name'), '');
+});
+
+test('a phone dials by escapes as without them', async () => {
+  const to = `sip:%2B4930111222@${EDGE}`;
+  const answer = await callWithPassword(edge, DISPATCHER, { callId: 'escaped', to }, ALICE);
+  assert.equal(status(answer.text), '200');
+  assert.match(inviteOf('escaped'), /^INVITE sip:alice@carna\.test /);
+});
