@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { PASSED_HEADERS } from '../../src/lab/standin/b-leg.js';
 import { CONF } from './freeswitch-node.js';
 
 test('nothing that a caller can write is expanded twice', () => {
@@ -62,4 +63,16 @@ test('a refused onward leg is told as it is, but for 5xx and challenges; only 50
   for (const other of ['', '302', '401', '407', '500', '503']) {
     assert.doesNotMatch(other, new RegExp(passed));
   }
+});
+
+test('the onward leg says what the stand-in says: who calls, and whether that may be shown', () => {
+  const text = readFileSync(join(CONF, 'dialplan/onward.xml'), 'utf8');
+  const exported = [...text.matchAll(/application="export" data="nolocal:sip_h_([\w-]+)=/g)];
+  const names = new Set(exported.map(([, name]) => name));
+  // Of several Diversions FreeSWITCH keeps one, which would tell of a forwarding that was not so.
+  for (const name of PASSED_HEADERS.filter((one) => one !== 'Diversion')) {
+    assert.ok(names.has(name), name);
+  }
+  // The edge hides the identity by this one; FreeSWITCH keeps the header under this name alone.
+  assert.match(text, /"nolocal:sip_h_Privacy=\$\{sip_Privacy\}"/);
 });

@@ -5,7 +5,8 @@ import type { ServerTransaction } from './server-transaction.js';
 import { headerOf, parseUri, uriOf, type SipRequest } from './sip-message.js';
 import type { SipAddress } from './sip-response.js';
 
-const PASSED_HEADERS = [
+/** What the B leg's INVITE says as the A leg's did. */
+export const PASSED_HEADERS: readonly string[] = [
   'P-Asserted-Identity',
   'Privacy',
   'Diversion',
