@@ -8,6 +8,7 @@ import type { Store } from '../store/pool.js';
 import type { Evidence } from '../topology/desired-rows.js';
 import { pingOptions } from '../protocols/sip/options-ping.js';
 import type { Clock } from '../util/clock.js';
+import { InvalidInputError } from '../util/errors.js';
 import { Doorbell } from '../util/doorbell.js';
 import type { GenerationZnode, ReconcilerTable, ReconcilerView } from './ports.js';
 import type { RemoteView } from './remotes.js';
@@ -67,7 +68,7 @@ export function reconcilerTable(store: Store): ReconcilerTable {
 const OWN_DESTINATION = /^sip:(\[[0-9A-Fa-f:.]+\]|[^:;[\]]+):(\d{1,5})$/;
 const WITNESS_TIMEOUT_MS = 1_000;
 
-/** The second witness over UDP. A destination of another transport cannot be asked: "unknown". */
+/** The second witness over UDP. A destination of another transport, or with a host or port that SIP cannot name, cannot be asked: "unknown". */
 export function optionsWitness(clock: Clock): WitnessPort {
   const ping = async (destination: string): Promise<Evidence> => {
     const match = OWN_DESTINATION.exec(destination);
@@ -76,9 +77,14 @@ export function optionsWitness(clock: Clock): WitnessPort {
     const target = { transport: 'udp', host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
     const monoMs = (): number => clock.monoMs();
     const timeoutMs = WITNESS_TIMEOUT_MS;
-    const result = await pingOptions({ target, timeoutMs, random: Math.random, monoMs });
-    if (result.kind === 'answered') return 'answers';
-    return result.isLocal ? 'unknown' : 'silent';
+    try {
+      const result = await pingOptions({ target, timeoutMs, random: Math.random, monoMs });
+      if (result.kind === 'answered') return 'answers';
+      return result.isLocal ? 'unknown' : 'silent';
+    } catch (err) {
+      if (err instanceof InvalidInputError) return 'unknown';
+      throw err;
+    }
   };
   return { ping, timing: DEFAULT_WITNESS_TIMING, bell: new Doorbell() };
 }

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Evidence } from '../topology/desired-rows.js';
 import type { Clock } from '../util/clock.js';
 
@@ -28,6 +29,7 @@ export interface AskPoolDeps {
   readonly clock: Clock;
   /** Called after each ping, with the judgement if it changed. */
   readonly onAsked: (news: Evidence | null) => void;
+  readonly log: Pick<Logger, 'warn'>;
 }
 
 interface Asked extends AskTarget {
@@ -189,16 +191,27 @@ export class AskPool {
   }
 
   async #askOne(asked: Asked): Promise<void> {
-    const { clock, limits, ping, onAsked } = this.#deps;
+    const { clock, limits, onAsked } = this.#deps;
     const herdMs = (this.#watched.size * 1_000) / MAX_AGAIN_PER_S;
     asked.nextMs = clock.monoMs() + Math.max(limits.everyMs, herdMs);
     const askedAtMs = clock.monoMs();
-    const answer = await ping(asked.destination);
+    const answer = await this.#answerOf(asked);
     if (asked.isWatched) {
       const before = asked.evidence;
       note(asked, answer, askedAtMs, limits.fall);
       if (limits.asksOn || asked.evidence !== 'answers') this.#rest(asked);
       onAsked(asked.evidence === before ? null : asked.evidence);
+    }
+  }
+
+  /** Whatever stands in a row, no question about it ends the process. */
+  async #answerOf({ destination, unasked }: Asked): Promise<Evidence> {
+    try {
+      return await this.#deps.ping(destination);
+    } catch (err) {
+      const message = 'the witness cannot ask this destination';
+      if (unasked === 0) this.#deps.log.warn({ destination, err }, message);
+      return 'unknown';
     }
   }
 

@@ -55,11 +55,11 @@ class State {
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
-    const { clock, wiring, timing } = deps;
+    const { clock, wiring, timing, log } = deps;
     this.freshness = new Freshness(clock, timing.settleMs);
     this.remotes = new Remotes(deps.remotes, { clock, wiring, settleMs: timing.settleMs });
     const onChange = (): void => deps.bell.ring();
-    this.witness = new Witness({ ...deps.witness, clock, onChange });
+    this.witness = new Witness({ ...deps.witness, clock, onChange, log });
   }
 
   /** The view changed. */

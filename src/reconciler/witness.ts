@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Evidence } from '../topology/desired-rows.js';
 import type { Clock } from '../util/clock.js';
 import type { AskTarget, WitnessPing } from './ask-pool.js';
@@ -42,6 +43,7 @@ export interface WitnessDeps extends WitnessPort {
   readonly clock: Clock;
   /** Called when a judgement changed. */
   readonly onChange: () => void;
+  readonly log: Pick<Logger, 'warn'>;
 }
 
 /**
@@ -59,7 +61,7 @@ export class Witness {
   #lateAtMs: number | null = null;
 
   constructor(deps: WitnessDeps) {
-    const { ping, clock, timing, bell } = deps;
+    const { ping, clock, timing, bell, log } = deps;
     this.#bell = bell;
     this.#clock = clock;
     this.#onChange = deps.onChange;
@@ -67,12 +69,14 @@ export class Witness {
     this.#vanished = new AskPool({
       ping,
       clock,
+      log,
       limits: { everyMs, fall, concurrency, asksOn: true },
       onAsked: (news) => this.#note(news, false),
     });
     this.#newcomers = new AskPool({
       ping,
       clock,
+      log,
       limits: { everyMs, fall: NEWCOMER_FALL, concurrency: timing.newcomers, asksOn: false },
       onAsked: (news) => this.#note(news, news !== 'answers'),
     });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { optionsWitness } from '../../src/reconciler/adapters.js';
 import type { WitnessPing } from '../../src/reconciler/witness.js';
 import { Witness } from '../../src/reconciler/witness.js';
 import type { Evidence } from '../../src/topology/desired-rows.js';
@@ -13,6 +14,7 @@ class Bench {
   readonly asked: string[] = [];
   answers: (destination: string) => Promise<Evidence> = () => Promise.resolve('silent');
   changes = 0;
+  readonly warned: string[] = [];
   /** By how much somebody moved the wall clock. */
   steppedMs = 0;
   readonly witness: Witness;
@@ -30,6 +32,7 @@ class Bench {
       clock: { monoMs: time.monoMs, wallMs: () => time.wallMs() + this.steppedMs },
       bell: time.newBell(),
       onChange: () => (this.changes += 1),
+      log: { warn: (_: unknown, text?: string) => this.warned.push(text ?? '') },
     });
     this.end = this.witness.run(this.stop.signal);
   }
@@ -187,6 +190,36 @@ test('a question that cannot be sent once takes no judgement back', async () => 
   await bench.time.advance(3_000);
   assert.equal(bench.witness.evidence().get('a'), 'unknown');
   assert.equal(bench.witness.silentSinceMs().size, 0);
+  await bench.done();
+});
+
+test('what cannot be asked over UDP is unknown: a user, a port that is none, another transport', async () => {
+  const { ping } = optionsWitness(new FakeTime());
+  for (const destination of [
+    'sip:gw@h:5060',
+    'sip:10.0.0.9:0',
+    'sip:10.0.0.9:70000',
+    'sip:a\tb:5060',
+    'sip:10.0.0.9:5060;transport=tcp',
+  ]) {
+    assert.equal(await ping(destination), 'unknown', destination);
+  }
+});
+
+test('a question that fails is one that could not be asked: told once, and the others are asked on', async () => {
+  const bench = new Bench();
+  bench.answers = (destination) =>
+    destination === 'sip:a' ? Promise.reject(new RangeError('no')) : Promise.resolve('silent');
+  bench.witness.watch(
+    new Map([
+      ['a', 'sip:a'],
+      ['b', 'sip:b'],
+    ]),
+  );
+  await bench.time.advance(3_000);
+  assert.equal(bench.witness.evidence().get('a'), 'unknown');
+  assert.equal(bench.witness.evidence().get('b'), 'silent');
+  assert.deepEqual(bench.warned, ['the witness cannot ask this destination']);
   await bench.done();
 });
 
