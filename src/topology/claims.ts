@@ -9,6 +9,7 @@ import { judgeAsked, judgeLive } from './node-verdict.js';
 import type { Place } from './places.js';
 import { placesOf } from './places.js';
 import type { WeightScale } from './weights.js';
+import type { RefusedRow } from './row-validation.js';
 import { isLikeWeight, isRamping, weightAttrs } from './weights.js';
 
 /** What a derivation has found so far; see Derived in desired-rows.ts. */
@@ -20,6 +21,7 @@ export interface Working {
   readonly dropped: Map<string, DesiredRow>;
   readonly conflicts: Map<string, AddressConflict>;
   readonly foreign: Map<string, DesiredRow>;
+  readonly refused: RefusedRow[];
   readonly silent: Set<string>;
   readonly asking: Map<string, Asking>;
   /** By setid, of the sets that carry weights. */
@@ -110,7 +112,8 @@ function enterClaim(
   current: DispatcherRow | undefined,
   claim: DesiredRow,
 ): void {
-  if (current !== undefined && !isOfZone(current, work.input.zone)) {
+  const isOwn = current === undefined || current.description === claim.row.description;
+  if (!isOwn && !isOfZone(current, work.input.zone)) {
     const rival = work.foreign.get(key);
     if (rival === undefined || claim.nodeId < rival.nodeId) work.foreign.set(key, claim);
     return;

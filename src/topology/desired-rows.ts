@@ -5,6 +5,8 @@ import type { DispatcherRow } from './dispatcher-row.js';
 import { describeRow, isOfZone, rowKey, zoned } from './dispatcher-row.js';
 import type { IntentRecord, NodeRecord } from './node.js';
 import { judgeGone, judgeLeftover } from './node-verdict.js';
+import type { RefusedRow } from './row-validation.js';
+import { faultOfTagged } from './row-validation.js';
 import type { WeightScale } from './weights.js';
 import { largestCapacity } from './weights.js';
 import type { Wiring } from './wiring.js';
@@ -89,6 +91,8 @@ export interface Derived {
   readonly conflicts: ReadonlyMap<string, AddressConflict>;
   /** Rows of others that stand where a row of ours should, by rowKey; the owner is the node that wants it. */
   readonly foreign: ReadonlyMap<string, DesiredRow>;
+  /** Rows in the table with our tag that Carna cannot have written: they stay as they are. Of all data centres, told of our own. */
+  readonly refused: readonly RefusedRow[];
   /** Nodes whose znode vanished without a goodbye and whose rows are kept, unsupervised. */
   readonly silent: ReadonlySet<string>;
   /** Nodes that say up and that no row lists as active: the witness is to ask them; by nodeId. */
@@ -112,6 +116,7 @@ export function deriveRows(input: DeriveInput): Derived {
     dropped: new Map(),
     conflicts: new Map(),
     foreign: new Map(),
+    refused: [],
     silent: new Set(),
     asking: new Map(),
     scales: scalesOf(input),
@@ -119,8 +124,8 @@ export function deriveRows(input: DeriveInput): Derived {
   };
   for (const [nodeId, { record }] of input.nodes) claimRows(work, nodeId, record);
   judgeUnclaimed(work);
-  const { desired, dropped, conflicts, foreign, silent, asking, rampEndsMs } = work;
-  return { desired, dropped, conflicts, foreign, silent, asking, rampEndsMs };
+  const { desired, dropped, conflicts, foreign, refused, silent, asking, rampEndsMs } = work;
+  return { desired, dropped, conflicts, foreign, refused, silent, asking, rampEndsMs };
 }
 
 /** What the weights of each set that carries some are relative to: its nodes that are up. */
@@ -155,7 +160,10 @@ function judgeUnclaimed(work: Working): void {
   const tagLength = describeRow(zoned(zone, '')).length;
   let owners: ReadonlyMap<string, string> | undefined;
   for (const [key, row] of work.table) {
-    if (work.desired.has(key) || !isOfZone(row, zone)) continue;
+    if (work.desired.has(key)) continue;
+    const fault = faultOfTagged(row);
+    if (fault !== null && zone === undefined) work.refused.push({ row, why: fault });
+    if (fault !== null || !isOfZone(row, zone)) continue;
     owners ??= ownersByDescription(work.input);
     const nodeId = owners.get(row.description) ?? row.description.slice(tagLength);
     const record = work.input.nodes.get(nodeId)?.record;

@@ -13,11 +13,13 @@ export interface DispatcherRow {
   readonly priority: number;
   /** `key=value;key=value`, at most 128 characters. */
   readonly attrs: string;
-  /** Ours begin with `carna:`; at most 64 characters. Kamailio does not load it. */
+  /** Ours are `carna:` and the name of a node; at most 64 characters. Kamailio does not load it. */
   readonly description: string;
 }
 
 const OWNER_TAG = 'carna:';
+/** The tag, another data centre or none, and what the column holds of a node id. */
+const OWNER = /^carna:(?:[A-Za-z0-9._-]{1,64}\/)?[!-.0-}]+$/;
 
 /** Width of Kamailio's column. */
 const MAX_DESCRIPTION = 64;
@@ -34,6 +36,11 @@ export function describeRow(name: string): string {
 
 /** True for the rows that Carna wrote, for whatever data centre; it never touches others. */
 export function isOurs(row: Pick<DispatcherRow, 'description'>): boolean {
+  return OWNER.test(row.description);
+}
+
+/** True for a row that bears our tag. Not each is ours: a hand may write the tag and name no node behind it. */
+export function isTagged(row: Pick<DispatcherRow, 'description'>): boolean {
   return row.description.startsWith(OWNER_TAG);
 }
 
@@ -56,7 +63,7 @@ export function isOfZone(
   row: Pick<DispatcherRow, 'description'>,
   zone: string | undefined,
 ): boolean {
-  return isOurs(row) && zoneOf(row) === zone;
+  return zoneOf(row) === zone && isOurs(row);
 }
 
 /** The key under which a row is unique, for maps and messages. */

@@ -55,7 +55,7 @@ export interface PassPlan {
 export function planPass(input: PassInput): PassPlan {
   const actual = tableByKey(input.previous);
   const derived = deriveRows({ ...input, previous: actual });
-  const refused = doubledRows(input.previous, actual);
+  const refused = [...doubledRows(input.previous, actual), ...derived.refused];
   const changes = deferDrift(diffDerived(derived, actual, refused));
   const reasons = new Map<string, RowWhy>();
   const owners = new Map<string, DesiredRow>();
@@ -108,14 +108,14 @@ function validOverrides(
 /** Operators' and reconcilers' clocks may differ; a word from further in the future is somebody's mistake. */
 const CLOCKS_APART_MS = 60_000;
 
-/** Hash per set (decimal) of the rows given, for the sets named or for all. */
+/** Hash per set (decimal) of the rows given, for the sets named or for all. Nobody loads a set below 0, which only a hand can write. */
 export function hashSets(
   rows: Iterable<DispatcherRow>,
   only?: ReadonlySet<number>,
 ): Record<string, string> {
   const sets = new Map<number, DispatcherRow[]>();
   for (const row of rows) {
-    if (only !== undefined && !only.has(row.setid)) continue;
+    if (row.setid < 0 || only?.has(row.setid) === false) continue;
     const members = sets.get(row.setid);
     if (members === undefined) sets.set(row.setid, [row]);
     else members.push(row);

@@ -1,5 +1,5 @@
 import type { DispatcherRow } from './dispatcher-row.js';
-import { rowKey } from './dispatcher-row.js';
+import { isOurs, isTagged, rowKey } from './dispatcher-row.js';
 
 /** A row that must not reach the table, and the reason in words. */
 export interface RefusedRow {
@@ -26,16 +26,8 @@ const ATTRS = /^[\x21-\x7e]*$/;
  * Pure.
  */
 export function faultOfRow(row: DispatcherRow): string | null {
-  if (!Number.isInteger(row.setid) || row.setid < 0) return `set id ${row.setid} is not a number`;
-  if (row.destination.length > MAX_DESTINATION) {
-    return `destination is longer than ${MAX_DESTINATION} characters`;
-  }
-  const uri = SIP_URI.exec(row.destination);
-  if (uri === null) return `destination "${row.destination}" is no SIP URI`;
-  const port = uri[1];
-  if (port !== undefined && (Number(port) < 1 || Number(port) > MAX_PORT)) {
-    return `destination "${row.destination}" has no valid port`;
-  }
+  const why = faultOfPlace(row);
+  if (why !== null) return why;
   if (!Number.isInteger(row.flags) || row.flags < 0) return `flags ${row.flags} are not a bit set`;
   if (!Number.isInteger(row.priority)) return `priority ${row.priority} is not a whole number`;
   if (row.attrs.length > MAX_ATTRS) return `attrs are longer than ${MAX_ATTRS} characters`;
@@ -44,6 +36,28 @@ export function faultOfRow(row: DispatcherRow): string | null {
     return `description is longer than ${MAX_DESCRIPTION} characters`;
   }
   return null;
+}
+
+/** Why no row of ours can stand there. */
+function faultOfPlace({ setid, destination }: DispatcherRow): string | null {
+  if (!Number.isInteger(setid) || setid < 0) return `set id ${setid} is not a number`;
+  if (destination.length > MAX_DESTINATION) {
+    return `destination is longer than ${MAX_DESTINATION} characters`;
+  }
+  const uri = SIP_URI.exec(destination);
+  if (uri === null) return `destination "${destination}" is no SIP URI`;
+  const port = uri[1];
+  if (port !== undefined && (Number(port) < 1 || Number(port) > MAX_PORT)) {
+    return `destination "${destination}" has no valid port`;
+  }
+  return null;
+}
+
+/** Why a row in the table that bears our tag cannot be one that Carna wrote; null when it can, and for rows of others. Pure. */
+export function faultOfTagged(row: DispatcherRow): string | null {
+  if (!isTagged(row)) return null;
+  if (isOurs(row)) return faultOfPlace(row);
+  return `description ${JSON.stringify(row.description)} names no node: the row is nobody's`;
 }
 
 /** Splits rows into those that may be written and those refused by name; the second of two with one key is refused. */

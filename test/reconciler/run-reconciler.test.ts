@@ -138,6 +138,40 @@ test('a foreign row and an invalid node are told, the rest is written', async ()
   );
 });
 
+for (const [what, part] of [
+  ['no node', { description: 'carna: by hand' }],
+  ['nothing', { description: 'carna:' }],
+  ['nothing of another data centre', { description: 'carna:dc2/' }],
+  ['a node, at what is no address', { description: 'carna:gw', destination: 'sip:g\tw:5060' }],
+] as const) {
+  test(`a row with our tag that names ${what} is told and left alone, all else goes on`, async () => {
+    const world = new World();
+    const row = rowOf('gw', 8, part);
+    world.table = [row];
+    world.show(record('a'));
+    const reconciler = await lead(world, [...settle, ...settle], 10_000);
+    const status = reconciler.status();
+    assert.equal(status.failure, null);
+    assert.deepEqual(
+      status.refused.map(({ row: refused }) => refused),
+      [row],
+    );
+    assert.deepEqual(status.silent, []);
+    assert.deepEqual(world.table, [row, rowOf('a', 8, { attrs: 'weight=100;rweight=100' })]);
+    assert.equal(world.znode?.generation, world.tableGeneration);
+    assert.equal(world.logged.filter((text) => text === 'rows refused').length, 1);
+  });
+}
+
+test('a row of somebody else in a set that cannot be does not keep the generation from being told', async () => {
+  const world = new World();
+  world.table = [rowOf('gw', 8, { setid: -1, description: 'by hand' })];
+  world.show(record('a'));
+  const reconciler = await lead(world, []);
+  assert.equal(reconciler.status().failure, null);
+  assert.deepEqual(Object.keys(world.znode?.sets ?? {}), ['30']);
+});
+
 test('acknowledgements are noted once each, with the sets of their role, and tried again', async () => {
   const world = new World();
   world.fail('recordLive', new StoreUnavailableError('away'));

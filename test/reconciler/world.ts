@@ -10,6 +10,7 @@ import type { Evidence, LiveNode } from '../../src/topology/desired-rows.js';
 import { applyChanges } from '../../src/topology/diff-rows.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import { rowKey } from '../../src/topology/dispatcher-row.js';
+import { decodeGenerationRecord, encodeGenerationRecord } from '../../src/topology/node-codec.js';
 import type {
   AppliedRecord,
   GenerationRecord,
@@ -140,8 +141,8 @@ export class World {
         read: async () => this.#call('readZnode', () => this.znode),
         write: async (record) =>
           this.#call('writeZnode', () => {
-            this.znode = record;
-            this.znodes.push(record);
+            this.znode = decodeGenerationRecord(encodeGenerationRecord(record));
+            this.znodes.push(this.znode);
           }),
       },
       overrides: { remove: async (setid) => void this.overrides.delete(setid) },
