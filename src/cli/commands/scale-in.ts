@@ -35,7 +35,8 @@ export function registerScaleIn(program: Command, context: Context): void {
       `
 All are drained together and killed in one call per app, when no call is left on them. Safe to repeat.
 When it ends with nothing killed, the drains that it asked for are taken back, except after Ctrl-C; it says so.
-Exit code 1 when it did not get there; 3 when Marathon or ZooKeeper is away; 4 when floor or headroom refuse it.
+Exit code 1 when it did not get there; 3 when Marathon or ZooKeeper is away; 4 when floor or headroom refuse it, also
+because somebody else drains nodes in the same moment.
 Example:
   carna scale-in NODE1 NODE2 --deadline 30m`,
     )
@@ -67,7 +68,7 @@ async function scaleInCommand(
       if (plan === 'impossible') return EXIT.no;
       if (plan !== 'gone') plans.push(plan);
     }
-    return plans.length === 0 ? EXIT.done : goDown(run, plans, topology, options, stop);
+    return plans.length === 0 ? EXIT.done : goDown(run, plans, options, stop);
   });
 }
 

@@ -43,7 +43,8 @@ Down: chooses nodes (those that drain already, then those that take no calls, th
 them, and has exactly them killed in one call once no call is left on them; then looks that they are gone.
 Safe to repeat: what was left half-way (Ctrl-C, a lost connection) is gone on with. When it ends with nothing
 killed, the drains that it asked for are taken back, except after Ctrl-C; it says so.
-Exit code 1 when it did not get there; 3 when Marathon or ZooKeeper is away; 4 when floor or headroom refuse it.
+Exit code 1 when it did not get there; 3 when Marathon or ZooKeeper is away; 4 when floor or headroom refuse it, also
+because somebody else drains nodes in the same moment.
 Examples:
   carna scale media 6
   carna scale media 2 --dry-run
@@ -111,7 +112,7 @@ async function down(
   options: ScaleOptions,
   stop: AbortSignal,
 ): Promise<ExitCode> {
-  const { app, topology } = picture;
+  const { app } = picture;
   if (app === undefined) return EXIT.no;
   const mayCancelWaiting = options.cancelWaiting === true;
   const { isForced } = run;
@@ -126,7 +127,7 @@ async function down(
     run.teller.lines(subject, 'refused', [text]);
     return EXIT.no;
   }
-  return goDown(run, [planned.plan], topology, options, stop);
+  return goDown(run, [planned.plan], options, stop);
 }
 
 /** Nodes of the role that Marathon does not run as this app are nobody's business here. */

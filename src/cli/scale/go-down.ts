@@ -6,6 +6,7 @@ import { drainCheckJson, outlookLines } from '../drain-guard.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import type { TopologyData } from '../operator-data.js';
+import { readBesideOurs, readFresh } from '../own-drains.js';
 import { callsOn, callsWarning, headline, victimLines } from '../render/scale-text.js';
 import type { ScaleOptions } from './options.js';
 import type { InPlan } from './plan-in.js';
@@ -16,17 +17,19 @@ import { lockText } from './scale-out.js';
 import { ScaleIn } from './scale-in.js';
 import { takeBack } from './take-back.js';
 
-/** Shows the plans, asks, drains all victims and has them killed app by app. */
+/**
+ * Shows the plans, asks, drains all victims and has them killed app by app. What must stay is judged by what
+ * is known then: for the question, after the answer, and once more when the drains of others can be seen
+ * beside ours.
+ */
 export async function goDown(
   run: ScaleRun,
   plans: readonly InPlan[],
-  topology: TopologyData,
   options: ScaleOptions,
   stop: AbortSignal,
 ): Promise<ExitCode> {
-  const checks = await checkPlans(run, plans, topology);
-  const isRefused = [...checks.values()].some((check) => check.kind === 'refused');
-  if (isRefused && !run.isForced) return refuse(run, plans, checks);
+  const checks = await checkPlans(run, plans, await readFresh(run.data));
+  if (isHeld(run, checks)) return refuse(run, plans, checks);
   const lines = planLines(run, plans, checks, options);
   if (options.dryRun === true) {
     const would = [...lines, 'Nothing was changed (--dry-run).'];
@@ -55,9 +58,16 @@ async function drainAndKill(
   options: ScaleOptions,
   stop: AbortSignal,
 ): Promise<ExitCode> {
+  const before = await readFresh(run.data);
+  if (options.yes !== true) {
+    const checks = await checkPlans(run, plans, before);
+    if (isHeld(run, checks)) return refuse(run, plans, checks);
+  }
   const ours = new Map<string, IntentRecord>();
   try {
-    for (const plan of plans) await askDrains(run, plan, options, ours);
+    for (const plan of plans) await askDrains(run, plan, options, before, ours);
+    const checks = await checkBesideOurs(run, plans, before, [...ours.values()]);
+    if (isHeld(run, checks)) return await backOff(run, plans, checks, ours);
   } catch (err) {
     if (!(err instanceof CarnaError)) throw err;
     // The one whose writing failed may stand all the same.
@@ -82,13 +92,15 @@ async function askDrains(
   run: ScaleRun,
   plan: InPlan,
   options: ScaleOptions,
+  { intents }: Pick<TopologyData, 'intents'>,
   ours: Map<string, IntentRecord>,
 ): Promise<void> {
   const { role, appId } = plan.subject;
   const { target } = plan.goal;
   const why = options.why ?? (target === null ? 'scale-in' : `scale ${role ?? appId} to ${target}`);
-  for (const { nodeId, intent: present } of plan.victims) {
-    if (present !== null && options.deadline === undefined) continue;
+  for (const { nodeId } of plan.victims) {
+    const present = intents.get(nodeId);
+    if (present !== undefined && options.deadline === undefined) continue;
     const nowMs = run.context.clock.wallMs();
     const fresh: IntentRecord = {
       schema: 1,
@@ -102,23 +114,54 @@ async function askDrains(
     };
     const deadline = options.deadline === undefined ? null : nowMs + options.deadline;
     const intent = { ...(present ?? fresh), deadline };
-    if (present === null) ours.set(nodeId, intent);
+    if (present === undefined) ours.set(nodeId, intent);
     await run.data.writeIntent(intent);
   }
+}
+
+type Checks = ReadonlyMap<Role, DrainCheck>;
+
+/** Others may have asked for drains while ours were being written. */
+async function checkBesideOurs(
+  run: ScaleRun,
+  plans: readonly InPlan[],
+  before: TopologyData,
+  ours: readonly IntentRecord[],
+): Promise<Checks> {
+  if (ours.length === 0 || run.isForced) return new Map();
+  return checkPlans(run, plans, await readBesideOurs(run.context, run.data, before, ours));
+}
+
+function isHeld(run: ScaleRun, checks: Checks): boolean {
+  return !run.isForced && [...checks.values()].some(({ kind }) => kind === 'refused');
+}
+
+/** Two who meet may both do so. */
+async function backOff(
+  run: ScaleRun,
+  plans: readonly InPlan[],
+  checks: Checks,
+  ours: ReadonlyMap<string, IntentRecord>,
+): Promise<ExitCode> {
+  const after: string[] = [];
+  for (const { subject, victims } of plans) {
+    const mine = victims.flatMap(({ nodeId }) => ours.get(nodeId) ?? []);
+    after.push(...(await takeBack(run, subject, mine)));
+  }
+  const met = 'Nodes left, or somebody else asked for drains, in the same moment.';
+  return refuse(run, plans, checks, [`${met} Nothing was killed.`, ...new Set(after)]);
 }
 
 function refuse(
   run: ScaleRun,
   plans: readonly InPlan[],
-  checks: ReadonlyMap<Role, DrainCheck>,
+  checks: Checks,
+  after: readonly string[] = ['Nothing was changed. Ask for a larger number, or: --force'],
 ): ExitCode {
   const why = [...checks.values()].flatMap((check) =>
     check.kind === 'refused' ? [...check.lines, ...check.notes] : [],
   );
-  const lines = [
-    `refused (exit 4): ${why.join(' ')}`,
-    'Nothing was changed. Ask for a larger number, or: --force',
-  ];
+  const lines = [`refused (exit 4): ${why.join(' ')}`, ...after];
   if (run.teller.isJson) tellPlans(run, plans, checks, lines, 'refused');
   run.context.printError(...lines);
   return EXIT.held;
@@ -127,7 +170,7 @@ function refuse(
 function planLines(
   run: ScaleRun,
   plans: readonly InPlan[],
-  checks: ReadonlyMap<Role, DrainCheck>,
+  checks: Checks,
   options: ScaleOptions,
 ): string[] {
   const shown = plans.flatMap((plan) => {
@@ -152,7 +195,7 @@ function planLines(
 function tellPlans(
   run: ScaleRun,
   plans: readonly InPlan[],
-  checks: ReadonlyMap<Role, DrainCheck>,
+  checks: Checks,
   lines: readonly string[],
   step: 'plan' | 'refused' = 'plan',
 ): void {

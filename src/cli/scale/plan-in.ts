@@ -90,10 +90,11 @@ export function planFor(
 export async function checkPlans(
   run: Pick<ScaleRun, 'data' | 'limits'>,
   plans: readonly InPlan[],
-  topology: TopologyData,
+  { nodes, intents }: Pick<TopologyData, 'nodes' | 'intents'>,
 ): Promise<ReadonlyMap<Role, DrainCheck>> {
-  const { nodes, intents } = topology;
-  const records = plans.flatMap(({ victims }) => victims.flatMap(({ record }) => record ?? []));
+  const victims = plans.flatMap((plan) => plan.victims);
+  // By what is known now: who left since the plan takes nothing away.
+  const records = victims.flatMap(({ nodeId }) => nodes.get(nodeId)?.record ?? []);
   const checks = new Map<Role, DrainCheck>();
   for (const role of new Set(records.map((record) => record.role))) {
     const nodeIds = records.filter((r) => r.role === role).map(({ nodeId }) => nodeId);

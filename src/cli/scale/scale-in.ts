@@ -10,6 +10,7 @@ import {
 } from '../../util/errors.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
+import { OWN_INTENT_MS } from '../own-drains.js';
 import { formatDuration } from '../render/units.js';
 import { DrainTeller } from './drain-teller.js';
 import { KillCheck } from './kill-check.js';
@@ -20,9 +21,6 @@ import type { ScaleRun } from './run.js';
 import { pauseMs, uncut } from './run.js';
 import { lockText, waitingForLock } from './scale-out.js';
 import { goOnText, takeBack, undoText } from './take-back.js';
-
-/** Our own intents may take a moment until they come back to us: until then nobody took them back. */
-const OWN_INTENT_MS = 2_000;
 
 /** Waits until all of a plan are drained, has them killed in one call, and looks whether they are gone. */
 export class ScaleIn {
@@ -109,7 +107,7 @@ export class ScaleIn {
     }
   }
 
-  /** Who takes a drain back has a reason: it is not asked for again. */
+  /** Who takes a drain back has a reason: it is not asked for again. Until ours come back to us nobody did. */
   #awaitIntents({ taskIds }: Extract<InStep, { kind: 'drain' }>): Promise<ExitCode> | null {
     if (this.#run.context.clock.monoMs() - this.#beganMs <= OWN_INTENT_MS) return null;
     return this.#giveUp(`the drain of ${taskIds.join(', ')} was taken back by somebody`);

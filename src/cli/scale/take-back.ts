@@ -1,5 +1,6 @@
 import type { IntentRecord } from '../../topology/node.js';
 import { CarnaError, messageOf } from '../../util/errors.js';
+import { isSameIntent } from '../own-drains.js';
 import type { InPlan } from './plan-in.js';
 import type { ScaleRun } from './run.js';
 import type { Subject } from './teller.js';
@@ -20,7 +21,7 @@ export async function takeBack(
     const { nodeId } = mine;
     try {
       const present = (await run.data.readTopology()).intents.get(nodeId);
-      if (present !== undefined && !isSame(present, mine)) {
+      if (present !== undefined && !isSameIntent(present, mine)) {
         others.push(nodeId);
         continue;
       }
@@ -45,10 +46,6 @@ export async function takeBack(
     `Still draining, because it could not be taken back (${why}): ${failed.join(', ')}.`,
     undoText(failed),
   ];
-}
-
-function isSame(a: IntentRecord, b: IntentRecord): boolean {
-  return a.since === b.since && a.by === b.by && a.why === b.why;
 }
 
 /** How a drain is undone. Pure. */

@@ -1,4 +1,4 @@
-import { RegistryNotSentError } from '../../util/errors.js';
+import { requireFresh } from '../own-drains.js';
 import type { Picture } from './picture.js';
 import { readPicture } from './picture.js';
 import type { ScaleRun } from './run.js';
@@ -22,9 +22,7 @@ export async function readUnlocked(
   const untilMs = clock.monoMs() + run.timeoutMs;
   for (;;) {
     const picture = await readPicture(run, subject.appId, stop);
-    if (!picture.topology.isFresh) {
-      throw new RegistryNotSentError('ZooKeeper is away: what is known of the nodes is old');
-    }
+    requireFresh(picture.topology);
     const ids = picture.app?.deploymentIds ?? [];
     if (ids.length === 0 || !mustWait(picture) || stop.aborted) return picture;
     if (clock.monoMs() >= untilMs) return picture;

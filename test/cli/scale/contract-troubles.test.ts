@@ -37,6 +37,23 @@ for (const [first, second] of [
     }));
 }
 
+test('two operators, each with half of the nodes: never all of them', () =>
+  withStage([3, 3, 3, 3], async (stage) => {
+    const ids = await stage.ids();
+    const all = await Promise.all(
+      [ids.slice(0, 2), ids.slice(2)].map((half) =>
+        stage.carna(`scale-in ${half.join(' ')} --yes --headroom 0`),
+      ),
+    );
+    await stage.rig.idle();
+    const told = all.map(({ out, err }) => out + err).join('\n');
+    assert.ok((await stage.ids()).length >= 2, told);
+    assert.deepEqual(stage.platform.undrainedKills, [], told);
+    assert.deepEqual([...stage.platform.intents.keys()], [], told);
+    const codes = all.map(({ code }) => code).sort();
+    assert.ok(codes.includes(4) && codes.every((code) => code === 0 || code === 4), told);
+  }));
+
 /** Each has what was asked for in the end, or was told why not; and no undrained node died. */
 async function assertOperators(
   stage: Stage,
