@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { appsOfGroup } from '../../src/marathon/deploy/group-apps.js';
 import { json } from '../marathon/client/fake-marathon.js';
 import { appOf, deploy, group, MEDIA, OUTBOUND } from './deploy-world.js';
 import { MarathonWorld } from './marathon-world.js';
@@ -57,6 +58,43 @@ test('what somebody else changed meanwhile is not overrun', async () => {
   assert.match(out, /Nothing was changed|nothing was changed/);
   assert.deepEqual(world.changes, []);
 });
+
+test('nodes that somebody scaled away while it was planned do not come back', async () => {
+  const world = new MarathonWorld();
+  world.run(MEDIA, appOf(MEDIA), 6);
+  let plans = 0;
+  world.intercept = ({ url }) => {
+    // The second look has read the apps already.
+    if (url.includes('dryRun') && ++plans === 2) scaleIn(world, 2);
+    return false;
+  };
+  const { code, out } = await deploy(world, group(appOf(MEDIA), appOf(OUTBOUND)));
+  assert.equal(code, 0, out);
+  assert.deepEqual(
+    world.bodies.map((body) => appsOfGroup(body).map(({ instances }) => instances)),
+    [[2, 3]],
+  );
+});
+
+test('what is to be restarted and was scaled meanwhile is not agreed to any more', async () => {
+  const world = new MarathonWorld();
+  world.run(MEDIA, appOf(MEDIA), 6);
+  let plans = 0;
+  world.intercept = ({ url }) => {
+    if (url.includes('dryRun') && ++plans === 4) scaleIn(world, 2);
+    return false;
+  };
+  const changed = group(appOf(MEDIA, { cpus: 3 }));
+  const { code, out } = await deploy(world, changed, '--restart --yes');
+  assert.match(out, /it would no longer do what was said\. Nothing was changed\./);
+  assert.equal(code, 1);
+  assert.deepEqual(world.changes, []);
+});
+
+function scaleIn(world: MarathonWorld, instances: number): void {
+  const app = world.apps.get(MEDIA);
+  if (app !== undefined) Object.assign(app, { instances, tasks: app.tasks.slice(0, instances) });
+}
 
 test('when nothing fits, Marathon says why until the deadline', async () => {
   const world = new MarathonWorld();

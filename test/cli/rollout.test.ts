@@ -146,6 +146,46 @@ test("somebody else's deployment is waited for; one that ends ours early is noti
   assert.equal(cut.code, 1);
 });
 
+test('nodes that somebody scaled away while it was planned do not come back', async () => {
+  const world = mediaWorld(oneByOne(), 6);
+  const data = world.data();
+  let asked = 0;
+  const { code, out } = await rollout(
+    world,
+    NEW,
+    '--yes',
+    {},
+    {
+      readAgentHealth: async (http) => {
+        // The second look has read app and registry already.
+        if (++asked === 7) scaleIn(world, 2);
+        return data.readAgentHealth(http);
+      },
+    },
+  );
+  assert.match(out, /2 nodes replaced[^]*It changed meanwhile: nothing was changed/);
+  assert.equal(code, 1);
+  assert.deepEqual(world.changes, []);
+});
+
+test('nodes that go between the readings of one look hold it back', async () => {
+  const world = mediaWorld(oneByOne(), 6);
+  let plans = 0;
+  world.intercept = ({ url }) => {
+    if (url.includes('dryRun') && ++plans === 2) scaleIn(world, 2);
+    return false;
+  };
+  const { code, out } = await rollout(world, NEW);
+  assert.match(out, /It changed meanwhile: nothing was changed/);
+  assert.equal(code, 4);
+  assert.deepEqual(world.changes, []);
+});
+
+function scaleIn(world: MarathonWorld, instances: number): void {
+  const app = world.apps.get(MEDIA);
+  if (app !== undefined) Object.assign(app, { instances, tasks: app.tasks.slice(0, instances) });
+}
+
 test('an answer that was lost is looked for; the change is sent once', async () => {
   const world = mediaWorld();
   loseNextAnswer(world, '');

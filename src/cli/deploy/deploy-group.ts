@@ -9,9 +9,9 @@ import type { ExitCode } from '../exit-codes.js';
 import { deployPlanLines } from '../render/deploy-text.js';
 import { DeployTeller } from './deploy-teller.js';
 import type { GroupFile, GroupLook, LookWish } from './look-at-group.js';
-import { lookAtGroup } from './look-at-group.js';
+import { isStillSo, lookAtGroup } from './look-at-group.js';
 import type { MarathonWork } from './marathon-work.js';
-import { waitUnlocked } from './wait-unlocked.js';
+import { checkLimits, waitUnlocked } from './wait-unlocked.js';
 import { watchApps } from './watch-apps.js';
 
 /** What is asked of a deploy beyond its file. */
@@ -63,7 +63,11 @@ async function put(
     if (now === 'late' || now === 'left') return tell.notBegun(now);
     if (!isSamePlan(now.plan, agreed.plan)) return tell.changedMeanwhile();
     const watched = await readWatched(work, now);
-    // A scaling that is not over would hold a lock: between this reading and the change nobody's count is lost.
+    // Since the look's first reading seconds may have passed: a count that somebody changed is not sent back.
+    const isCurrent = await isStillSo(work, now);
+    const limits = checkLimits(work);
+    if (limits !== 'free') return tell.notBegun(limits);
+    if (!isCurrent) continue;
     const sent = await send(work, file, options, now);
     if (sent.kind === 'locked') {
       tell.locked(sent.deploymentIds);

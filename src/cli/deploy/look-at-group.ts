@@ -5,6 +5,7 @@ import { deriveDeployPlan } from '../../marathon/deploy/deploy-plan.js';
 import { findDifferences } from '../../marathon/deploy/differences.js';
 import type { Definition } from '../../marathon/deploy/group-apps.js';
 import { appsOfGroup, groupIdOf, mapApps } from '../../marathon/deploy/group-apps.js';
+import { isSameState } from '../../marathon/deploy/same-state.js';
 import type { NodeRecord } from '../../topology/node.js';
 import { readLoads } from '../load-reader.js';
 import type { OperatorData, TopologyData } from '../operator-data.js';
@@ -49,11 +50,9 @@ export async function lookAtGroup(
   { file, definition }: GroupFile,
   wish: LookWish,
 ): Promise<GroupLook | Locked> {
-  const { marathon, data, stop } = work;
+  const { data } = work;
   const groupId = groupIdOf(definition);
-  const ids = new Set(appsOfGroup(definition).map(({ id }) => id));
-  const all = await marathon.readApps(stop);
-  const present = all.filter(({ id }) => ids.has(id) || id.startsWith(`${groupId}/`));
+  const present = await readPresent(work, definition);
   const counted = withInstances(definition, present, wish);
   const settled = await settleStrategies(work, groupId, counted);
   if (settled.kind === 'locked') return settled;
@@ -75,6 +74,25 @@ export async function lookAtGroup(
   const reasons = await readReasons(work, plan, body);
   const underWay = [...new Set(present.flatMap((app) => app.deploymentIds))];
   return { kind: 'look', groupId, body, plan, notes: [...notes, ...reasons], present, underWay };
+}
+
+/** Whether the apps are still as the look found them; asked just before a change. */
+export async function isStillSo(
+  work: MarathonWork,
+  { body, present }: GroupLook,
+): Promise<boolean> {
+  return isSameState(await readPresent(work, body), present);
+}
+
+/** The apps of the group, in the file or in Marathon, as they are now. */
+async function readPresent(
+  { marathon, stop }: MarathonWork,
+  definition: Definition,
+): Promise<readonly MarathonApp[]> {
+  const groupId = groupIdOf(definition);
+  const ids = new Set(appsOfGroup(definition).map(({ id }) => id));
+  const all = await marathon.readApps(stop);
+  return all.filter(({ id }) => ids.has(id) || id.startsWith(`${groupId}/`));
 }
 
 /** Nodes of an app by their own word. */

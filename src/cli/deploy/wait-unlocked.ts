@@ -21,6 +21,11 @@ export async function waitUnlocked(
     if (end.kind === 'stopped') return 'left';
   }
   if (deploymentIds.length === 0) await context.wait(RETRY_MS, stop);
-  if (stop.aborted) return 'left';
+  return checkLimits(work);
+}
+
+/** Whether a command may begin anything now, or its time is over or the operator left. */
+export function checkLimits(work: MarathonWork): Unlocked {
+  if (work.stop.aborted) return 'left';
   return leftMs(work) > 0 ? 'free' : 'late';
 }

@@ -156,8 +156,10 @@ async function readSpare(
   look: RolloutLook,
   hasChecks: boolean,
 ): Promise<Blocks & Pick<RolloutPlan, 'calls'>> {
-  const { app, role, nodes: own } = look;
+  const { app, role } = look;
   const { nodes, intents } = await data.readTopology();
+  // A node that went since the look is one no longer.
+  const own = new Map([...look.nodes].filter(([, { record }]) => nodes.has(record.nodeId)));
   const peers = new Map([...nodes].filter(([, { record }]) => record.role === role));
   const calls = await readLoads(data, peers, MAX_ASKED);
   const atOnce = Math.min(batch, app.instances);

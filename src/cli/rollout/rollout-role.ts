@@ -1,10 +1,11 @@
 import type { Change } from '../../marathon/client/reply.js';
+import { isSameState } from '../../marathon/deploy/same-state.js';
 import { MarathonAmbiguousError } from '../../util/errors.js';
 import { isAgreed } from '../consent.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import type { MarathonWork } from '../deploy/marathon-work.js';
-import { waitUnlocked } from '../deploy/wait-unlocked.js';
+import { checkLimits, waitUnlocked } from '../deploy/wait-unlocked.js';
 import { closeRollout } from './close-rollout.js';
 import type { OnWorse } from './end-rollout.js';
 import { followRollout } from './follow-rollout.js';
@@ -98,7 +99,12 @@ async function send(
       tell.say({ did: 'changed-meanwhile' }, [line]);
       return isBlocked ? EXIT.held : EXIT.no;
     }
-    const oldTaskIds = now.look.app.tasks.map(({ id }) => id);
+    // Since the look seconds may have passed: a count that somebody changed is not sent back.
+    const app = await work.marathon.readApp(options.appId, work.stop);
+    const limits = checkLimits(work);
+    if (limits !== 'free') return tell.notBegun(limits);
+    if (app === undefined || !isSameState([app], [now.look.app])) continue;
+    const oldTaskIds = app.tasks.map(({ id }) => id);
     const sent = await sendOnce(work, options, now);
     if (sent.kind === 'locked') {
       tellLocked(tell, sent.deploymentIds);
