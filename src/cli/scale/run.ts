@@ -8,7 +8,7 @@ import type { Teller } from './teller.js';
 /** What scaling asks of Marathon. */
 export type ScaleMarathon = Pick<
   MarathonClient,
-  'readApp' | 'readQueue' | 'scaleApp' | 'killAndScale' | 'cancelDeployment'
+  'readApp' | 'readQueue' | 'raiseApp' | 'killAndScale' | 'cancelDeployment'
 >;
 
 /** What scaling asks of the platform. */

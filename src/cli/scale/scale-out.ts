@@ -91,7 +91,7 @@ export class ScaleOut {
     }
   }
 
-  /** A lost answer is looked for, never asked again. */
+  /** A lost answer is looked for, never asked again. What somebody else did meanwhile shows at the next look. */
   async #put(): Promise<void> {
     const { marathon, teller, context } = this.#run;
     if (this.#doubt !== null) {
@@ -99,11 +99,11 @@ export class ScaleOut {
       return;
     }
     try {
-      const change = await marathon.scaleApp(this.#subject.appId, this.#target, uncut);
+      const change = await marathon.raiseApp(this.#subject.appId, this.#target, uncut);
       if (change.kind === 'locked') {
         this.#refusals++;
         teller.step(this.#subject, 'locked', waitingForLock(change.deploymentIds));
-      } else {
+      } else if (change.kind === 'started') {
         this.#refusals = 0;
         const text = `Marathon takes ${plural(this.#target, 'instance')} (deployment ${change.deploymentId})`;
         teller.step(this.#subject, 'asked', text);

@@ -18,7 +18,7 @@ import { findStale, judgeKill } from './kill-verdict.js';
 import type { ApiRequest } from './request.js';
 import * as requests from './request.js';
 import type { Change, Locked, Spoken } from './reply.js';
-import { isUnknown, lockOf, readChange, readKnown, readReply } from './reply.js';
+import { isUnknown, lockOf, lockOn, readChange, readKnown, readReply } from './reply.js';
 import type { MarathonSettings } from './settings.js';
 import { authorizationOf, checkBaseUrls, redactor } from './settings.js';
 
@@ -100,7 +100,21 @@ export class MarathonClient {
     return readKnown(spoken, codec.readLeaderAnswer);
   }
 
-  /** Sets the number of instances. Marathon chooses who dies when it falls: for that there is killAndScale. */
+  /**
+   * Raises the number of instances and never lowers it, since Marathon would choose who dies: the app is read
+   * just before, and when it is gone, has as many by now, or is locked, nothing is sent.
+   */
+  async raiseApp(
+    appId: string,
+    instances: number,
+    signal: AbortSignal,
+  ): Promise<Change | { readonly kind: 'stale' }> {
+    const before = await this.readApp(appId, signal);
+    if (before === undefined || before.instances >= instances) return { kind: 'stale' };
+    return lockOn(before) ?? this.scaleApp(appId, instances, signal);
+  }
+
+  /** Sets the number of instances, whatever it is: to raise it there is raiseApp, to lower it killAndScale. */
   async scaleApp(appId: string, instances: number, signal: AbortSignal): Promise<Change> {
     return this.#change(requests.scaleRequest(appId, instances), signal);
   }
@@ -192,10 +206,8 @@ export class MarathonClient {
     if (stale !== undefined || before === undefined) {
       return stale ?? { kind: 'stale', missing: taskIds, relaunched: [] };
     }
-    if (before.deploymentIds.length > 0) {
-      const { deploymentIds } = before;
-      return { kind: 'locked', deploymentIds, message: `${appId} has a deployment under way` };
-    }
+    const lock = lockOn(before);
+    if (lock !== undefined) return lock;
     const change = await this.#change(request, signal);
     if (change.kind === 'locked') return change;
     try {

@@ -4,7 +4,7 @@ import {
   MarathonAnswerError,
   MarathonRefusedError,
 } from '../../util/errors.js';
-import type { Started } from './answers.js';
+import type { MarathonApp, Started } from './answers.js';
 import { readRefusal } from './answers-codec.js';
 import type { Reply } from './call.js';
 
@@ -13,6 +13,12 @@ export interface Locked {
   readonly kind: 'locked';
   readonly deploymentIds: readonly string[];
   readonly message: string;
+}
+
+/** The same of an app that was just read; undefined when nothing holds it. Pure. */
+export function lockOn({ id, deploymentIds }: MarathonApp): Locked | undefined {
+  if (deploymentIds.length === 0) return undefined;
+  return { kind: 'locked', deploymentIds, message: `${id} has a deployment under way` };
 }
 
 /** What a change answers: a deployment has begun. */

@@ -91,3 +91,25 @@ test('up waits for the lock of somebody else, then asks', () =>
     assert.match(out, /waiting for deployment other-1, which is under way/);
     assert.deepEqual(stage.marathon.changes, ['put 4']);
   }));
+
+test('up: whom somebody else raised further meanwhile is not lowered by the number of before', () =>
+  withStage([1, 1, 1], async (stage) => {
+    const { marathon, platform } = stage;
+    let asked = 0;
+    const real = platform.data();
+    const readAgentHealth = async (http: string) => {
+      // Three for the headline, then those of the look that the change goes by.
+      if (++asked === 4) {
+        marathon.scaleTo(6);
+        marathon.deployments = [];
+      }
+      return real.readAgentHealth(http);
+    };
+    const { code, out } = await stage.carna('scale media 4', undefined, {
+      data: { readAgentHealth },
+    });
+    assert.equal(code, 1);
+    assert.match(out, /has 6 instances now: somebody else raised it; nothing more was changed/);
+    assert.deepEqual([marathon.changes, marathon.instances], [['put 6'], 6]);
+    assert.deepEqual(platform.killed, []);
+  }));
