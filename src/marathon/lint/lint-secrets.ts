@@ -23,9 +23,11 @@ export function lintSecrets(of: Definition, facts: LintFacts): Finding[] {
 
 function lintNamed(member: At & { readonly name: string }, facts: LintFacts): Finding[] {
   const value = textOf(member);
-  if (value === null || value === '' || value.startsWith('/')) return [];
+  if (value === null || value === '') return [];
   const isKnown = facts.secretVariables.has(member.name) && !member.name.endsWith('_URL');
-  if (!isKnown && !isSecretName(member.name)) return [];
+  // Others' variables with such a name may hold the path of a file; ours have a name of its own for it.
+  const isNamed = isSecretName(member.name) && !value.startsWith('/');
+  if (!isKnown && !isNamed) return [];
   return [inTheOpen(member.path, member.name)];
 }
 

@@ -171,6 +171,8 @@ export const IN_APP: readonly Mistake[] = [
     'secret',
     /CARNA_ESL_PASSWORD_FILE/,
   ],
+  // A password may begin as a path does.
+  ['env.CARNA_ESL_PASSWORD', '/hunter2', 'env.CARNA_ESL_PASSWORD', 'secret', /_FILE/],
   [
     'env.CARNA_DATABASE_URL',
     'postgres://u:hunter2@db/c',
