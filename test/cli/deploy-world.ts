@@ -25,5 +25,6 @@ export async function deploy(
   terminal: Terminal = {},
 ): Promise<Outcome> {
   const words = (path: string): string => `deploy ${path} ${line}`;
-  return runInWorld(world, { file: 'dc1.json', definition, words, terminal });
+  const env = { CARNA_CLUSTER: 'carna', ...terminal.env };
+  return runInWorld(world, { file: 'dc1.json', definition, words, terminal: { ...terminal, env } });
 }

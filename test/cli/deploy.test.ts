@@ -84,6 +84,40 @@ test('a restart of nodes in service is refused and names the rollout; --restart 
   );
 });
 
+test('a restart of tasks that the registry does not know is refused as well', async () => {
+  const world = new MarathonWorld();
+  const app = world.run(MEDIA, appOf(MEDIA), 3);
+  for (const task of app.tasks) task.nodeState = null;
+  const changed = group(appOf(MEDIA, { cpus: 3 }));
+  const { code, out } = await deploy(world, changed);
+  assert.match(
+    out,
+    /1 at a time; Marathon runs 3 tasks, none of them in service by the registry\n/,
+  );
+  assert.match(
+    out,
+    /would restart its 3 tasks, none of them in service by the registry \(calls not known\)/,
+  );
+  assert.equal(code, 4);
+  assert.deepEqual(world.changes, []);
+});
+
+test('SIP nodes of another group than the configured one are never deployed', async () => {
+  const world = new MarathonWorld();
+  const id = '/carna/dc2';
+  const other = { id, apps: [appOf(`${id}/media`)] };
+  const { code, err } = await deploy(world, other);
+  assert.match(
+    err,
+    /expected the group \/carna\/dc1 .*CARNA_MARATHON_GROUP.*CARNA_CLUSTER.*CARNA_DC/,
+  );
+  assert.match(err, /found \/carna\/dc2/);
+  assert.equal(code, 2);
+  assert.deepEqual(world.changes, []);
+  const there = await deploy(world, other, '--yes', { env: { CARNA_MARATHON_GROUP: id } });
+  assert.equal(there.code, 0, there.err);
+});
+
 test('an app that the file does not name is removed only when asked', async () => {
   const world = new MarathonWorld();
   world.run(MEDIA, appOf(MEDIA), 3, 1);

@@ -30,7 +30,7 @@ export function registerDeploy(program: Command, context: Context): void {
     .argument('<file...>', 'groups as JSON, as carna marathon render writes them')
     .option('--dry-run', 'only say what would happen')
     .option('--instances', 'take the numbers of instances from the file; upwards only')
-    .option('--restart', 'also restart apps whose nodes are in service')
+    .option('--restart', 'also restart apps whose nodes run')
     .option('--remove', 'also remove apps that the group no longer names')
     .option('--yes', 'do not ask; needed when not on a terminal')
     .option('--deadline <duration>', 'wait at most so long (default: 15m)', parseDeadline)
@@ -41,8 +41,9 @@ export function registerDeploy(program: Command, context: Context): void {
 The files are linted first, then Marathon is asked for a dry run: what it would start, scale, restart or remove is
 said before it happens. An app that runs keeps its number of instances (carna scale changes it) and, where nothing
 else differs, its upgradeStrategy. The same file once more changes nothing.
-Refused (exit 4): to restart an app whose nodes are in service (carna rollout ROLE FILE does it node by node), to
-remove an app, to lower a number of instances (carna scale).
+Refused (exit 4): to restart an app whose nodes run, in service by the registry or not (carna rollout ROLE FILE does
+it node by node), to remove an app, to lower a number of instances (carna scale).
+A group with SIP nodes must be CARNA_MARATHON_GROUP, or /CARNA_CLUSTER/CARNA_DC: others are in another registry.
 Done when the deployment is over and every node is up and listed by the Kamailios that send it calls.
 Ctrl-C leaves the deployment to Marathon; the same command follows it again.
 Exit code 1 when the lint found something, it was not agreed to, it failed, was left, or the deadline passed.
@@ -61,25 +62,27 @@ async function deployCommand(
   files: readonly string[],
   options: Options,
 ): Promise<ExitCode> {
-  const { readGroups } = await import('../deploy/deploy-files.js');
+  const { checkGroups, readGroups } = await import('../deploy/deploy-files.js');
   const read = readGroups(files);
   if (read.kind === 'bad') {
     context.printError(...lintText(read.linted, context.paintError), 'Nothing was sent.');
     return read.linted.some(({ error }) => error !== null) ? EXIT.usage : EXIT.no;
   }
   const { deployGroup } = await import('../deploy/deploy-group.js');
+  const { marathonGroupOf } = await import('../configured-marathon.js');
   const { createMarathonWork } = await import('../deploy/marathon-work.js');
   const limits = { isJson: options.json === true, deadlineMs: options.deadline ?? DEADLINE_MS };
-  return withOperatorData(context, (data, config) =>
-    untilInterrupted(context.proc, async (stop) => {
+  return withOperatorData(context, (data, config) => {
+    checkGroups(read.groups, marathonGroupOf(config));
+    return untilInterrupted(context.proc, async (stop) => {
       const work = await createMarathonWork(context, config, data, { ...limits, stop });
       for (const group of read.groups) {
         const code = await deployGroup(work, group, wishOf(options));
         if (code !== EXIT.done) return code;
       }
       return EXIT.done;
-    }),
-  );
+    });
+  });
 }
 
 function wishOf(options: Options): DeployOptions {

@@ -1,4 +1,4 @@
-import { groupIdOf, isObject } from '../../marathon/deploy/group-apps.js';
+import { appsOfGroup, groupIdOf, isObject } from '../../marathon/deploy/group-apps.js';
 import { UsageError } from '../../util/errors.js';
 import type { LintedFile } from '../lint-files.js';
 import { lintFacts, readLinted } from '../lint-files.js';
@@ -35,4 +35,19 @@ export function readGroups(files: readonly string[]): GroupFiles {
     );
   });
   return { kind: 'good', groups };
+}
+
+/**
+ * Throws UsageError for a group with SIP nodes that is not `own`, the configured one: they are in another registry
+ * than ours, in which nothing of them would seem to be in service.
+ */
+export function checkGroups(groups: readonly GroupFile[], own: string): void {
+  for (const { file, definition } of groups) {
+    const id = groupIdOf(definition);
+    if (id === own || appsOfGroup(definition).every(({ role }) => role === null)) continue;
+    throw new UsageError(
+      `${file}: expected the group ${own} (CARNA_MARATHON_GROUP; unset: CARNA_CLUSTER and CARNA_DC), found ${id}; ` +
+        'with the settings of its own data centre it can be deployed',
+    );
+  }
 }

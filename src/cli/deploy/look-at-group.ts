@@ -66,7 +66,10 @@ export async function lookAtGroup(
       present,
       steps,
       file,
-      atStake: (appId) => stakes.get(appId) ?? { nodes: 0, calls: 0, unread: 0 },
+      atStake: (appId) => ({
+        ...(stakes.get(appId) ?? NOTHING),
+        tasks: present.find(({ id }) => id === appId)?.tasksRunning ?? 0,
+      }),
       roleOf: (appId) => nodesOf(topology, appId)[0]?.role ?? null,
     },
     wish,
@@ -102,13 +105,16 @@ export function nodesOf(topology: TopologyData, appId: string): readonly NodeRec
     .filter(({ marathon }) => marathon?.appId === appId);
 }
 
+/** What the registry and the agents know to be at stake. */
+type Registered = Omit<AtStake, 'tasks'>;
+
 /** Nodes in service and their calls, by app. */
 export async function readStakes(
   data: Pick<OperatorData, 'readAgentHealth'>,
   topology: TopologyData,
-): Promise<ReadonlyMap<string, AtStake>> {
+): Promise<ReadonlyMap<string, Registered>> {
   const loads = await readLoads(data, topology.nodes, MAX_ASKED);
-  const stakes = new Map<string, AtStake>();
+  const stakes = new Map<string, Registered>();
   for (const { record } of topology.nodes.values()) {
     if (record.marathon === null) continue;
     if (record.state !== 'up' && record.state !== 'draining') continue;
@@ -123,7 +129,7 @@ export async function readStakes(
   return stakes;
 }
 
-const NOTHING: AtStake = { nodes: 0, calls: 0, unread: 0 };
+const NOTHING: Registered = { nodes: 0, calls: 0, unread: 0 };
 
 function withInstances(
   definition: Definition,

@@ -1,6 +1,6 @@
 import type { AppProgress } from '../../marathon/deploy/app-progress.js';
 import { whyWaiting } from '../../marathon/deploy/app-progress.js';
-import type { AppChange, AtStake, DeployPlan } from '../../marathon/deploy/deploy-plan.js';
+import type { AppChange, DeployPlan } from '../../marathon/deploy/deploy-plan.js';
 import { printable } from './colour.js';
 import type { Painter } from './colour.js';
 import { plural } from './units.js';
@@ -43,9 +43,9 @@ function changeLine(change: AppChange, paint: Painter): string {
     case 'scale':
       return `  ${paint.good('±')} ${appId}  ${change.from} → ${plural(change.to, 'instance')}, no running one is touched`;
     case 'restart':
-      return `  ${paint.warn('↻')} ${appId}  all ${plural(change.instances, 'task')} replaced, ${paceOf(change.atOnce)}; ${callsOf(change.atStake, 'drained on SIGTERM, cut when the kill grace ends')}`;
+      return `  ${paint.warn('↻')} ${appId}  all ${plural(change.instances, 'task')} replaced, ${paceOf(change.atOnce)}; ${callsOf(change)}`;
     case 'stop':
-      return `  ${paint.bad('-')} ${appId}  REMOVED with ${plural(change.instances, 'task')}; ${callsOf(change.atStake, 'drained on SIGTERM, cut when the kill grace ends')}`;
+      return `  ${paint.bad('-')} ${appId}  REMOVED with ${plural(change.instances, 'task')}; ${callsOf(change)}`;
   }
 }
 
@@ -53,10 +53,15 @@ function paceOf(atOnce: number): string {
   return atOnce === 0 ? 'each after a new one is ready' : `${atOnce} at a time`;
 }
 
-function callsOf({ nodes, calls, unread }: AtStake, what: string): string {
-  if (nodes === 0) return 'no node of it is in service, no call is touched';
+function callsOf({ role, did, atStake: { tasks, nodes, calls, unread } }: AppChange): string {
+  if (nodes === 0) {
+    // What the file does not name may be nodes; what it names without a role is none.
+    const mayBeNodes = role !== null || did === 'stop';
+    if (tasks === 0 || !mayBeNodes) return 'no node of it is in service, no call is touched';
+    return `Marathon runs ${plural(tasks, 'task')}, none of them in service by the registry`;
+  }
   const unknown = unread === 0 ? '' : ` (of ${plural(unread, 'node')} not known)`;
-  return `${plural(calls, 'call')} now${unknown}: ${what}`;
+  return `${plural(calls, 'call')} now${unknown}: drained on SIGTERM, cut when the kill grace ends`;
 }
 
 function noteLine(note: string): string {

@@ -4,6 +4,8 @@ import type { AppWanted } from './group-apps.js';
 
 /** The nodes of an app that are in service, and the calls on them. */
 export interface AtStake {
+  /** Tasks that run by Marathon's word, whatever the registry says. */
+  readonly tasks: number;
   /** Up or draining: they take calls or have some. */
   readonly nodes: number;
   /** On those whose agents said. */
@@ -29,7 +31,7 @@ export type AppChange = {
 
 /** What the operator asked for beyond the file. */
 export interface DeployWish {
-  /** Restart apps whose nodes are in service. */
+  /** Restart apps whose nodes run. */
   readonly mayRestart: boolean;
   /** Remove apps that the group no longer names. */
   readonly mayRemove: boolean;
@@ -62,7 +64,7 @@ export interface DeployFacts {
 }
 
 /**
- * What would happen to each app, and what of it is refused: restarts of nodes in service, removals, and fewer
+ * What would happen to each app, and what of it is refused: restarts of nodes that run, removals, and fewer
  * instances by a definition. Marathon's dry run decides what is a change, so that what it normalises is none.
  *
  * Pure. An action that is not known counts as a restart.
@@ -129,7 +131,9 @@ function refusalsOf(change: AppChange, facts: DeployFacts, wish: DeployWish): De
       next: `put it into the file, or: carna deploy ${facts.file} --remove`,
     });
   }
-  if (change.did === 'restart' && atStake.nodes > 0 && !wish.mayRestart) {
+  // Tasks that are not in service by the registry may have calls all the same.
+  const isAtStake = atStake.nodes > 0 || (change.role !== null && atStake.tasks > 0);
+  if (change.did === 'restart' && isAtStake && !wish.mayRestart) {
     const why = `${appId} would restart its ${countOf(atStake)}`;
     const next = `carna rollout ${name} ${facts.file}, or: carna deploy ${facts.file} --restart`;
     found.push({ appId, why, next });
@@ -142,7 +146,11 @@ function refusalsOf(change: AppChange, facts: DeployFacts, wish: DeployWish): De
   return found;
 }
 
-function countOf({ nodes, calls, unread }: AtStake): string {
+function countOf({ tasks, nodes, calls, unread }: AtStake): string {
+  if (nodes === 0) {
+    const running = tasks === 1 ? '1 task' : `${tasks} tasks`;
+    return `${running}, none of them in service by the registry (calls not known)`;
+  }
   const noun = nodes === 1 ? '1 node' : `${nodes} nodes`;
   const unknown = unread === 0 ? '' : `, on ${unread} of them not known`;
   return `${noun} in service (${calls === 1 ? '1 call' : `${calls} calls`} now${unknown})`;
