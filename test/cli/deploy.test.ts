@@ -33,6 +33,32 @@ test('the same file once more changes nothing', async () => {
   assert.equal(world.changes.length, 1);
 });
 
+test('the same file after a restart that was ended half-way says who is left, also in a dry run', async () => {
+  for (const line of ['--yes', '--dry-run']) {
+    const world = new MarathonWorld();
+    const app = world.run(MEDIA, appOf(MEDIA), 3);
+    app.version = 2;
+    app.tasks.splice(0, 1, world.newTask(MEDIA));
+    const { code, out } = await deploy(world, group(appOf(MEDIA)), line);
+    assert.match(
+      out,
+      /… \/carna\/dc1\/media {2}1 of 3 running, 1 up, 1 listed, 2 old tasks left\n/,
+    );
+    assert.match(out, /Next: carna rollout media restarts all nodes of it with that definition\n/);
+    assert.equal(code, 1);
+    assert.deepEqual(world.changes, []);
+  }
+});
+
+test('the same file while a node is away is not done', async () => {
+  const world = new MarathonWorld();
+  const [task] = world.run(MEDIA, appOf(MEDIA), 3).tasks;
+  if (task !== undefined) task.nodeState = 'down';
+  const { code, out } = await deploy(world, group(appOf(MEDIA)));
+  assert.match(out, /3 of 3 running, 2 up, 2 listed\n[^]*Next: carna topology\n/);
+  assert.equal(code, 1);
+});
+
 test('what an operator scaled stays scaled', async () => {
   const world = new MarathonWorld();
   world.run(MEDIA, appOf(MEDIA), 6);

@@ -5,7 +5,7 @@ import type { Definition } from '../../src/marathon/deploy/group-apps.js';
 import type { Seen } from '../marathon/client/fake-marathon.js';
 import { json } from '../marathon/client/fake-marathon.js';
 import type { WorldApp, WorldTask } from './world-nodes.js';
-import { dataOf } from './world-nodes.js';
+import { dataOf, versionAt } from './world-nodes.js';
 
 export interface WorldDeployment {
   readonly id: string;
@@ -158,13 +158,14 @@ export class MarathonWorld {
     return {
       id,
       instances: app?.instances ?? 0,
-      version: `v${app?.version ?? 0}`,
+      version: versionAt(app?.version ?? 0),
+      versionInfo: { lastConfigChangeAt: versionAt(app?.version ?? 0) },
       ...{ tasksStaged: 0, tasksUnhealthy: 0 },
       tasksRunning: tasks.filter(({ state }) => state === 'TASK_RUNNING').length,
       deployments: held.map((one) => ({ id: one.id })),
       tasks: tasks.map((task) => {
         const place = { appId: id, host: 'h1', ports: [], startedAt: null };
-        return { id: task.id, state: task.state, version: `v${task.version}`, ...place };
+        return { id: task.id, state: task.state, version: versionAt(task.version), ...place };
       }),
     };
   }

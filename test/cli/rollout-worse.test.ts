@@ -24,6 +24,26 @@ test('a new node that is not listed in time stops it; the old nodes stay', async
   assert.equal(world.changes.length, 2);
 });
 
+test('the same file after a rollout that was stopped says who still runs the earlier definition', async () => {
+  const world = mediaWorld(
+    oneByOne((task) => {
+      task.isListed = false;
+    }),
+  );
+  const stopped = await rollout(world, NEW, '--ready-timeout 30s --yes');
+  assert.equal(stopped.code, 1);
+  const { code, out } = await rollout(world, NEW, '');
+  assert.match(out, /2 of 3 nodes still run an earlier definition\./);
+  assert.match(out, /Next: carna rollout media restarts all nodes with that definition/);
+  assert.equal(code, 1);
+  assert.equal(world.changes.length, 2);
+  world.apps.get(MEDIA)?.tasks.forEach((task) => (task.isListed = true));
+  world.play = oneByOne();
+  const on = await rollout(world, null);
+  assert.equal(on.code, 0, on.out);
+  assert.deepEqual(versions(world), [3, 3, 3]);
+});
+
 test('an agent that announces its node before its server has an id is no worse', async () => {
   const world = mediaWorld((of, ids) => {
     let latest: (() => void) | null = null;

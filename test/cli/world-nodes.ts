@@ -23,6 +23,10 @@ export interface WorldApp {
   tasks: WorldTask[];
 }
 
+/** Marathon's versions are times. */
+export const versionAt = (version: number): string =>
+  new Date(Date.UTC(2024, 0, 1, 0, 0, version)).toISOString();
+
 /** What the registry and the agents tell of the tasks that run now. */
 export function dataOf(
   apps: ReadonlyMap<string, WorldApp>,
@@ -57,7 +61,7 @@ function nodesOf(
   return app.tasks.flatMap((task) => {
     if (task.nodeState === null) return [];
     const ip = addressOf(task).split(':')[0] ?? '';
-    const marathon = { taskId: task.id, appId, appVersion: `v${task.version}` };
+    const marathon = { taskId: task.id, appId, appVersion: versionAt(task.version) };
     const { nodeState: state, instanceId, isListed } = task;
     return [{ isListed, record: node(role, task.id, ip, { marathon, state, instanceId }) }];
   });

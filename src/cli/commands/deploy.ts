@@ -40,13 +40,15 @@ export function registerDeploy(program: Command, context: Context): void {
       `
 The files are linted first, then Marathon is asked for a dry run: what it would start, scale, restart or remove is
 said before it happens. An app that runs keeps its number of instances (carna scale changes it) and, where nothing
-else differs, its upgradeStrategy. The same file once more changes nothing.
+else differs, its upgradeStrategy. The same file once more changes nothing, and tells where nodes are away or still run
+an earlier definition.
 Refused (exit 4): to restart an app whose nodes run, in service by the registry or not (carna rollout ROLE FILE does
 it node by node), to remove an app, to lower a number of instances (carna scale).
 A group with SIP nodes must be CARNA_MARATHON_GROUP, or /CARNA_CLUSTER/CARNA_DC: others are in another registry.
 Done when the deployment is over and every node is up and listed by the Kamailios that send it calls.
 Ctrl-C leaves the deployment to Marathon; the same command follows it again.
-Exit code 1 when the lint found something, it was not agreed to, it failed, was left, or the deadline passed.
+Exit code 1 when the lint found something, it was not agreed to, it failed, was left, the deadline passed, or nothing
+was to be sent and not every node is there.
 Examples:
   carna marathon render values.yaml > dc1.json && carna deploy dc1.json
   carna deploy dc1.json --dry-run

@@ -79,6 +79,8 @@ Worse: a new task ends or is launched again, its server crashes, its node is not
 down again or falls silent, or the reconciler gets no answer from it. Then nothing further is taken away (exit 1).
 --on-worse roll-back lets Marathon bring the earlier definition back. To Marathon that is one more change: it replaces
 all nodes, the untouched ones too, at the pace of the earlier definition's upgradeStrategy.
+After a rollout that was ended half-way Marathon holds the new definition and old nodes run: the same FILE again tells
+how many (exit 1), without FILE all are restarted with that definition.
 Ctrl-C leaves it to Marathon, unwatched; the same command follows it again, --cancel stops it.
 Examples:
   carna rollout dispatcher dc1.json

@@ -1,6 +1,7 @@
 import type { Locked } from '../../marathon/client/reply.js';
 import { isSamePlan } from '../../marathon/deploy/deploy-plan.js';
-import type { WatchedApp } from '../../marathon/deploy/app-progress.js';
+import type { AppProgress, WatchedApp } from '../../marathon/deploy/app-progress.js';
+import { earlierTasksOf } from '../../marathon/deploy/earlier-tasks.js';
 import { appsOfGroup } from '../../marathon/deploy/group-apps.js';
 import { MarathonAmbiguousError } from '../../util/errors.js';
 import { isAgreed } from '../consent.js';
@@ -12,7 +13,7 @@ import type { GroupFile, GroupLook, LookWish } from './look-at-group.js';
 import { isStillSo, lookAtGroup } from './look-at-group.js';
 import type { MarathonWork } from './marathon-work.js';
 import { checkLimits, waitUnlocked } from './wait-unlocked.js';
-import { watchApps } from './watch-apps.js';
+import { lookAtApps, watchApps } from './watch-apps.js';
 
 /** What is asked of a deploy beyond its file. */
 export interface DeployOptions extends LookWish {
@@ -37,9 +38,9 @@ export async function deployGroup(
   const { plan, underWay } = look;
   if (plan.changes.length === 0) {
     const [running] = underWay;
-    if (running === undefined || options.isDryRun) return tell.nothing();
-    tell.begun('attached', running);
-    return finish(work, tell, running, await readWatched(work, look));
+    if (running !== undefined && options.isDryRun) return tell.nothing([]);
+    if (running === undefined) return tell.nothing(await readOpen(work, look));
+    return attach(work, look, running, tell);
   }
   if (plan.refusals.length > 0) return tell.refused();
   if (options.isDryRun) return tell.dryRun();
@@ -48,6 +49,19 @@ export async function deployGroup(
     return EXIT.no;
   }
   return put(work, file, options, look, tell);
+}
+
+/** Follows the deployment that is under way already. */
+async function attach(
+  work: MarathonWork,
+  look: GroupLook,
+  deploymentId: string,
+  tell: DeployTeller,
+): Promise<ExitCode> {
+  tell.begun('attached', deploymentId);
+  const end = await watchApps(work, deploymentId, heldApps(look), (seen) => tell.progress(seen));
+  const open = end === 'done' ? await readOpen(work, look) : [];
+  return open.length > 0 ? tell.nothing(open) : tell.ended(end, deploymentId);
 }
 
 /** Sends the change, as long as it is still the one that was agreed to; waits for others' locks. */
@@ -140,18 +154,31 @@ async function isDeployAgreed(
   });
 }
 
+/** What is watched of somebody's deployment: the apps that it holds. */
+function heldApps({ body, present }: GroupLook): readonly WatchedApp[] {
+  const held = present.filter(({ deploymentIds }) => deploymentIds.length > 0);
+  return held.map(({ id }) => {
+    const role = appsOfGroup(body).find((app) => app.id === id)?.role ?? null;
+    return { appId: id, role, oldTaskIds: [], isRemoved: false };
+  });
+}
+
+/** Apps that are not where the file wants them although Marathon holds it, as after a restart ended half-way. */
+async function readOpen(work: MarathonWork, { body }: GroupLook): Promise<readonly AppProgress[]> {
+  const watched: WatchedApp[] = [];
+  for (const { id: appId, role } of appsOfGroup(body)) {
+    const app = await work.marathon.readApp(appId, work.stop);
+    const oldTaskIds = app === undefined ? [] : earlierTasksOf(app);
+    watched.push({ appId, role, oldTaskIds, isRemoved: false });
+  }
+  return (await lookAtApps(work, watched)).filter(({ isDone }) => !isDone);
+}
+
 /** What is to be watched, with the tasks that must be gone in the end: read before the change is sent. */
 async function readWatched(
   { marathon, stop }: MarathonWork,
-  { plan, body, present }: GroupLook,
+  { plan }: GroupLook,
 ): Promise<readonly WatchedApp[]> {
-  if (plan.changes.length === 0) {
-    const held = present.filter(({ deploymentIds }) => deploymentIds.length > 0);
-    return held.map(({ id }) => {
-      const role = appsOfGroup(body).find((app) => app.id === id)?.role ?? null;
-      return { appId: id, role, oldTaskIds: [], isRemoved: false };
-    });
-  }
   const watched: WatchedApp[] = [];
   for (const { appId, role, did } of plan.changes) {
     const isReplaced = did === 'restart' || did === 'stop';

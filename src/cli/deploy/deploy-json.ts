@@ -12,6 +12,8 @@ export type DeployJson = { readonly schema: typeof JSON_SCHEMA; readonly group: 
     }
   /** The end of a dry run, of a refusal, or where there is nothing to do; nothing was sent. */
   | { readonly did: 'nothing' | 'refused' | 'dry-run' | 'changed-meanwhile' }
+  /** Nothing was sent, or what was followed is over: Marathon holds the file, and these apps are not there. */
+  | { readonly did: 'unfinished'; readonly apps: readonly AppProgress[] }
   /** Others' deployments hold an app; they are waited for. */
   | { readonly did: 'locked'; readonly deploymentIds: readonly string[] }
   /** A deployment is under way; null: its answer was lost, and Marathon has none left. */

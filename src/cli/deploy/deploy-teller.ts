@@ -1,10 +1,11 @@
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
+import type { AppProgress } from '../../marathon/deploy/app-progress.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import { printable } from '../render/colour.js';
 import { appProgressLines, deployPlanLines } from '../render/deploy-text.js';
 import { plural } from '../render/units.js';
-import { groupIdOf } from '../../marathon/deploy/group-apps.js';
+import { groupIdOf, nameOfApp } from '../../marathon/deploy/group-apps.js';
 import type { DeployJson } from './deploy-json.js';
 import type { GroupFile, GroupLook } from './look-at-group.js';
 import type { MarathonWork } from './marathon-work.js';
@@ -36,9 +37,22 @@ export class DeployTeller {
     this.#say({ did: 'planned', ...plan, notes }, lines);
   }
 
-  nothing(): ExitCode {
-    this.#say({ did: 'nothing' }, []);
-    return EXIT.done;
+  /** Marathon holds all that the file says; `open` apps are not there yet, or not any more. */
+  nothing(open: readonly AppProgress[]): ExitCode {
+    if (open.length === 0) {
+      this.#say({ did: 'nothing' }, []);
+      return EXIT.done;
+    }
+    const old = open.filter(({ oldLeft }) => oldLeft > 0);
+    this.#say({ did: 'unfinished', apps: open }, [
+      `✘ not all of ${this.#group} is as Marathon holds it:`,
+      ...appProgressLines(open, this.#work.context.paint),
+      ...old.map(({ appId }) => {
+        return `Next: carna rollout ${nameOfApp(appId)} restarts all nodes of it with that definition`;
+      }),
+      ...(old.length < open.length ? ['Next: carna topology'] : []),
+    ]);
+    return EXIT.no;
   }
 
   refused(): ExitCode {
@@ -119,7 +133,7 @@ export class DeployTeller {
       case 'failed':
         return [
           `✘ ${id} ended without success: it was cancelled or replaced by a forced one.`,
-          `Next: ${this.#again()} --dry-run says what is missing`,
+          `Next: ${this.#again()} --dry-run says what is missing, also where only old tasks are left`,
         ];
       case 'late':
         return [`✘ the deadline passed; ${id} goes on in Marathon.`, again, ...endIt];

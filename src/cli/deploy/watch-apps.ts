@@ -66,7 +66,8 @@ async function lookOrLast(
   }
 }
 
-async function lookAtApps(
+/** How far each app is now. */
+export async function lookAtApps(
   { marathon, data, listed, stop }: MarathonWork,
   watched: readonly WatchedApp[],
 ): Promise<AppProgress[]> {

@@ -1,3 +1,4 @@
+import { nameOfApp } from '../../marathon/deploy/group-apps.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import type { MarathonWork } from '../deploy/marathon-work.js';
@@ -42,7 +43,7 @@ export async function closeRollout(
     case 'ended':
       tell.say({ did: 'ended', deploymentId }, [
         `✘ ${deploymentId} is over with ${plural(end.oldLeft, 'old task')} left: it was cancelled or replaced.`,
-        `Next: ${tell.again}`,
+        `Next: carna rollout ${nameOfApp(appId)} restarts all nodes with the definition that Marathon holds now; with FILE they get that one.`,
       ]);
       return EXIT.no;
     case 'worse': {
@@ -67,7 +68,7 @@ export async function cancelRollout(
       tell.say({ did: 'stopped', deploymentId }, [
         `${deploymentId} is stopped: no further old node is taken away. One that drains already still goes.`,
         `Marathon keeps the new definition: what it starts from now on is of the new version.`,
-        `Next: carna rollout ${lastOf(appId)} FILE with a better definition, or the earlier one`,
+        `Next: carna rollout ${nameOfApp(appId)} FILE with a better definition, or the earlier one`,
       ]);
       return EXIT.no;
     case 'over':
@@ -107,6 +108,4 @@ function overLines(deploymentId: string, taskId: string): string[] {
   return [`${deploymentId} is over: there is nothing left to stop. Next: ${next}`];
 }
 
-const cancelCommand = (appId: string): string => `carna rollout ${lastOf(appId)} --cancel`;
-
-const lastOf = (appId: string): string => appId.slice(appId.lastIndexOf('/') + 1);
+const cancelCommand = (appId: string): string => `carna rollout ${nameOfApp(appId)} --cancel`;

@@ -53,8 +53,8 @@ export interface RolloutPlan {
 export type RolloutOutlook =
   | RolloutPlan
   | { readonly kind: 'unknown' }
-  /** Marathon holds that definition already. */
-  | { readonly kind: 'nothing' }
+  /** Marathon holds that definition already; whether all tasks run it is another matter. */
+  | { readonly kind: 'nothing'; readonly app: MarathonApp }
   /** A rollout to the same end is under way. */
   | {
       readonly kind: 'under-way';
@@ -85,7 +85,7 @@ export async function planRollout(work: MarathonWork, wish: RolloutWish): Promis
     const same = definition === null || !isChange;
     return underWayOrLocked(work, look, same, graceMs);
   }
-  if (!isChange) return { kind: 'nothing' };
+  if (!isChange) return { kind: 'nothing', app: look.app };
   const checks = present['healthChecks'];
   const hasChecks = Array.isArray(checks) && checks.length > 0;
   const { healthy, ...spare } = await readSpare(work, wish, look, hasChecks);

@@ -20,6 +20,8 @@ export type RolloutJson = { readonly schema: typeof JSON_SCHEMA; readonly appId:
     }
   /** Nothing was sent. */
   | { readonly did: 'unknown-app' | 'nothing' | 'refused' | 'dry-run' | 'changed-meanwhile' }
+  /** Nothing was sent either: Marathon holds the definition, and these tasks run an earlier one. */
+  | { readonly did: 'unfinished'; readonly oldTaskIds: readonly string[] }
   | { readonly did: 'locked'; readonly deploymentIds: readonly string[] }
   | { readonly did: 'started' | 'attached'; readonly deploymentId: string | null }
   /** All tasks, at each change of one of them. */

@@ -1,4 +1,5 @@
 import type { Change } from '../../marathon/client/reply.js';
+import { earlierTasksOf } from '../../marathon/deploy/earlier-tasks.js';
 import { isSameState } from '../../marathon/deploy/same-state.js';
 import { MarathonAmbiguousError } from '../../util/errors.js';
 import { isAgreed } from '../consent.js';
@@ -39,11 +40,8 @@ export async function rolloutRole(
       tell.say({ did: 'unknown-app' }, [line]);
       return EXIT.no;
     }
-    case 'nothing': {
-      const line = `${options.appId}: nothing to do, Marathon holds that definition already. Without FILE its nodes are restarted.`;
-      tell.say({ did: 'nothing' }, [line]);
-      return EXIT.done;
-    }
+    case 'nothing':
+      return tell.nothing(outlook.app.tasks.length, earlierTasksOf(outlook.app));
     case 'under-way': {
       const { deploymentId, look } = outlook;
       tell.say({ did: 'attached', deploymentId }, [`Following deployment ${deploymentId}.`]);

@@ -1,3 +1,4 @@
+import { nameOfApp } from '../../marathon/deploy/group-apps.js';
 import type { RolloutLook } from '../../marathon/rollout/rollout-look.js';
 import { derivePhases } from '../../marathon/rollout/rollout-look.js';
 import { EXIT } from '../exit-codes.js';
@@ -6,6 +7,7 @@ import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import type { MarathonWork } from '../deploy/marathon-work.js';
 import { printable } from '../render/colour.js';
 import { rolloutPlanLines, taskPhaseLine, waitingText } from '../render/rollout-text.js';
+import { plural } from '../render/units.js';
 import type { RolloutShow } from './follow-rollout.js';
 import type { RolloutPlan } from './plan-rollout.js';
 import type { RolloutJson } from './rollout-json.js';
@@ -47,6 +49,20 @@ export class RolloutTeller implements RolloutShow {
     const facts = { instances, atOnce: pace.atOnce, isOwnPace: pace.isOwn };
     const lines = rolloutPlanLines(plan, this.#work.context.paint);
     this.say({ did: 'planned', ...facts, differences, blocks, broken, calls, graceMs }, lines);
+  }
+
+  /** Marathon holds the file's definition already; `earlier` of its tasks do not run it. */
+  nothing(tasks: number, earlier: readonly string[]): ExitCode {
+    const held = `${this.#appId}: nothing to do, Marathon holds that definition already.`;
+    if (earlier.length === 0) {
+      this.say({ did: 'nothing' }, [`${held} Without FILE its nodes are restarted.`]);
+      return EXIT.done;
+    }
+    this.say({ did: 'unfinished', oldTaskIds: earlier }, [
+      `✘ ${this.#appId}: Marathon holds that definition already, and ${earlier.length} of ${plural(tasks, 'node')} still run an earlier definition.`,
+      `Next: carna rollout ${nameOfApp(this.#appId)} restarts all nodes with that definition; with another FILE they get that one.`,
+    ]);
+    return EXIT.no;
   }
 
   /** Tells each task whose phase changed, and now and then how many calls are left. */

@@ -1,6 +1,7 @@
 import type { Role } from '../../topology/node.js';
 import type { MarathonApp, Step } from '../client/answers.js';
 import type { AppWanted } from './group-apps.js';
+import { nameOfApp } from './group-apps.js';
 
 /** The nodes of an app that are in service, and the calls on them. */
 export interface AtStake {
@@ -120,7 +121,7 @@ function changeOf(appId: string, acts: ReadonlySet<string>, facts: DeployFacts):
 
 function refusalsOf(change: AppChange, facts: DeployFacts, wish: DeployWish): DeployRefusal[] {
   const { appId, atStake } = change;
-  const name = change.role ?? lastOf(appId);
+  const name = change.role ?? nameOfApp(appId);
   const before = facts.present.find(({ id }) => id === appId)?.instances ?? 0;
   const found: DeployRefusal[] = [];
   if (change.did === 'stop' && change.instances > 0 && !wish.mayRemove) {
@@ -154,8 +155,4 @@ function countOf({ tasks, nodes, calls, unread }: AtStake): string {
   const noun = nodes === 1 ? '1 node' : `${nodes} nodes`;
   const unknown = unread === 0 ? '' : `, on ${unread} of them not known`;
   return `${noun} in service (${calls === 1 ? '1 call' : `${calls} calls`} now${unknown})`;
-}
-
-function lastOf(appId: string): string {
-  return appId.slice(appId.lastIndexOf('/') + 1);
 }

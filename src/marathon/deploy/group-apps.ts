@@ -73,6 +73,11 @@ function mapGroup(
   };
 }
 
+/** The last level of an app's id, by which operators call it: `media`. Pure. */
+export function nameOfApp(appId: string): string {
+  return appId.slice(appId.lastIndexOf('/') + 1);
+}
+
 function resolveId(id: string, parent: string): string {
   const path = id.startsWith('/') ? id : `${parent}/${id}`;
   return path.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
