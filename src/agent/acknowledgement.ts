@@ -40,7 +40,7 @@ function isSameNews(a: AppliedRecord | null, b: AppliedRecord | null): boolean {
   return (
     a.generation === b.generation &&
     a.drift === b.drift &&
-    JSON.stringify(a.sets) === JSON.stringify(b.sets)
+    JSON.stringify([a.sets, a.unlisted]) === JSON.stringify([b.sets, b.unlisted])
   );
 }
 

@@ -1,6 +1,7 @@
 import { planLive } from '../topology/live-plan.js';
 import type { AppliedRecord } from '../topology/node.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import { hasHollowSet } from '../topology/unlisted.js';
 import { backoffMs } from '../util/backoff.js';
 import { CarnaError } from '../util/errors.js';
 import { DriftWatch } from './drift-watch.js';
@@ -213,7 +214,7 @@ export class Applier {
 
   #conclude(round: Round, hasActed: boolean, reloadDueMs: number): number {
     const { setids, timing, time } = this.#deps;
-    const { plan } = round;
+    const { plan, rows, live } = round;
     this.#unsettled = hasActed ? this.#unsettled + 1 : 0;
     const retryMs = backoffMs(this.#unsettled, timing.retry, time.random);
     if (this.#unsettled === 1) return retryMs; // Still changing after all rounds: not proven yet.
@@ -226,8 +227,9 @@ export class Applier {
     const isSound = plan.heldSets.length === 0 && emptied === null;
     const drift = isVain ? `${plan.drift}; a reload did not help` : plan.drift;
     this.#proof.tell(round, drift ?? emptied, isSound);
-    // A list that is kept although the table lost it serves calls; one that is empty does not.
-    this.#setProven(emptied === null || robbed.every((setid) => plan.heldSets.includes(setid)));
+    // A list that is kept although the table lost it serves calls; one that is empty, or never came in, does not.
+    const isKept = robbed.every((setid) => plan.heldSets.includes(setid));
+    this.#setProven(isKept && (this.#isProven || !hasHollowSet(setids, rows, live)));
     if (hasActed) return retryMs;
     return plan.needsReload ? reloadDueMs : timing.resyncMs;
   }

@@ -1,9 +1,8 @@
 import type { Logger } from 'pino';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { LiveDestination } from '../topology/live-destination.js';
-import { asLoaded, liveKey, uriOf } from '../topology/live-letters.js';
+import { asLoaded, isLoadable, liveKey } from '../topology/live-letters.js';
 import type { LivePlan, StateChange } from '../topology/live-plan.js';
-import { faultOfRow } from '../topology/row-validation.js';
 import { BinrpcFaultError, CarnaError } from '../util/errors.js';
 import type { AgentMetrics } from './metrics.js';
 import type { KamailioRpc } from './ports.js';
@@ -95,11 +94,6 @@ export class ListChanges {
     // Whatever the answer: if rows were taken over, so was their dead ones' fresh start.
     await this.setStates(plan.carryOver);
   }
-}
-
-/** Kamailio leaves out a row that it cannot understand. */
-function isLoadable(row: DispatcherRow): boolean {
-  return faultOfRow({ ...row, destination: uriOf(liveKey(row)) }) === null;
 }
 
 function withStates(

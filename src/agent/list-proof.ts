@@ -5,6 +5,7 @@ import type { LiveDestination } from '../topology/live-destination.js';
 import type { LivePlan } from '../topology/live-plan.js';
 import { hashLive } from '../topology/live-hash.js';
 import type { AppliedRecord, Role } from '../topology/node.js';
+import { findUnlisted } from '../topology/unlisted.js';
 import { Acknowledgement } from './acknowledgement.js';
 import type { AgentMetrics } from './metrics.js';
 import type { AppliedPublication, Timekeeper } from './ports.js';
@@ -30,6 +31,12 @@ export interface ListProofDeps {
   readonly log: Logger;
 }
 
+/** What a live list holds, beside the rows that it should hold; see AppliedRecord. */
+interface Found {
+  readonly sets: AppliedRecord['sets'];
+  readonly unlisted: readonly string[];
+}
+
 /** What may be said in `applied/<nodeId>` after a reading, and after one that failed. */
 export class ListProof {
   readonly #deps: ListProofDeps;
@@ -48,7 +55,7 @@ export class ListProof {
   /** Both sides were read. `isSound`: the table is what the leader says it is, so its generation counts. */
   tell({ generation, rows, live }: Round, drift: string | null, isSound: boolean): void {
     const { metrics, time } = this.#deps;
-    this.#set(isSound ? generation : this.#lastGeneration, drift, this.#hash(rows, live));
+    this.#set(isSound ? generation : this.#lastGeneration, drift, this.#found(rows, live));
     metrics.foreignRows.set(rows.filter((row) => !isOurs(row)).length);
     if (isSound && drift === null) metrics.lastProof.set(time.wallMs() / 1_000);
   }
@@ -56,7 +63,7 @@ export class ListProof {
   /** The list serves calls and is kept up to date, but what it holds cannot be shown. */
   tellUnread({ unread, plan }: Round): void {
     const drift = `proof impossible: ${unread}${plan.drift === null ? '' : `; ${plan.drift}`}`;
-    this.#set(this.#lastGeneration, drift, this.current?.sets ?? {});
+    this.#set(this.#lastGeneration, drift, this.#lastFound ?? { sets: {}, unlisted: [] });
   }
 
   /** Tells readers why nothing newer is proven; keeps what was. `live` is null when it could not be read. */
@@ -65,8 +72,8 @@ export class ListProof {
     live: readonly LiveDestination[] | null,
     rows: readonly DispatcherRow[],
   ): void {
-    const sets = live === null ? this.current?.sets : this.#hash(rows, live);
-    if (sets !== undefined) this.#set(this.#lastGeneration, drift, sets);
+    const found = live === null ? this.#lastFound : this.#found(rows, live);
+    if (found !== null) this.#set(this.#lastGeneration, drift, found);
   }
 
   /** The server is gone, and with it what was said. */
@@ -78,16 +85,24 @@ export class ListProof {
     return this.current?.generation ?? 0;
   }
 
-  #hash(
-    rows: readonly DispatcherRow[],
-    live: readonly LiveDestination[],
-  ): Readonly<Record<string, string>> {
-    return hashLive(this.#deps.setids, rows, live);
+  get #lastFound(): Found | null {
+    if (this.current === null) return null;
+    const { sets, unlisted = [] } = this.current;
+    return { sets, unlisted };
   }
 
-  #set(generation: number, drift: string | null, sets: Readonly<Record<string, string>>): void {
+  #found(rows: readonly DispatcherRow[], live: readonly LiveDestination[]): Found {
+    const { setids } = this.#deps;
+    return {
+      sets: hashLive(setids, rows, live),
+      unlisted: findUnlisted(setids, rows, live),
+    };
+  }
+
+  #set(generation: number, drift: string | null, { sets, unlisted }: Found): void {
     const { nodeId, role, time } = this.#deps;
     const provenAtMs = time.wallMs();
-    this.#acknowledgement.set({ schema: 1, nodeId, role, generation, sets, provenAtMs, drift });
+    const record = { schema: 1, nodeId, role, generation, sets, provenAtMs, drift } as const;
+    this.#acknowledgement.set(drift === null ? record : { ...record, unlisted });
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { NodeRecord } from '../topology/node.js';
+import { placesOf } from '../topology/places.js';
 import type { Wiring } from '../topology/wiring.js';
 import { setsConsumedBy } from '../topology/wiring.js';
 import { CarnaError, messageOf } from '../util/errors.js';
@@ -100,6 +101,8 @@ export function createAgent(deps: AgentDeps): Agent {
   const applier = createApplier(deps, log);
   const bus = createBusKeeper(deps, status, log);
   const consumers = rolesListing(deps.wiring, deps.identity.role);
+  const { nodeId } = deps.identity;
+  const keys = placesOf(deps.wiring, nodeId, deps.identity).map(({ key }) => key);
   const supervisor = new Supervisor({
     runtime: deps.runtime,
     openControl: deps.openControl,
@@ -145,7 +148,7 @@ export function createAgent(deps: AgentDeps): Agent {
     ready: () => {
       const trace = status.traceId;
       // Records keep only the newest traces: once seen, it stays seen.
-      if (trace !== null && isAcknowledged(view, trace, consumers)) readyTrace = trace;
+      if (trace !== null && isAcknowledged(view, trace, consumers, keys)) readyTrace = trace;
       const isListed = consumers.length === 0 || (trace !== null && readyTrace === trace);
       return { isReady: status.state === 'up' && isListed, state: status.state, isListed };
     },

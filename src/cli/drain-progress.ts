@@ -1,4 +1,6 @@
 import type { GenerationRecord, NodeRecord, Role } from '../topology/node.js';
+import { placesOf } from '../topology/places.js';
+import { isListing } from '../topology/unlisted.js';
 import { consumersOf, setsListing } from '../topology/wiring.js';
 import type { Wiring } from '../topology/wiring.js';
 import type { AgentHealth } from './agent-health-codec.js';
@@ -79,7 +81,10 @@ export function deriveDrainProgress(
 }
 
 export interface Proofs {
-  /** Kamailios that list the node, and how many of them proved a generation with its last change. */
+  /**
+   * Kamailios that list the node, and how many of them proved a generation with its last change; of one that
+   * is up also that their list has it, which a failed reload leaves open.
+   */
   readonly consumers: number;
   readonly proven: number;
   readonly consumerRole: Role | null;
@@ -101,9 +106,11 @@ export function countProofs(
     ({ record: r }) => roles.includes(r.role) && (r.state === 'up' || r.state === 'draining'),
   );
   const needed = record.state === state ? generationOf(record.trace.id, data.generation) : null;
+  const keys = state === 'up' ? placesOf(wiring, record.nodeId, record).map(({ key }) => key) : [];
   const proofs = consumers.flatMap(({ record: { nodeId } }) => {
     const applied = data.applied.get(nodeId);
-    return needed === null || applied === undefined || applied.generation < needed ? [] : [applied];
+    if (needed === null || applied === undefined || applied.generation < needed) return [];
+    return isListing(applied, keys) ? [applied] : [];
   });
   const isFirst = proofs.length > 0 && proofs.every((proof) => proof.generation === needed);
   const consumerRoles = new Set(consumers.map(({ record: r }) => r.role));

@@ -1,5 +1,6 @@
 import type { DispatcherRow } from './dispatcher-row.js';
 import type { LiveDestination } from './live-destination.js';
+import { faultOfRow } from './row-validation.js';
 
 const INACTIVE = 1;
 const TRYING = 2;
@@ -30,6 +31,11 @@ export function groupByKey<T extends Listed>(items: readonly T[]): Map<string, [
     else group.push(item);
   }
   return groups;
+}
+
+/** False for a row that Kamailio leaves out, since it cannot understand it. Pure. */
+export function isLoadable(row: DispatcherRow): boolean {
+  return faultOfRow({ ...row, destination: uriOf(liveKey(row)) }) === null;
 }
 
 /** The letters that a reload gives a row with these flags. Pure. */

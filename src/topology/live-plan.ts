@@ -1,8 +1,7 @@
 import type { DispatcherRow } from './dispatcher-row.js';
 import type { LiveDestination } from './live-destination.js';
 import type { Listed } from './live-letters.js';
-import { agree, groupByKey, isDisabled, lettersOf, liveKey, uriOf } from './live-letters.js';
-import { faultOfRow } from './row-validation.js';
+import { agree, groupByKey, isDisabled, isLoadable, lettersOf, liveKey } from './live-letters.js';
 
 /** One RPC `dispatcher.set_state`. */
 export interface StateChange {
@@ -197,8 +196,7 @@ function findHeldSets(
 ): number[] {
   const filled = new Set<number>();
   for (const [key, [row]] of rows) {
-    const isLoadable = live.has(key) || faultOfRow({ ...row, destination: uriOf(key) }) === null;
-    if (isLoadable) filled.add(row.setid);
+    if (live.has(key) || isLoadable(row)) filled.add(row.setid);
   }
   const alive = new Set(
     isBelieved === true ? setids : [...live.values()].map(([dest]) => dest.setid),

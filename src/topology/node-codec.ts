@@ -13,6 +13,7 @@ import {
   MAX_HELD_DESTINATIONS,
   MAX_REMOTES,
   MAX_TRACES,
+  MAX_UNLISTED,
   MAX_WITNESSED,
   NODE_KINDS,
   NODE_STATES,
@@ -148,6 +149,7 @@ const appliedRecord = z.object({
   sets: hashes,
   provenAtMs: wallMs,
   drift: line(4096).nullable(),
+  unlisted: z.array(line(255)).max(MAX_UNLISTED).optional(),
 });
 
 /**

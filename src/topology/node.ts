@@ -202,7 +202,14 @@ export interface AppliedRecord {
   readonly provenAtMs: number;
   /** One line when the live list still differs from the table, else null. */
   readonly drift: string | null;
+  /**
+   * With drift: what is in use by the table and not by the live list (see unlisted.ts). The first MAX_UNLISTED;
+   * a full list may lack some. Absent without drift, and where an agent does not tell.
+   */
+  readonly unlisted?: readonly string[] | undefined;
 }
+
+export const MAX_UNLISTED = 50;
 
 /** The SIP URI of an endpoint as it stands in the dispatcher table (`sip:host:port`, transport only when not UDP). */
 export function destinationUri(endpoint: Endpoint): string {

@@ -12,6 +12,9 @@ export interface Place extends Pick<DispatcherRow, 'setid' | 'destination' | 'de
   readonly isWeighted: boolean;
 }
 
+/** What decides where a node stands. */
+type Placed = Pick<NodeRecord, 'role' | 'sip'>;
+
 interface Places {
   readonly wiring: Wiring;
   readonly zone: string | undefined;
@@ -19,7 +22,7 @@ interface Places {
 }
 
 /** Records never change, so neither do their places: most passes see the same records again. */
-const knownPlaces = new WeakMap<NodeRecord, Places>();
+const knownPlaces = new WeakMap<Placed, Places>();
 
 /**
  * The row places of a node: its first endpoint in every set that lists its role; none without an endpoint.
@@ -28,7 +31,7 @@ const knownPlaces = new WeakMap<NodeRecord, Places>();
 export function placesOf(
   wiring: Wiring,
   nodeId: string,
-  record: NodeRecord,
+  record: Placed,
   zone?: string,
 ): readonly Place[] {
   const known = knownPlaces.get(record);

@@ -8,6 +8,9 @@ test('ready only when every consumer has proven a list with the node', async () 
   bench.view.acknowledge('d1', 'dispatcher', 4);
   bench.view.setGeneration(5, {}, [bench.record.trace.id]);
   assert.equal(bench.agent.ready().isReady, false);
+  const drift = 'sip:127.0.0.1:5060 is missing in set 30; a reload did not help';
+  bench.view.acknowledge('d1', 'dispatcher', 5, { drift, unlisted: ['30 sip:127.0.0.1:5060'] });
+  assert.equal(bench.agent.ready().isReady, false, 'the reload failed');
   bench.view.acknowledge('d1', 'dispatcher', 5);
   assert.equal(bench.agent.ready().isReady, true);
   bench.view.setGeneration(900);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BinrpcFaultError, DeadlineError } from '../../src/util/errors.js';
-import { ApplierBench } from './support/applier-bench.js';
+import { ApplierBench, faultyReloads } from './support/applier-bench.js';
 import { row } from './support/fake-kamailio.js';
 
 const A = row(30, 'a');
@@ -176,5 +176,47 @@ test('a set whose only row is one that Kamailio refuses is kept as it was', asyn
   await bench.time.advance(120_000);
   assert.equal(bench.kamailio.letters(), 'a=AP r=AP');
   assert.match(bench.record?.drift ?? '', /set 20 kept although the table has no row/);
+  await bench.stop();
+});
+
+test('what a failed reload left out is named beside the generation, and no more once it is in', async () => {
+  const bench = new ApplierBench([A, row(20, 'r')]);
+  await bench.time.advance(0);
+  const heal = faultyReloads(bench.kamailio);
+  await bench.commit([{ ...A, flags: 4 }, B, row(20, 'r')]);
+  await bench.time.advance(3_000);
+  assert.equal(bench.record?.generation, 2, 'the drained one needs no reload');
+  assert.deepEqual(bench.record.unlisted, ['30 sip:b:5060']);
+  heal();
+  await bench.time.advance(130_000);
+  assert.deepEqual([bench.record.drift, bench.record.unlisted], [null, undefined]);
+  await bench.stop();
+});
+
+test('a list that stayed empty after a failed reload is not proven, one with a row less is', async () => {
+  const bench = new ApplierBench([]);
+  const heal = faultyReloads(bench.kamailio);
+  await bench.commit([A, B]);
+  bench.applier.serverExited();
+  bench.applier.serverStarted();
+  await bench.time.advance(10_000);
+  assert.match(bench.record?.drift ?? '', /a reload did not help/);
+  assert.equal(bench.applier.isProven, false);
+  heal();
+  bench.kamailio.badRows.add(B.destination);
+  await bench.time.advance(130_000);
+  assert.equal(bench.kamailio.letters(), 'a=AP');
+  assert.equal(bench.applier.isProven, true);
+  await bench.stop();
+});
+
+test('a Kamailio in service stays proven when a set that was empty cannot be loaded', async () => {
+  const bench = new ApplierBench([A]);
+  await bench.time.advance(0);
+  faultyReloads(bench.kamailio);
+  await bench.commit([A, row(20, 'r')]);
+  await bench.time.advance(10_000);
+  assert.deepEqual(bench.record?.unlisted, ['20 sip:r:5060']);
+  assert.equal(bench.applier.isProven, true);
   await bench.stop();
 });

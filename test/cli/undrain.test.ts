@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { deriveUndrainProgress } from '../../src/cli/drain-undo.js';
+import type { AppliedRecord } from '../../src/topology/node.js';
+import { DEFAULT_WIRING } from '../../src/topology/wiring.js';
 import { keepingIntents } from './keeping-intents.js';
 import * as p from './support.js';
 
@@ -35,6 +38,24 @@ media-1 takes new calls again after 0.7 s: on the list of 2/2 dispatchers.
 `,
   );
   assert.equal(code, 0);
+});
+
+test('undrain --wait does not take a list that a failed reload left without the node for a proof', () => {
+  const mine = { ...p.MEDIA1, trace: { ...p.MEDIA1.trace, id: 'trace-back' } };
+  const traces = [{ id: 'trace-back', generation: 1843 }];
+  const generation = { ...p.GENERATION, generation: 1843, traces };
+  const drift = 'sip:10.0.3.1:5060 is missing in set 30; a reload did not help';
+  const read = (of: Partial<AppliedRecord>): string => {
+    const other = p.applied(p.DISP2, { generation: 1843, ...of });
+    const acks = [p.applied(p.DISP1, { generation: 1843 }), other];
+    const nodes = [p.LB, p.DISP1, p.DISP2, mine];
+    const data = p.topology({ nodes, generation, applied: p.byId(acks) });
+    const { step, proven } = deriveUndrainProgress('media-1', data, undefined, DEFAULT_WIRING);
+    return `${step} ${proven}`;
+  };
+  assert.equal(read({ drift }), 'up 1');
+  assert.equal(read({ drift, unlisted: ['30 sip:10.0.3.1:5060'] }), 'up 1');
+  assert.equal(read({ drift, unlisted: ['30 sip:10.0.3.9:5060'] }), 'listed 2');
 });
 
 test('undrain --wait gives up after a minute, and knows a new drain', async () => {

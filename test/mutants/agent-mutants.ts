@@ -34,4 +34,12 @@ export const APPLIER: readonly Mutant[] = [
     replace: 'if (false)',
     tests: ['agent/applier.test.js', 'property/applier.test.js'],
   },
+  {
+    name: 'listed-by-generation',
+    off: 'a node that a failed reload left out counts as listed',
+    file: 'topology/unlisted.js',
+    find: 'if (drift === null || keys.length === 0)',
+    replace: 'if (true)',
+    tests: ['agent/agent-health.test.js', 'topology/unlisted.test.js'],
+  },
 ];

@@ -71,3 +71,10 @@ export class ApplierBench {
     await this.#end;
   }
 }
+
+/** From now on each reload answers "Reload Failed" and keeps the list, until the function given is called. */
+export function faultyReloads(kamailio: FakeKamailio): () => void {
+  const reload = kamailio.reloadDispatcher.bind(kamailio);
+  kamailio.reloadDispatcher = () => Promise.resolve({ kind: 'failed', text: 'Reload Failed' });
+  return () => (kamailio.reloadDispatcher = reload);
+}

@@ -86,9 +86,14 @@ export class FakeView implements AgentView {
     this.changed();
   }
 
-  acknowledge(nodeId: string, role: AppliedRecord['role'], generation: number): void {
+  acknowledge(
+    nodeId: string,
+    role: AppliedRecord['role'],
+    generation: number,
+    more: Pick<Partial<AppliedRecord>, 'drift' | 'unlisted'> = {},
+  ): void {
     const record = { schema: 1, nodeId, role, generation, sets: {}, provenAtMs: 0, drift: null };
-    this.acks.set(nodeId, record as AppliedRecord);
+    this.acks.set(nodeId, { ...record, ...more } as AppliedRecord);
     this.changed();
   }
 
