@@ -16,8 +16,8 @@ after(async () => {
   await users.platform.stop();
 });
 
-/** What a peer tells of a contact, under a Call-ID; the status of the answer. */
-async function tell(host: string, callId: string, user: string, action: number): Promise<number> {
+/** What a peer tells of a contact, under a Call-ID. */
+function said(host: string, callId: string, user: string, action: number): string {
   const body = JSON.stringify({
     action,
     aor: `${user}@carna.test`,
@@ -50,7 +50,12 @@ async function tell(host: string, callId: string, user: string, action: number):
     'Content-Type: application/json',
     `Content-Length: ${body.length}`,
   ];
-  const text = [...lines, '', body].join('\r\n');
+  return [...lines, '', body].join('\r\n');
+}
+
+/** Says it as a peer does; the status of the answer. */
+async function tell(host: string, callId: string, user: string, action: number): Promise<number> {
+  const text = said(host, callId, user, action);
   return status(await users.platform.dispatcher.request(text, host, DMQ_PORT));
 }
 
@@ -73,3 +78,16 @@ for (const role of ['registrars', 'outbounds'] as const) {
     await knows('ann', true);
   });
 }
+
+test('what a proxy passes on, and what belongs to a dialog, is no word of a peer', async () => {
+  const { registrars, dispatcher, net } = users.platform;
+  const [{ host }] = registrars;
+  const far = 'Via: SIP/2.0/UDP 10.9.9.9:5060;branch=z9hG4bK-far';
+  const passed = said(host, 'passed', 'eve', UPDATE).replace('\r\nFrom:', `\r\n${far}\r\nFrom:`);
+  const tagged = said(host, 'tagged', 'eve', UPDATE).replace(/(\r\nTo: .*)/, '$1;tag=any');
+  for (const text of [passed, tagged]) dispatcher.send(text, host, DMQ_PORT);
+  // Applied after whatever came before it.
+  assert.equal(await tell(host, 'after', 'dan', UPDATE), 200);
+  await users.untilIs(`${net}: dan is known`, true, () => users.knows(registrars[0], 'dan'));
+  assert.equal(await users.knows(registrars[0], 'eve'), false);
+});

@@ -97,6 +97,55 @@ test('a Record-Route that this edge never wrote leads nowhere, its own does', as
   assert.deepEqual(victim.received, []);
 });
 
+test('within a dialog only what dialogs are made of is passed on: nobody speaks on the bus by way of us', async () => {
+  const s = await scene({ env: { CARNA_ROUTE_SECRET: 'of-this-test-only' } });
+  const member = await opened(openPeer(s.spare(0)));
+  const { answer } = await establish(s, 'ladder');
+  const parts = { ...within(answer, 'ladder'), uri: `sip:htable@${member.host}:5060` };
+  const methods = ['KDMQ', 'PUBLISH', 'REGISTER', 'UNHEARD'];
+  for (const [index, method] of methods.entries()) {
+    s.call(method, { ...parts, cseq: 10 + index });
+    const refused = await s.caller.until(new RegExp(`^SIP/2.0 405 [^]*CSeq: \\d+ ${method}\r`));
+    assert.match(refused.text, /\r\nAllow: .*INVITE/);
+  }
+  s.call('BYE', within(answer, 'ladder'));
+  await s.media[0]?.until(/^BYE /);
+  assert.deepEqual(member.received, []);
+});
+
+test('who says within a dialog that he is the far side must be it: his identity is not believed', async () => {
+  const s = await scene({ env: { CARNA_ROUTE_SECRET: 'of-this-test-only' } });
+  const [media] = s.media;
+  assert.ok(media);
+  const { invite, answer } = await establish(s, 'sides');
+  const parts = within(answer, 'sides');
+  const claiming = (cseq: number): string =>
+    request('INVITE', {
+      ...parts,
+      from: s.caller,
+      cseq,
+      headers: [...(parts.headers ?? []), ...IDENTITIES],
+    });
+  const turned = [
+    claiming(11).replace(/;ftag=[^;>]+/, ';ftag=other'),
+    claiming(12).replace(/(\r\nFrom: .*;tag=).*/, '$1other'),
+  ];
+  for (const [index, text] of turned.entries()) {
+    s.caller.send(text, s.loadBalancer);
+    await s.caller.until(new RegExp(`^SIP/2.0 403 [^]*CSeq: ${11 + index} INVITE\r`));
+  }
+  s.caller.send(claiming(13), s.loadBalancer);
+  const plain = await media.until(/^INVITE [^]*CSeq: 13 INVITE\r/);
+  assert.doesNotMatch(plain.text, IDENTITY);
+  const changed = byeOfCallee(media, invite.text)
+    .replaceAll('BYE', 'UPDATE')
+    .replace('Content-Length', `${IDENTITIES[0]}\r\nContent-Length`);
+  media.send(changed, s.loadBalancer);
+  assert.match((await s.caller.until(/^UPDATE /)).text, IDENTITY, 'the far side is believed');
+  const seen = media.received.filter(({ text }) => /^INVITE [^]*CSeq: 1[12] /.test(text));
+  assert.deepEqual(seen, []);
+});
+
 test('what stands alone goes to the dispatchers; a subscription keeps its way', async () => {
   const s = await scene({ dispatchers: 0, dispatcherPeers: 1 });
   const [dispatcher] = s.dispatcherPeers;

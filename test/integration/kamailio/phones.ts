@@ -37,7 +37,7 @@ export interface Phones {
   reply(request: Incoming, status: string): void;
   /** Whoever asks is answered; by default every request but ACK by 200. */
   onRequest(handler: (request: Incoming) => void): void;
-  send(text: string, host: string): void;
+  send(text: string, host: string, port?: number): void;
   close(): Promise<void>;
 }
 
@@ -172,7 +172,7 @@ export async function openPhones(host: string, port: number): Promise<Phones> {
     onRequest: (handler) => {
       handle = handler;
     },
-    send: (text, to) => socket.send(text, 5060, to),
+    send: (text, to, toPort = 5060) => socket.send(text, toPort, to),
     close: () => new Promise((resolve) => socket.close(() => resolve())),
   };
 }
