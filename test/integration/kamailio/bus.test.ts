@@ -91,3 +91,21 @@ test('what a proxy passes on, and what belongs to a dialog, is no word of a peer
   await users.untilIs(`${net}: dan is known`, true, () => users.knows(registrars[0], 'dan'));
   assert.equal(await users.knows(registrars[0], 'eve'), false);
 });
+
+test('what peers noted for the database is written as text and numbers, never run', async () => {
+  const [node] = users.platform.registrars;
+  assert.equal(await users.register(node, { user: 'u1' }), 200);
+  const contact = 'sip:u1@10.9.9.9:5060';
+  const forget = "carna.forget_contact(false, E'u1@carna.test', 'x'";
+  const notes = [
+    ['number', `peer|1|0, 1), ${forget}, E'${contact}', E'', 0||eve@carna.test|sip:eve@10.9.9.9`],
+    [`name', E'', E'', 0, 1), ${forget.slice(0, -1)}`, `peer|1|0||eve@carna.test|${contact}`],
+  ] as const;
+  for (const [ruid, note] of notes) {
+    await node.rpc('htable.sets', 'unwritten', ruid, note);
+    await users.untilIs('the note stands', false, async () =>
+      (await node.rpc('htable.dump', 'unwritten')).includes('peer|1|'),
+    );
+    assert.equal(await users.rows("username = 'u1'"), 1, note);
+  }
+});
