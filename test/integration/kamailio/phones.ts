@@ -34,7 +34,7 @@ export interface Phones {
   register(host: string, registration: Registration): Promise<string | null>;
   invite(host: string, aor: string, options?: InviteOptions): Promise<string | null>;
   notifyPeer(host: string, port: number, self: string, body: string): Promise<string | null>;
-  reply(request: Incoming, status: string): void;
+  reply(request: Incoming, status: string, headers?: readonly string[]): void;
   /** Whoever asks is answered; by default every request but ACK by 200. */
   onRequest(handler: (request: Incoming) => void): void;
   send(text: string, host: string, port?: number): void;
@@ -81,14 +81,14 @@ export async function openPhones(host: string, port: number): Promise<Phones> {
   const socket = createSocket('udp4');
   const waiting = new Map<string, (answer: string) => void>();
   const received: Incoming[] = [];
-  const reply = (to: Incoming, line: string): void => {
+  const reply = (to: Incoming, line: string, headers: readonly string[] = []): void => {
     const kept = to.text
       .split('\r\n')
       .filter((l) => /^(via|from|call-id|cseq|record-route):/i.test(l));
     const name = /^To:.*$/im.exec(to.text)?.[0] ?? 'To:';
     const tagged = name.includes('tag=') ? name : `${name};tag=${host}`;
-    const text = [`SIP/2.0 ${line}`, ...kept, tagged, 'Content-Length: 0', '', ''].join('\r\n');
-    socket.send(text, to.port, to.host);
+    const lines = [`SIP/2.0 ${line}`, ...kept, tagged, ...headers, 'Content-Length: 0', '', ''];
+    socket.send(lines.join('\r\n'), to.port, to.host);
   };
   let handle = (incoming: Incoming): void => {
     if (!incoming.text.startsWith('ACK ')) reply(incoming, '200 OK');

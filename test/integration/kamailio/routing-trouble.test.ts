@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitUntil } from '../../../src/util/wait.js';
 import { establish, invites, useScenes, within } from './scene.js';
-import { openPeer, request } from './sip-peer.js';
+import { route } from './edge-route.js';
+import { header, openPeer, request } from './sip-peer.js';
 
 const { scene, opened, net } = useScenes();
 
@@ -163,4 +164,36 @@ test('a draining load-balancer refuses new calls and pings, and keeps serving it
   await waitUntil('no dialog is left', 8_000, async () =>
     /all: 0/.test(await balancer.rpc('dlg.stats_active')),
   );
+});
+
+test('a draining load-balancer takes a call to a phone that is reached through it alone, and none to a trunk', async () => {
+  const s = await scene({ dispatchers: 0, dispatcherPeers: 1, outbound: 1 });
+  const [dispatcher] = s.dispatcherPeers;
+  const [outbound] = s.outbound;
+  assert.ok(dispatcher && outbound);
+  s.call('REGISTER', { callId: 'registered-here' });
+  const register = await dispatcher.until(/^REGISTER /);
+  dispatcher.reply(register, '200 OK');
+  await s.platform.loadBalancer.rpc('pv.shvSet', 'drain', 'int', '1');
+  const dial = (from: typeof outbound, callId: string, headers: readonly string[]): void =>
+    from.send(
+      request('INVITE', { from, uri: `sip:tester@${s.caller.host}:5060`, callId, headers }),
+      s.loadBalancer,
+    );
+  const path = `Route: ${header(register.text, 'Path')[0]}`;
+  dial(outbound, 'only-way', [path, 'X-Carna-Last: 1']);
+  const invite = await s.caller.until(/^INVITE [^]*Call-ID: only-way/);
+  assert.doesNotMatch(invite.text, /X-Carna-/);
+  dial(outbound, 'other-phones-left', [path]);
+  await outbound.until(/^SIP\/2.0 503 [^]*Call-ID: other-phones-left/);
+  dial(dispatcher, 'trunk', [route(s), 'X-Carna-Trunk: TrunkA']);
+  await dispatcher.until(/^SIP\/2.0 503 [^]*Call-ID: trunk/);
+  s.call('INVITE', { callId: 'outside', headers: ['X-Carna-Last: 1'] });
+  await s.caller.until(/^SIP\/2.0 503 [^]*Call-ID: outside/);
+  assert.equal(invites(s.caller, 'other-phones-left') + invites(s.caller, 'trunk'), 0);
+
+  s.caller.reply(invite, '200 OK', [`Contact: <sip:tester@${s.caller.host}:5060>`]);
+  await outbound.until(/^SIP\/2.0 200 [^]*Call-ID: only-way/);
+  const active = await s.platform.loadBalancer.rpc('dlg.stats_active');
+  assert.match(active, /all: 1/, 'the drain waits for it');
 });

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { waitUntil } from '../../../src/util/wait.js';
+import type { Incoming, Phones } from './phones.js';
+import { openPhones, status } from './phones.js';
+import type { LocationPlatform } from './registrations.js';
+import { startLocationPlatform } from './registrations.js';
+import { header } from './sip-peer.js';
+
+const PATIENCE_MS = 10_000;
+let platform: LocationPlatform;
+/** The load-balancer by which every phone is registered. */
+let edge: Phones;
+
+before(async () => {
+  platform = await startLocationPlatform();
+  await platform.database.store.query({
+    text: `INSERT INTO subscriber (username, domain, password, ha1, ha1b)
+           SELECT 'u' || i, 'carna.test', '', md5('u' || i || ':carna.test:u' || i || '-pw'), ''
+             FROM generate_series(1, 9) i`,
+  });
+  edge = await openPhones(`${platform.net}.10`, 5060);
+  for (const node of [platform.registrars[0], platform.outbounds[0]]) {
+    await node.start();
+    await platform.join(node);
+  }
+});
+
+after(async () => {
+  await edge.close();
+  await platform.stop();
+});
+
+/** Registers a phone of the user for each name, with its q, until outbound knows them so. */
+async function register(user: string, phones: Readonly<Record<string, number>>): Promise<void> {
+  const qOf = (known: string, name: string): number =>
+    Number(new RegExp(`sip:${name}@[^]*?Q: ([\\d.]+)`).exec(known)?.[1]);
+  let cseq = 0;
+  await waitUntil(`outbound knows the phones of ${user}`, PATIENCE_MS, async () => {
+    for (const [name, q] of Object.entries(phones)) {
+      const answer = await platform.dispatcher.register(platform.registrars[0].host, {
+        user,
+        callId: `${user}-${name}`,
+        cseq: (cseq += 2),
+        contact: `sip:${name}@10.9.9.9:5060`,
+        parameters: `;q=${q}`,
+        headers: [`Path: <sip:${platform.net}.10:5060;lr>`],
+      });
+      assert.equal(status(answer), 200);
+    }
+    const known = await platform.outbounds[0].rpc('ul.lookup', 'location', `${user}@carna.test`);
+    return Object.entries(phones).every(([name, q]) => qOf(known, name) === q);
+  });
+}
+
+/** What the edge answers for a phone: a status line and headers. */
+function answering(answerOf: (phone: string) => readonly [status: string, ...string[]]): void {
+  edge.onRequest((request: Incoming) => {
+    if (request.text.startsWith('ACK ')) return;
+    const [line, ...headers] = answerOf(/^\w+ sip:(\w+)@/.exec(request.text)?.[1] ?? '');
+    edge.reply(request, line, headers);
+  });
+}
+
+const call = (user: string): Promise<string | null> =>
+  platform.dispatcher.invite(platform.outbounds[0].host, `${user}@carna.test`);
+
+/** The INVITE that the edge got for a phone. */
+const inviteOf = (phone: string): string =>
+  edge.received.find(({ text }) => text.startsWith(`INVITE sip:${phone}@`))?.text ?? '';
+
+test('the edge hears when no other phone is left to try, and not before', async () => {
+  await register('u1', { desk: 0.9, mobile: 0.1 });
+  answering((phone) => [phone === 'desk' ? '503 Draining' : '200 OK']);
+  assert.equal(status(await call('u1')), 200);
+  assert.deepEqual(header(inviteOf('desk'), 'X-Carna-Last'), []);
+  assert.deepEqual(header(inviteOf('mobile'), 'X-Carna-Last'), ['1']);
+  await register('u2', { alone: 1 });
+  assert.equal(status(await call('u2')), 200);
+  assert.deepEqual(header(inviteOf('alone'), 'X-Carna-Last'), ['1']);
+});
