@@ -6,6 +6,7 @@ import type { LivePlan } from '../topology/live-plan.js';
 import { hashLive } from '../topology/live-hash.js';
 import type { AppliedRecord, Role } from '../topology/node.js';
 import { findUnlisted } from '../topology/unlisted.js';
+import { cutLine } from '../util/cut-text.js';
 import { Acknowledgement } from './acknowledgement.js';
 import type { AgentMetrics } from './metrics.js';
 import type { AppliedPublication, Timekeeper } from './ports.js';
@@ -36,6 +37,9 @@ interface Found {
   readonly sets: AppliedRecord['sets'];
   readonly unlisted: readonly string[];
 }
+
+/** As long as an acknowledgement may tell it. */
+const MAX_DRIFT_LENGTH = 4_096;
 
 /** What may be said in `applied/<nodeId>` after a reading, and after one that failed. */
 export class ListProof {
@@ -99,9 +103,10 @@ export class ListProof {
     };
   }
 
-  #set(generation: number, drift: string | null, { sets, unlisted }: Found): void {
+  #set(generation: number, differences: string | null, { sets, unlisted }: Found): void {
     const { nodeId, role, time } = this.#deps;
     const provenAtMs = time.wallMs();
+    const drift = differences === null ? null : cutLine(differences, MAX_DRIFT_LENGTH);
     const record = { schema: 1, nodeId, role, generation, sets, provenAtMs, drift } as const;
     this.#acknowledgement.set(drift === null ? record : { ...record, unlisted });
   }

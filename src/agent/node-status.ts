@@ -5,6 +5,7 @@ import type { ChangeTrace, LoadClass, NodeRecord } from '../topology/node.js';
 import { NODE_STATES } from '../topology/node.js';
 import type { AgentMetrics } from './metrics.js';
 import type { NodePublication, Timekeeper } from './ports.js';
+import { cutLine } from '../util/cut-text.js';
 
 /** What of a node's record does not change while its agent lives. */
 export type NodeIdentity = Omit<
@@ -36,6 +37,8 @@ export interface NodeStatusDeps {
 
 /** Readers cut records at 1 KB: a reason has to leave room for the rest. */
 const MAX_REASON_LENGTH = 160;
+/** As long as a trace may tell it; an operator's name may be longer. */
+const MAX_ACTOR_LENGTH = 64;
 
 /** The node's state and the one place that changes and publishes it; `apply` begins the write in its own tick. */
 export class NodeStatus {
@@ -115,8 +118,9 @@ export class NodeStatus {
 
   /** Another reason for the same state; the trace stays, nothing happened to the node. */
   describe(reason: string): void {
-    if (reason.slice(0, MAX_REASON_LENGTH) === this.#reason || this.#trace === null) return;
-    this.#reason = reason.slice(0, MAX_REASON_LENGTH);
+    const told = cutLine(reason, MAX_REASON_LENGTH);
+    if (told === this.#reason || this.#trace === null) return;
+    this.#reason = told;
     this.#send(this.#trace);
   }
 
@@ -139,12 +143,12 @@ export class NodeStatus {
 
   #publish(from: LifecycleState, why: Why): void {
     const now = this.#deps.time.wallMs();
-    this.#reason = (why.reason ?? why.cause).slice(0, MAX_REASON_LENGTH);
+    this.#reason = cutLine(why.reason ?? why.cause, MAX_REASON_LENGTH);
     this.#trace = {
       id: this.#deps.newId(),
-      cause: why.cause.slice(0, MAX_REASON_LENGTH),
+      cause: cutLine(why.cause, MAX_REASON_LENGTH),
       from,
-      actor: why.actor ?? 'agent',
+      actor: cutLine(why.actor ?? 'agent', MAX_ACTOR_LENGTH),
       occurredAtMs: why.occurredAtMs ?? null,
       noticedAtMs: why.noticedAtMs ?? now,
       publishedAtMs: now,

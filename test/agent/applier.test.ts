@@ -108,6 +108,17 @@ test('a row that Kamailio refuses is told as drift, and not reloaded for ever', 
   await bench.stop();
 });
 
+test('drift is told in one line, whatever stands in a row', async () => {
+  const bench = new ApplierBench([A]);
+  await bench.time.advance(0);
+  const bad = { ...B, destination: 'sip:b\t\u0085b:5060' };
+  bench.kamailio.badRows.add(bad.destination);
+  await bench.commit([A, bad, C]);
+  assert.equal(bench.record?.generation, 2);
+  assert.match(bench.record.drift ?? '', /sip:b {2}b:5060 is missing in set 30/);
+  await bench.stop();
+});
+
 test('drift made by hand is healed by the resync', async () => {
   const bench = new ApplierBench([A, B]);
   await bench.time.advance(0);

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { cutText } from '../../util/cut-text.js';
 import { MissingPartError, messageOf, ServerStartError } from '../../util/errors.js';
 import { DockerAnswerError } from './docker-port.js';
 
@@ -45,7 +46,7 @@ export function shortMessage(text: string): string {
   );
   const told = line.includes('OCI runtime') && cause !== null ? cause[0] : line;
   const plain = told.replace(/: unknown$/, '');
-  return plain.length > MAX_MESSAGE_LENGTH ? `${plain.slice(0, MAX_MESSAGE_LENGTH)}…` : plain;
+  return plain.length > MAX_MESSAGE_LENGTH ? `${cutText(plain, MAX_MESSAGE_LENGTH)}…` : plain;
 }
 
 interface SocketFault {

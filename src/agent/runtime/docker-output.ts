@@ -1,4 +1,5 @@
 import { backoffMs } from '../../util/backoff.js';
+import { cutText } from '../../util/cut-text.js';
 import { CarnaError } from '../../util/errors.js';
 import type { WatchDeps } from './docker-events.js';
 import { RECONNECT } from './docker-events.js';
@@ -148,7 +149,7 @@ export class OutputFollower {
 }
 
 function shorten(line: string): string {
-  return line.length > TAIL_LINE_LENGTH ? `${line.slice(0, TAIL_LINE_LENGTH)}…` : line;
+  return line.length > TAIL_LINE_LENGTH ? `${cutText(line, TAIL_LINE_LENGTH)}…` : line;
 }
 
 /** "2026-01-31T23:59:59.12Z" with nine digits after the point, so that stamps compare as texts. */

@@ -1,3 +1,5 @@
+import { cutText } from '../../util/cut-text.js';
+
 /** A line of a server's output may be this long; the rest of it is dropped and marked with an ellipsis. */
 export const MAX_LINE_LENGTH = 2_000;
 
@@ -14,7 +16,7 @@ export function lineSplitter(emit: (line: string) => void): {
   const add = (piece: string): void => {
     const room = MAX_LINE_LENGTH - held.length;
     if (piece.length > room) isCut = true;
-    held += piece.slice(0, Math.max(0, room));
+    held += cutText(piece, Math.max(0, room));
   };
   const flush = (): void => {
     const line = held.trimEnd();

@@ -5,6 +5,7 @@ import { createAgent } from '../../../src/agent/run-agent.js';
 import type { AgentTiming } from '../../../src/agent/timing.js';
 import { DEFAULT_AGENT_TIMING } from '../../../src/agent/timing.js';
 import { createMetrics } from '../../../src/http/metrics.js';
+import { encodeAppliedRecord, encodeNodeRecord } from '../../../src/topology/node-codec.js';
 import type { AppliedRecord, NodeRecord, Role } from '../../../src/topology/node.js';
 import { DEFAULT_WIRING } from '../../../src/topology/wiring.js';
 import type { FakeBus } from './fake-bus.js';
@@ -18,8 +19,8 @@ export class AgentBench {
   readonly time = new FakeTime();
   readonly runtime = new FakeRuntime();
   readonly view = new FakeView();
-  readonly nodes = new FakePublication<NodeRecord>();
-  readonly applied = new FakePublication<AppliedRecord>();
+  readonly nodes = new FakePublication<NodeRecord>(encodeNodeRecord);
+  readonly applied = new FakePublication<AppliedRecord>(encodeAppliedRecord);
   readonly term = new AbortController();
   readonly agent: Agent;
   readonly end: Promise<unknown>;

@@ -2,6 +2,7 @@ import { Applier, DEFAULT_APPLIER_TIMING } from '../../../src/agent/applier.js';
 import { agentMetrics } from '../../../src/agent/metrics.js';
 import { createMetrics } from '../../../src/http/metrics.js';
 import type { DispatcherRow } from '../../../src/topology/dispatcher-row.js';
+import { encodeAppliedRecord } from '../../../src/topology/node-codec.js';
 import type { AppliedRecord } from '../../../src/topology/node.js';
 import { setHash } from '../../../src/topology/set-hash.js';
 import { FakeKamailio } from './fake-kamailio.js';
@@ -12,7 +13,7 @@ import { FakePublication, FakeView, silentLog } from './fakes.js';
 export class ApplierBench {
   readonly time = new FakeTime();
   readonly view = new FakeView();
-  readonly publication = new FakePublication<AppliedRecord>();
+  readonly publication = new FakePublication<AppliedRecord>(encodeAppliedRecord);
   readonly metrics = createMetrics();
   readonly kamailio: FakeKamailio;
   readonly applier: Applier;

@@ -23,14 +23,21 @@ export const silentLog = {
   child: () => silentLog,
 } as unknown as Logger;
 
+/** `encode` throws for a record that could not be written. */
 export class FakePublication<T> implements Publication<T> {
   readonly history: (T | null)[] = [];
+  readonly #encode: (record: T) => unknown;
+
+  constructor(encode: (record: T) => unknown = nothing) {
+    this.#encode = encode;
+  }
 
   get current(): T | null {
     return this.history.at(-1) ?? null;
   }
 
   set(record: T | null): void {
+    if (record !== null) this.#encode(record);
     this.history.push(record);
   }
 
