@@ -3,6 +3,7 @@ import type { DesiredRow, LiveNode, RowWhy } from './desired-rows.js';
 import type { RowChange } from './diff-rows.js';
 import { rowKey } from './dispatcher-row.js';
 import type { IntentRecord, NodeRecord, NodeState } from './node.js';
+import { cutText } from '../util/cut-text.js';
 
 export type AuditState = NodeState | 'gone';
 
@@ -194,7 +195,7 @@ function ofReconciler(
 
 /** The same on every reconciler, so that a new leader does not tell it twice. */
 function goneId(last: NodeRecord): string {
-  return `gone-${last.trace.id}`.slice(0, MAX_TRACE_ID);
+  return cutText(`gone-${last.trace.id}`, MAX_TRACE_ID);
 }
 
 /** The trace of an operator's intent: the same on every reconciler. */

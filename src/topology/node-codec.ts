@@ -37,7 +37,7 @@ const line = (max: number): z.ZodString =>
   z
     .string()
     .max(max)
-    .regex(/^[^\p{Cc}]*$/u, 'control characters');
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'control characters, or half a character');
 const wallMs = z.number().min(0).max(1e15);
 const count = z.int().min(0);
 const hashes = z.record(z.string().regex(/^\d{1,10}$/, 'not a setid'), z.string().max(128));

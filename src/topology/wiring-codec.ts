@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cutText } from '../util/cut-text.js';
 import { InvalidInputError } from '../util/errors.js';
 import { ROLES } from './node.js';
 import { SCHEMA } from './record-codec.js';
@@ -107,7 +108,7 @@ function roleFault(found: unknown, wanted: string): string {
 }
 
 function shown(found: unknown): string {
-  return found === undefined ? 'nothing' : JSON.stringify(found).slice(0, 40);
+  return found === undefined ? 'nothing' : cutText(JSON.stringify(found), 40);
 }
 
 function faulty(what: string, faults: readonly string[]): InvalidInputError {

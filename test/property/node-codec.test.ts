@@ -68,6 +68,32 @@ const nodeRecords: fc.Arbitrary<NodeRecord> = fc.record({
   }),
 });
 
+const TEXTS: Readonly<Record<string, (record: NodeRecord, text: string) => NodeRecord>> = {
+  reason: (one, reason) => ({ ...one, reason }),
+  instanceId: (one, instanceId) => ({ ...one, instanceId }),
+  'trace.id': (one, id) => ({ ...one, trace: { ...one.trace, id: `trace-${id}` } }),
+  'trace.cause': (one, cause) => ({ ...one, trace: { ...one.trace, cause } }),
+  'trace.actor': (one, actor) => ({ ...one, trace: { ...one.trace, actor } }),
+  'marathon.appId': (one, appId) => ({
+    ...one,
+    marathon: { taskId: 't', appVersion: '1', appId },
+  }),
+};
+
+holds('half a character, or a nought, is refused by the name of the text that has it', 500, () =>
+  fc.property(
+    nodeRecords,
+    fc.constantFrom(...Object.keys(TEXTS)),
+    fc.constantFrom('\ud83d', '\udea7', 'a\ud83db', '\u0000'),
+    (written, name, text) => {
+      const broken = TEXTS[name]?.(written, text) ?? written;
+      const refused = { name: 'InvalidInputError', message: new RegExp(`${name}: `) };
+      assert.throws(() => codec.encodeNodeRecord(broken), refused);
+      assert.throws(() => codec.decodeNodeRecord(utf8(JSON.stringify(broken))), refused);
+    },
+  ),
+);
+
 holds('any bytes are a record or refused as invalid input', 2_000, () =>
   fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
     for (const decode of DECODERS) accept(() => decode(bytes), InvalidInputError);

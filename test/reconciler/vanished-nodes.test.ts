@@ -24,6 +24,16 @@ test('a vanished node that does not answer the witness is inactive, and gone aft
   assert.deepEqual(flags(world), ['b 8']);
 });
 
+test('the trace of a vanished node never ends in half a character', async () => {
+  const world = new World();
+  const { trace } = record('a');
+  const wide = record('a', { trace: { ...trace, id: `${'x'.repeat(30)}🚧` } });
+  world.show(wide, record('b'));
+  await lead(world, [...settle, vanish(world, 'b')]);
+  const told = world.commits.flatMap(({ audit }) => audit).find(({ to }) => to === 'gone');
+  assert.equal(told?.traceId, `gone-${'x'.repeat(30)}`);
+});
+
 test('a vanished node that answers the witness keeps its row for ever', async () => {
   const world = new World();
   world.show(record('a'), record('b'));

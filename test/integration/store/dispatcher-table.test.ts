@@ -4,7 +4,12 @@ import { knownTraces, readChanges, recordLive } from '../../../src/store/change-
 import type { CommitOptions } from '../../../src/store/dispatcher-table.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../../../src/store/dispatcher-table.js';
 import { readLosses } from '../../../src/store/losses.js';
-import { HeldByGuardError, StoreConflictError } from '../../../src/util/errors.js';
+import { cutText } from '../../../src/util/cut-text.js';
+import {
+  HeldByGuardError,
+  StoreConflictError,
+  StoreRefusedError,
+} from '../../../src/util/errors.js';
 import type { TestDatabase } from './database.js';
 import { flagsTo, insertOf, ourRow, startDatabase } from './database.js';
 import { auditOf, newTerm, planOf } from './plans.js';
@@ -45,6 +50,17 @@ test('a plan is committed whole and read back with its generation', async () => 
   assert.deepEqual(await readTable(db.store), { generation: 1, rows });
   assert.deepEqual((await readTable(db.store, [10])).rows, []);
   assert.deepEqual((await readHead(db.store, 10)).setHashes, { '30': 'abc' });
+});
+
+test('half a character is what PostgreSQL refuses, and what no text that was cut has', async () => {
+  const cause = `${'x'.repeat(159)}🚧`;
+  const told = (text: string): Promise<unknown> =>
+    commitPlan(db.store, plan(0, { audit: [auditOf('trace-0001', { cause: text })] }));
+  await assert.rejects(told(cause.slice(0, 160)), StoreRefusedError);
+  await told(cutText(cause, 160));
+  await told(cutText('one half \ud83d, and 🚧', 160));
+  const found = await readChanges(db.store, { last: 10 });
+  assert.equal(found[0]?.cause, 'x'.repeat(159));
 });
 
 test('only the changed row gets a new version', async () => {
