@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { AgentReport } from '../topology/explain-facts.js';
+import { cutText } from '../util/cut-text.js';
 import { InvalidInputError } from '../util/errors.js';
 
 /** An agent keeps at most 32 checks; a few more do no harm. */
 const MAX_CHECKS = 64;
 const MAX_LINE = 512;
 
-const line = z.string().transform((text) => text.slice(0, MAX_LINE));
+const line = z.string().transform((text) => cutText(text, MAX_LINE));
 const maybeLine = line.nullable().catch(null);
 const count = z.number().int().nonnegative().nullable().catch(null);
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { cutText } from '../util/cut-text.js';
 import { ConfigError } from '../util/errors.js';
 
 /** The environment as an argument: `process.env` is handed in by the command, never read here. */
@@ -148,7 +149,7 @@ function readSecret(
 const MAX_QUOTED = 80;
 
 function quote(text: string): string {
-  return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
+  return JSON.stringify(text.length > MAX_QUOTED ? `${cutText(text, MAX_QUOTED)}…` : text);
 }
 
 /** One line of README's table of variables. */

@@ -1,4 +1,5 @@
 import type { TreeSnapshot } from './tree-view.js';
+import { cutText } from '../util/cut-text.js';
 
 const CANDIDATE = /^leader\/.*-(\d{10})$/;
 /** A MESOS_TASK_ID fits; longer ones are somebody's mistake, they are cut. */
@@ -13,7 +14,7 @@ export function readCandidates(tree: Pick<TreeSnapshot, 'entries'>): readonly st
     .flatMap(([path, { data }]) => {
       const place = CANDIDATE.exec(path)?.[1];
       if (place === undefined) return [];
-      return [{ place: Number(place), name: (data?.toString() ?? '').slice(0, MAX_NAME_CHARS) }];
+      return [{ place: Number(place), name: cutText(data?.toString() ?? '', MAX_NAME_CHARS) }];
     })
     .sort((a, b) => a.place - b.place)
     .map(({ name }) => name);

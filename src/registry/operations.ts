@@ -1,3 +1,4 @@
+import { cutText } from '../util/cut-text.js';
 import { InvalidInputError, RegistryRejectedError } from '../util/errors.js';
 import type { Answer } from './in-flight.js';
 import * as ask from './requests.js';
@@ -194,5 +195,5 @@ function byteLength(data: Buffer | null): number {
 /** The server would cut the connection, and again after each reconnect. */
 function checkSize(what: string, sizeBytes: number): void {
   if (sizeBytes <= MAX_DATA_BYTES) return;
-  throw new InvalidInputError(what.slice(0, 200), `${sizeBytes} bytes, at most ${MAX_DATA_BYTES}`);
+  throw new InvalidInputError(cutText(what, 200), `${sizeBytes} bytes, at most ${MAX_DATA_BYTES}`);
 }

@@ -3,6 +3,7 @@ import { aorText } from '../topology/account.js';
 import { likePattern } from './like-pattern.js';
 import type { NamePattern } from './like-pattern.js';
 import type { QueryFunction, Store } from './pool.js';
+import { cutText } from '../util/cut-text.js';
 
 /** A user as operators see it; what proves its password is never read. */
 export interface User extends Aor {
@@ -85,7 +86,7 @@ export async function readSimilarUsers(
   aor: Aor,
   limit: number,
 ): Promise<readonly Aor[]> {
-  const { user, domain } = likePattern({ user: `${aor.user.slice(0, 1)}*`, domain: '*' });
+  const { user, domain } = likePattern({ user: `${cutText(aor.user, 1)}*`, domain: '*' });
   return store.query<Aor>({
     text: `SELECT username AS "user", domain FROM public.subscriber
             WHERE username LIKE $1 AND domain LIKE $2

@@ -1,6 +1,7 @@
 import type { BackoffLimits } from '../../util/backoff.js';
 import { backoffMs } from '../../util/backoff.js';
 import type { Clock } from '../../util/clock.js';
+import { cutText } from '../../util/cut-text.js';
 import type { CarnaError } from '../../util/errors.js';
 import {
   DeadlineError,
@@ -159,7 +160,7 @@ function toTry(what: string, isRead: boolean, answer: Answer): Try {
   const isRefused = status >= 400 && status !== 404;
   if (json !== undefined || isRefused) return { kind: 'reply', reply: { status, json } };
   const found =
-    body.length === 0 ? 'an empty body' : `${contentType.slice(0, 80) || 'something'} that is none`;
+    body.length === 0 ? 'an empty body' : `${cutText(contentType, 80) || 'something'} that is none`;
   const error = new MarathonAnswerError(`${what}: ${status}, expected JSON, found ${found}`);
   return { kind: 'failed', isUndone: isRead || status === 404, error };
 }

@@ -1,3 +1,4 @@
+import { cutText } from '../../util/cut-text.js';
 import {
   InvalidInputError,
   MarathonAmbiguousError,
@@ -70,7 +71,7 @@ export function lockOf(spoken: Spoken): Locked | undefined {
   if (spoken.reply.status !== 409) return undefined;
   const refusal = readRefusal(spoken.reply.json);
   if (refusal?.deploymentIds === undefined) return undefined;
-  const message = spoken.redact(refusal.message).slice(0, MAX_WORDS);
+  const message = cutText(spoken.redact(refusal.message), MAX_WORDS);
   return { kind: 'locked', deploymentIds: refusal.deploymentIds, message };
 }
 
@@ -89,7 +90,7 @@ function noOf(spoken: Spoken): MarathonRefusedError | MarathonAnswerError {
   if (reply.status < 400)
     return new MarathonAnswerError(`${what}: unexpected answer ${reply.status}`);
   const words = readRefusal(reply.json)?.message ?? 'no reason given';
-  return new MarathonRefusedError(what, reply.status, redact(words).slice(0, MAX_WORDS));
+  return new MarathonRefusedError(what, reply.status, cutText(redact(words), MAX_WORDS));
 }
 
 function ambiguous(why: string, cause?: Error): MarathonAmbiguousError {

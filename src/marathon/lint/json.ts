@@ -1,4 +1,5 @@
 import { withoutSecrets } from './secret-names.js';
+import { cutText } from '../../util/cut-text.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export interface JsonObject {
@@ -70,5 +71,5 @@ export function numberOf({ value }: At): number | null {
 export function shown(value: Json | undefined): string {
   if (value === undefined) return 'nothing';
   const text = withoutSecrets(JSON.stringify(value));
-  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+  return text.length > MAX_SHOWN ? `${cutText(text, MAX_SHOWN)}…` : text;
 }

@@ -1,3 +1,4 @@
+import { cutText } from '../../util/cut-text.js';
 import { ProtocolError } from '../../util/errors.js';
 
 /**
@@ -78,6 +79,6 @@ export function describe(value: BinrpcValue | undefined): string {
     case 'int':
     case 'double':
     case 'string':
-      return `the ${value.kind} ${JSON.stringify(value.value).slice(0, 60)}`;
+      return `the ${value.kind} ${cutText(JSON.stringify(value.value), 60)}`;
   }
 }

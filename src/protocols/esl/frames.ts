@@ -1,3 +1,4 @@
+import { cutText } from '../../util/cut-text.js';
 import { ProtocolError } from '../../util/errors.js';
 
 /** A header block without its end after so many bytes is no ESL. */
@@ -65,7 +66,7 @@ function bodyBytes(header: string): number {
   const lines = header.split('\n');
   if (!lines.some((line) => /^Content-Type: \S/.test(line))) {
     throw new ProtocolError(
-      `ESL header without Content-Type: ${JSON.stringify(header.slice(0, 80))}`,
+      `ESL header without Content-Type: ${JSON.stringify(cutText(header, 80))}`,
     );
   }
   const length = lines.find((line) => line.startsWith('Content-Length:'));
@@ -76,7 +77,7 @@ function bodyBytes(header: string): number {
   const digits = /^Content-Length: (\d{1,10})$/.exec(length)?.[1];
   if (digits === undefined || Number(digits) > MAX_BODY_BYTES) {
     throw new ProtocolError(
-      `ESL ${JSON.stringify(length.slice(0, 60))}, expected a number up to ${MAX_BODY_BYTES}`,
+      `ESL ${JSON.stringify(cutText(length, 60))}, expected a number up to ${MAX_BODY_BYTES}`,
     );
   }
   return Number(digits);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cutText } from '../../util/cut-text.js';
 import { InvalidInputError } from '../../util/errors.js';
 
 /** What FreeSWITCH's core says of itself. `isReady` stays true with SIP dead: it is no health. */
@@ -92,6 +93,6 @@ function parse<T>(what: string, schema: z.ZodType<T>, body: string): T {
 function unexpected(what: string, expected: string, found: string): InvalidInputError {
   return new InvalidInputError(
     what,
-    `expected ${expected}, found ${JSON.stringify(found.slice(0, 80))}`,
+    `expected ${expected}, found ${JSON.stringify(cutText(found, 80))}`,
   );
 }

@@ -1,3 +1,4 @@
+import { cutText } from '../../util/cut-text.js';
 import { InvalidInputError, ProtocolError } from '../../util/errors.js';
 
 /** A longer datagram is refused unread. */
@@ -147,5 +148,5 @@ export function token(text: string): string {
 }
 
 function excerpt(text: string): string {
-  return JSON.stringify(text.slice(0, 60));
+  return JSON.stringify(cutText(text, 60));
 }
