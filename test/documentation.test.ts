@@ -25,3 +25,21 @@ test('README lists every error code', () => {
   assert.equal(errorTable().split('\n').length - 2, codes.length);
   check('errors', errorTable());
 });
+
+for (const [file, begin] of [
+  ['README.md', '## On Marathon'],
+  ['marathon/README.md', '# Marathon definitions'],
+] as const) {
+  test(`${file} makes the secrets and runs carna init before the first deploy`, () => {
+    const text = readFileSync(file, 'utf8').split(`${begin}\n`)[1] ?? '';
+    const commands = [...text.matchAll(/^```\n([\s\S]*?)^```/gm)].map(([, code]) => code).join('');
+    const places = ['images/secrets.sh ', 'carna init --logins ', 'carna deploy '].map((command) =>
+      commands.indexOf(command),
+    );
+    assert.ok(!places.includes(-1), `${places.join(' ')}\n${commands}`);
+    assert.deepEqual(
+      places,
+      [...places].sort((a, b) => a - b),
+    );
+  });
+}
