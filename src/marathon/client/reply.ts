@@ -32,6 +32,11 @@ export interface Spoken {
   readonly redact: (text: string) => string;
 }
 
+/** What a busy proxy says, in whatever form; Marathon never does. */
+const BUSY: ReadonlySet<number> = new Set([408, 429]);
+/** Refusals by whoever asks for the password; they hold, whatever their form. */
+const UNKNOWN_USER: ReadonlySet<number> = new Set([401, 403]);
+
 type Reader<T> = (what: string, json: unknown) => T;
 
 /** How much of Marathon's own words an error shows. */
@@ -49,12 +54,15 @@ export function readKnown<T>(spoken: Spoken, read: Reader<T>): T | undefined {
 }
 
 /**
- * What a change answered. An answer of success that cannot be read leaves it open what was done:
- * MarathonAmbiguousError. Throws MarathonRefusedError when Marathon said no. Pure.
+ * What a change answered. An answer of success that cannot be read, or a no that is not Marathon's, leaves it open
+ * what was done: MarathonAmbiguousError. Throws MarathonRefusedError when Marathon said no. Pure.
  */
 export function readChange<T>(spoken: Spoken, read: Reader<T>, good: readonly number[] = [200]): T {
   const { what, reply } = spoken;
-  if (reply.status >= 400) throw noOf(spoken);
+  if (reply.status >= 400) {
+    const no = noOf(spoken);
+    throw no instanceof MarathonAnswerError ? ambiguous(no.message, no) : no;
+  }
   if (!good.includes(reply.status)) {
     throw ambiguous(`${what}: unexpected answer ${reply.status}`);
   }
@@ -89,7 +97,11 @@ function noOf(spoken: Spoken): MarathonRefusedError | MarathonAnswerError {
   const { what, reply, redact } = spoken;
   if (reply.status < 400)
     return new MarathonAnswerError(`${what}: unexpected answer ${reply.status}`);
-  const words = readRefusal(reply.json)?.message ?? 'no reason given';
+  const said = readRefusal(reply.json)?.message;
+  if (BUSY.has(reply.status) || (said === undefined && !UNKNOWN_USER.has(reply.status))) {
+    return new MarathonAnswerError(`${what}: a ${reply.status} that is not Marathon's`);
+  }
+  const words = said ?? 'no reason given';
   return new MarathonRefusedError(what, reply.status, cutText(redact(words), MAX_WORDS));
 }
 

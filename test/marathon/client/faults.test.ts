@@ -77,6 +77,24 @@ const FAULTS: readonly Fault[] = [
     words: /answered 503/,
   },
   {
+    name: 'the 429 of a proxy',
+    answer: (r) => html(r, 429),
+    read: 'CARNA_MARATHON_ANSWER',
+    words: /a 429 that is not Marathon's/,
+  },
+  {
+    name: 'a 408 in JSON',
+    answer: (r) => json(r, 408, { message: 'Request Timeout' }),
+    read: 'CARNA_MARATHON_ANSWER',
+    words: /a 408 that is not Marathon's/,
+  },
+  {
+    name: 'a 401 without a word',
+    answer: (r) => html(r, 401),
+    read: 'CARNA_MARATHON_REFUSED',
+    words: /401: no reason given/,
+  },
+  {
     name: 'JSON of another shape',
     answer: (r) => json(r, 200, { app: { id: MEDIA, instances: 'three' } }),
     read: 'CARNA_INVALID_INPUT',
