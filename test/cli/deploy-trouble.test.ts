@@ -4,7 +4,7 @@ import { appsOfGroup } from '../../src/marathon/deploy/group-apps.js';
 import { json } from '../marathon/client/fake-marathon.js';
 import { appOf, deploy, group, MEDIA, OUTBOUND } from './deploy-world.js';
 import { MarathonWorld } from './marathon-world.js';
-import { loseNextAnswer } from './run-in-world.js';
+import { interruptNextChange, loseNextAnswer } from './run-in-world.js';
 
 test('a lock is waited for, then everything is looked at anew', async () => {
   const world = new MarathonWorld();
@@ -156,6 +156,40 @@ test('an answer that was lost is looked for, not sent again', async () => {
   assert.match(out, /is deployed/);
   assert.equal(code, 0);
   assert.deepEqual(world.changes, ['PUT /v2/groups/carna/dc1']);
+});
+
+for (const isLost of [false, true]) {
+  const answer = isLost ? 'an answer that is lost' : 'the answer';
+  test(`Ctrl-C before ${answer} leaves what was sent to Marathon, and says so`, async () => {
+    const world = new MarathonWorld();
+    if (isLost) loseNextAnswer(world, '{"deploymentId": "d');
+    const { code, out, err } = await deploy(
+      world,
+      group(appOf(MEDIA)),
+      '',
+      interruptNextChange(world),
+    );
+    assert.match(
+      out,
+      /Deployment d-1\.\n\nd-1 goes on in Marathon\.\nFollow it again: carna deploy/,
+    );
+    assert.deepEqual([code, err], [1, '']);
+    assert.equal(world.changes.length, 1);
+  });
+}
+
+test('what ends the watching does not hide that the deployment goes on', async () => {
+  const world = new MarathonWorld();
+  world.play = () => () => false;
+  world.intercept = ({ method }, response) => {
+    if (method === 'PUT' || world.changes.length === 0) return false;
+    json(response, 401, { message: 'who are you?' });
+    return true;
+  };
+  const { code, out, err } = await deploy(world, group(appOf(MEDIA)));
+  assert.match(out, /d-1 goes on in Marathon\.\nFollow it again: carna deploy dc1\.json/);
+  assert.match(err, /401: who are you\?/);
+  assert.equal(code, 1);
 });
 
 test('an answer that was lost with the change is an error that says so', async () => {

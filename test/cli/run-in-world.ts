@@ -47,3 +47,14 @@ export function loseNextAnswer(world: MarathonWorld, left: string): void {
     return true;
   };
 }
+
+/** Ctrl-C while the next change is being answered. */
+export function interruptNextChange(world: MarathonWorld): Terminal {
+  let interrupt = (): void => undefined;
+  const { intercept } = world;
+  world.intercept = (seen, response) => {
+    if (seen.method === 'PUT' && !seen.url.includes('dryRun')) interrupt();
+    return intercept(seen, response);
+  };
+  return { onOutput: (_, stop) => (interrupt = stop) };
+}

@@ -3,16 +3,19 @@ import { isSamePlan } from '../../marathon/deploy/deploy-plan.js';
 import type { AppProgress, WatchedApp } from '../../marathon/deploy/app-progress.js';
 import { earlierTasksOf } from '../../marathon/deploy/earlier-tasks.js';
 import { appsOfGroup } from '../../marathon/deploy/group-apps.js';
-import { MarathonAmbiguousError } from '../../util/errors.js';
+import { CarnaError, MarathonAmbiguousError } from '../../util/errors.js';
 import { isAgreed } from '../consent.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { deployPlanLines } from '../render/deploy-text.js';
+import { uncut } from '../scale/run.js';
 import { DeployTeller } from './deploy-teller.js';
 import type { GroupFile, GroupLook, LookWish } from './look-at-group.js';
 import { isStillSo, lookAtGroup } from './look-at-group.js';
 import type { MarathonWork } from './marathon-work.js';
+import { orRethrow } from './lost-answer.js';
 import { checkLimits, waitUnlocked } from './wait-unlocked.js';
+import type { WatchEnd } from './watch-apps.js';
 import { lookAtApps, watchApps } from './watch-apps.js';
 
 /** What is asked of a deploy beyond its file. */
@@ -59,7 +62,7 @@ async function attach(
   tell: DeployTeller,
 ): Promise<ExitCode> {
   tell.begun('attached', deploymentId);
-  const end = await watchApps(work, deploymentId, heldApps(look), (seen) => tell.progress(seen));
+  const end = await watchToEnd(work, tell, deploymentId, heldApps(look));
   const open = end === 'done' ? await readOpen(work, look) : [];
   return open.length > 0 ? tell.nothing(open) : tell.ended(end, deploymentId);
 }
@@ -103,10 +106,10 @@ async function send(
   look: GroupLook,
 ): Promise<Sent> {
   try {
-    return await work.marathon.putGroup(look.groupId, look.body, work.stop);
+    return await work.marathon.putGroup(look.groupId, look.body, uncut);
   } catch (err) {
     if (!(err instanceof MarathonAmbiguousError)) throw err;
-    const found = await lookAtGroup(work, file, options);
+    const found = await orRethrow(err, lookAtGroup({ ...work, stop: uncut }, file, options));
     if (found.kind === 'locked') return found;
     const [deploymentId] = found.underWay;
     if (deploymentId !== undefined) return { kind: 'started', deploymentId };
@@ -195,6 +198,20 @@ async function finish(
   deploymentId: string | null,
   watched: readonly WatchedApp[],
 ): Promise<ExitCode> {
-  const end = await watchApps(work, deploymentId, watched, (look) => tell.progress(look));
-  return tell.ended(end, deploymentId);
+  return tell.ended(await watchToEnd(work, tell, deploymentId, watched), deploymentId);
+}
+
+/** Watches to the end; when an error ends the watching, it is said before that Marathon goes on. */
+async function watchToEnd(
+  work: MarathonWork,
+  tell: DeployTeller,
+  deploymentId: string | null,
+  watched: readonly WatchedApp[],
+): Promise<WatchEnd> {
+  try {
+    return await watchApps(work, deploymentId, watched, (look) => tell.progress(look));
+  } catch (err) {
+    if (err instanceof CarnaError) tell.ended('left', deploymentId);
+    throw err;
+  }
 }

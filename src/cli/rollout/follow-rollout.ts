@@ -99,7 +99,7 @@ async function lookOrNull(
     return look ?? null;
   } catch (err) {
     if (!isAway(err)) throw err;
-    show.away(messageOf(err));
+    if (!work.stop.aborted) show.away(messageOf(err));
     return null;
   }
 }

@@ -1,14 +1,17 @@
 import type { Change } from '../../marathon/client/reply.js';
 import { earlierTasksOf } from '../../marathon/deploy/earlier-tasks.js';
 import { isSameState } from '../../marathon/deploy/same-state.js';
-import { MarathonAmbiguousError } from '../../util/errors.js';
+import { CarnaError, MarathonAmbiguousError } from '../../util/errors.js';
 import { isAgreed } from '../consent.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import type { MarathonWork } from '../deploy/marathon-work.js';
+import { orRethrow } from '../deploy/lost-answer.js';
 import { checkLimits, waitUnlocked } from '../deploy/wait-unlocked.js';
+import { uncut } from '../scale/run.js';
 import { closeRollout } from './close-rollout.js';
 import type { OnWorse } from './end-rollout.js';
+import type { RolloutEnd } from './follow-rollout.js';
 import { followRollout } from './follow-rollout.js';
 import type { RolloutOutlook, RolloutPlan, RolloutWish } from './plan-rollout.js';
 import { oldTasksOf, planRollout } from './plan-rollout.js';
@@ -117,7 +120,7 @@ async function send(
 }
 
 async function sendOnce(
-  { marathon, stop }: MarathonWork,
+  { marathon }: MarathonWork,
   { appId }: RolloutOptions,
   { change, look }: RolloutPlan,
 ): Promise<
@@ -126,15 +129,15 @@ async function sendOnce(
   try {
     switch (change.kind) {
       case 'put':
-        return await marathon.putApp(appId, change.definition, stop);
+        return await marathon.putApp(appId, change.definition, uncut);
       case 'update':
-        return await marathon.updateApp(appId, change.update, stop);
+        return await marathon.updateApp(appId, change.update, uncut);
       case 'restart':
-        return await marathon.restartApp(appId, stop);
+        return await marathon.restartApp(appId, uncut);
     }
   } catch (err) {
     if (!(err instanceof MarathonAmbiguousError)) throw err;
-    const app = await marathon.readApp(appId, stop);
+    const app = await orRethrow(err, marathon.readApp(appId, uncut));
     const [deploymentId] = app?.deploymentIds ?? [];
     // Nothing held the app just before: what holds it now, with a new version, is ours.
     if (deploymentId === undefined || app?.version === look.app.version) throw err;
@@ -152,8 +155,16 @@ async function follow(
 ): Promise<ExitCode> {
   tell.watch(oldTaskIds);
   const run = { appId, role, deploymentId, oldTaskIds, readyMs };
-  const end = await followRollout(work, run, tell);
-  return closeRollout(work, tell, { appId, deploymentId, onWorse }, end);
+  const closing = { appId, deploymentId, onWorse };
+  let end: RolloutEnd;
+  try {
+    end = await followRollout(work, run, tell);
+  } catch (err) {
+    // Whatever ended the watching, Marathon goes on.
+    if (err instanceof CarnaError) await closeRollout(work, tell, closing, { kind: 'left' });
+    throw err;
+  }
+  return closeRollout(work, tell, closing, end);
 }
 
 /** What there is to do, once nobody else's deployment holds the app. */
