@@ -5,6 +5,7 @@ import { knownTraces, recordLive } from '../store/change-log.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../store/dispatcher-table.js';
 import { readLosses } from '../store/losses.js';
 import type { Store } from '../store/pool.js';
+import { readUsedOverrides } from '../store/used-overrides.js';
 import type { Evidence } from '../topology/desired-rows.js';
 import { pingOptions } from '../protocols/sip/options-ping.js';
 import type { Clock } from '../util/clock.js';
@@ -58,6 +59,7 @@ export function reconcilerTable(store: Store): ReconcilerTable {
     readTable: () => readTable(store),
     readHead: (maxTraces) => readHead(store, maxTraces),
     readLosses: (windowMs) => readLosses(store, windowMs),
+    readUsedOverrides: (dc) => readUsedOverrides(store, dc),
     knownTraces: (ids) => knownTraces(store, ids),
     commitPlan: (options) => commitPlan(store, options),
     recordLive: (proof) => recordLive(store, proof),

@@ -10,6 +10,7 @@ import type { Freshness } from './freshness.js';
 import { GenerationTeller } from './generation-teller.js';
 import { Newcomers } from './newcomers.js';
 import type { NodeMemory } from './node-memory.js';
+import { OverrideWords } from './override-words.js';
 import type { PassResult } from './pass-result.js';
 import type { ReconcilerDeps, Term } from './ports.js';
 import type { Remotes } from './remotes.js';
@@ -35,6 +36,7 @@ export class LeaderTerm {
   readonly #teller: GenerationTeller;
   readonly #newcomers: Newcomers;
   readonly #findings: TermFindings;
+  readonly #words: OverrideWords;
   /** Called at once: the pass may still fail to publish. */
   readonly #onCommitted: (generation: number, rowsChanged: number) => void;
   #heldSince: ReadonlyMap<number, number> = new Map();
@@ -57,6 +59,7 @@ export class LeaderTerm {
     this.#table = new TablePicture(deps, epoch);
     this.#teller = new GenerationTeller(deps, epoch);
     this.#newcomers = new Newcomers(state.witness, deps.clock);
+    this.#words = new OverrideWords(deps);
     this.#findings = new TermFindings(deps, state.witness, this.#teller, state.remotes);
   }
 
@@ -80,11 +83,11 @@ export class LeaderTerm {
       await this.#commit(picture, plan, seenAtMs);
     }
     this.#noteHeld(plan.held);
-    for (const setid of plan.released) await this.#deps.overrides.remove(setid);
     this.#forgetGone();
     this.#findings.note(plan, this.#rows(), this.#newcomers.input(this.#recordOf).evidence);
     // A pass that only began to ask is over at once: the answer comes within milliseconds.
     const wroteZnode = (hasCommitted || !this.isWaiting()) && (await this.#publish());
+    await this.#words.tidy();
     const { generation } = (this.#table.current ?? picture).head;
     const rowsChanged = plan.changes.length;
     const found = this.#findings.current;
@@ -147,6 +150,7 @@ export class LeaderTerm {
       const { table, budget, clock } = this.#deps;
       // The table tells of losses that an earlier leader made, or that we made without an answer.
       this.#spent = spentOf(await table.readLosses(budget.windowMs), clock.monoMs());
+      await this.#words.read();
       await this.#teller.check(picture.head);
     }
     await this.#table.readKnown(() => this.#tracesToTell(picture));
@@ -187,7 +191,7 @@ export class LeaderTerm {
       spent: shiftSpent(this.#spent, clock.wallMs() - clock.monoMs()),
       freshForMs: freshness.freshForMs(),
       budget,
-      overrides: view.overrides(),
+      overrides: this.#words.unused(),
       known: this.#table.known,
       passId: newPassId(),
     };
@@ -201,6 +205,7 @@ export class LeaderTerm {
   async #commit(picture: Picture, plan: PassPlan, seenAtMs: number): Promise<void> {
     const { generation } = await this.#table.commit(picture, plan, seenAtMs);
     this.#onCommitted(generation, plan.changes.length);
+    this.#words.note(plan.released);
     this.#teller.markDue();
     const { clock, budget } = this.#deps;
     this.#spent = noteSpent(this.#spent, plan.taken, clock.monoMs(), budget);

@@ -43,6 +43,8 @@ export interface ReconcilerTable {
   readHead(maxTraces: number): Promise<TableHead>;
   /** Unexplained losses of the last `windowMs`, also those of earlier leaders. */
   readLosses(windowMs: number): Promise<readonly Loss[]>;
+  /** When the last word was said that a commit of the data centre used, also one of an earlier leader; by setid. */
+  readUsedOverrides(dc: string): Promise<ReadonlyMap<number, number>>;
   knownTraces(ids: readonly string[]): Promise<ReadonlySet<string>>;
   commitPlan(options: CommitOptions): Promise<Committed>;
   recordLive(proof: LiveProof): Promise<number>;
@@ -57,7 +59,7 @@ export interface GenerationZnode {
 
 /** Operators' words against the guards. */
 export interface Overrides {
-  /** It was used: it counts no more. */
+  /** It was used; that it counts no more is in the table. */
   remove(setid: number): Promise<void>;
 }
 

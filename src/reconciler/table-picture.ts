@@ -95,6 +95,7 @@ export class TablePicture {
       changes: plan.changes,
       mayEmpty: plan.mayEmpty,
       losses: plan.taken,
+      overrides: plan.released,
       audit: plan.audit,
       setHashes: sets,
       seenAtMs,

@@ -1,6 +1,7 @@
 import type { RowChange } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { NodeChange } from '../topology/node-changes.js';
+import type { OverrideRecord } from '../topology/node.js';
 import { DeposedError, StoreRefusedError } from '../util/errors.js';
 import type { Store } from './pool.js';
 
@@ -34,6 +35,8 @@ export interface CommitOptions {
   readonly audit: readonly NodeChange[];
   /** How many of the changes take a row out of use without anybody's word, by setid. */
   readonly losses: ReadonlyMap<number, number>;
+  /** Operators' words that let some of the changes through: used up with the commit. */
+  readonly overrides: readonly Pick<OverrideRecord, 'setid' | 'since'>[];
   /** setid (decimal) -> hash of its rows after the changes. */
   readonly setHashes: Readonly<Record<string, string>>;
   /** Wall clock in ms when the reconciler saw the change. */
@@ -106,6 +109,7 @@ export async function commitPlan(store: Store, options: CommitOptions): Promise<
     changes: options.changes.map(({ kind, row }) => ({ kind, ...row })),
     mayEmpty: options.mayEmpty,
     losses: Object.fromEntries(options.losses),
+    overrides: options.overrides.map(({ setid, since }) => ({ setid, since })),
     setHashes: options.setHashes,
     seenAtMs: options.seenAtMs,
     audit: options.audit.map((change) => ({ ...change, setids: setidsOf(change) })),

@@ -83,7 +83,7 @@ function grantsOf(role: GroupRole): string {
         GRANT USAGE ON SEQUENCE public.dispatcher_id_seq TO carna_writer;
         GRANT SELECT ON public.version TO carna_writer;
         GRANT SELECT ON ALL TABLES IN SCHEMA carna TO carna_writer;
-        GRANT INSERT, UPDATE ON carna.leadership TO carna_writer;
+        GRANT INSERT, UPDATE ON carna.leadership, carna.used_override TO carna_writer;
         GRANT INSERT, DELETE ON carna.generation TO carna_writer;
         GRANT INSERT ON carna.change, carna.change_live TO carna_writer;
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA carna TO carna_writer;

@@ -38,8 +38,8 @@ export interface PassPlan {
   readonly held: readonly HeldSet[];
   /** Unexplained losses that this plan makes, by setid. */
   readonly taken: ReadonlyMap<number, number>;
-  /** Sets whose override was used: it is used up then. */
-  readonly released: readonly number[];
+  /** Operators' words that let something through: used up when the plan is committed. */
+  readonly released: readonly OverrideRecord[];
   readonly refused: readonly RefusedRow[];
   readonly conflicts: readonly AddressConflict[];
   /** Rows of others where a node of ours should stand. */
@@ -85,7 +85,7 @@ export function planPass(input: PassInput): PassPlan {
     mayEmpty: guarded.mayEmpty,
     held: guarded.held,
     taken: guarded.taken,
-    released: guarded.released,
+    released: guarded.released.flatMap((setid) => input.overrides.get(setid) ?? []),
     refused,
     conflicts: sorted(derived.conflicts),
     foreign: sorted(derived.foreign),

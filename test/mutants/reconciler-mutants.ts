@@ -69,11 +69,27 @@ export const GUARDS: readonly Mutant[] = [
   },
   {
     name: 'override-for-ever',
-    off: 'an override is not used up',
-    file: 'reconciler/leader-term.js',
-    find: 'await this.#deps.overrides.remove(setid);',
+    off: 'an override works as long as its znode stands',
+    file: 'reconciler/override-words.js',
+    find: 'filter(([, word]) => !this.#isUsed(word))',
+    replace: 'filter(() => true)',
+    tests: RECONCILER_TESTS,
+  },
+  {
+    name: 'override-of-a-term',
+    off: 'a new leader does not know which overrides were used',
+    file: 'reconciler/override-words.js',
+    find: 'this.#used = await this.#deps.table.readUsedOverrides(this.#deps.dc);',
     replace: '',
     tests: RECONCILER_TESTS,
+  },
+  {
+    name: 'override-unnoted',
+    off: 'PostgreSQL does not keep which overrides a commit used',
+    file: 'store/migrations/0006_used_override.sql',
+    find: "jsonb_to_recordset(p_plan -> 'overrides')",
+    replace: "jsonb_to_recordset('[]')",
+    tests: TABLE_TESTS,
   },
   {
     name: 'budget-of-a-term',
@@ -119,7 +135,7 @@ export const FENCE: readonly Mutant[] = [
     replace: 'IF false THEN',
     also: [
       {
-        file: 'store/migrations/0002_refused_write.sql',
+        file: 'store/migrations/0006_used_override.sql',
         find: 'IF v_epoch IS DISTINCT FROM p_epoch THEN',
         replace: 'IF false THEN',
       },
@@ -129,7 +145,7 @@ export const FENCE: readonly Mutant[] = [
   {
     name: 'fence-trace',
     off: 'a refused write leaves no trace',
-    file: 'store/migrations/0002_refused_write.sql',
+    file: 'store/migrations/0006_used_override.sql',
     find: 'PERFORM carna.note_refusal(p_dc, p_epoch, p_plan);',
     replace: '',
     tests: FENCE_TESTS,

@@ -55,6 +55,8 @@ export class World {
   readonly commits: CommitOptions[] = [];
   /** What commits took out of use without anybody's word. */
   readonly lost: { readonly setid: number; readonly count: number; readonly atMs: number }[] = [];
+  /** When the last override was said that a commit used, by setid. */
+  readonly used = new Map<number, number>();
   readonly proofs: LiveProof[] = [];
   readonly znodes: GenerationRecord[] = [];
   readonly logged: string[] = [];
@@ -145,7 +147,10 @@ export class World {
             this.znodes.push(this.znode);
           }),
       },
-      overrides: { remove: async (setid) => void this.overrides.delete(setid) },
+      overrides: {
+        remove: async (setid) =>
+          this.#call('removeOverride', () => void this.overrides.delete(setid)),
+      },
       clock: { wallMs: () => NOW_MS + this.nowMs + this.steppedMs, monoMs: () => this.nowMs },
       random: () => 0,
       newPassId: () => `pass-${this.#passes++}`,
@@ -188,6 +193,7 @@ export class World {
           traces: [...this.audit],
         })),
       readLosses: async (windowMs) => this.#losses(windowMs),
+      readUsedOverrides: async () => new Map(this.used),
       knownTraces: async (ids) =>
         new Set(ids.filter((id) => this.audit.some((entry) => entry.id === id))),
       commitPlan: async (plan) => this.#call('commitPlan', () => this.#commit(plan)),
@@ -205,6 +211,7 @@ export class World {
     if (plan.epoch !== this.epoch) throw new DeposedError(plan.epoch, this.epoch);
     if (plan.base !== this.tableGeneration) throw new StoreConflictError('moved');
     this.commits.push(plan);
+    for (const { setid, since } of plan.overrides) this.used.set(setid, since);
     for (const [setid, count] of plan.losses) this.lost.push({ setid, count, atMs: this.nowMs });
     if (plan.changes.length > 0) this.tableGeneration += 1;
     const rows = new Map(this.table.map((row) => [rowKey(row), row] as const));

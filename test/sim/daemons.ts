@@ -66,6 +66,7 @@ function tableOf({ postgres }: World, actor: Actor): ReconcilerTable {
     readTable: () => postgres.call(actor, 'read', () => postgres.readTable()),
     readHead: (max) => postgres.call(actor, 'read', () => postgres.readHead(max)),
     readLosses: (windowMs) => postgres.call(actor, 'read', () => postgres.readLosses(windowMs)),
+    readUsedOverrides: () => postgres.call(actor, 'read', () => new Map(postgres.usedOverrides)),
     knownTraces: (ids) => postgres.call(actor, 'read', () => postgres.knownTraces(ids)),
     commitPlan: (plan) => postgres.call(actor, 'commit', () => postgres.commitPlan(name, plan)),
     recordLive: (proof) => postgres.call(actor, 'live', () => postgres.recordLive(proof)),

@@ -42,6 +42,8 @@ export class Postgres {
   slowMs = 0;
   /** The rows of each generation. */
   readonly history = new Map<number, Rows>([[0, new Map()]]);
+  /** When the last override was said that a commit used, by setid. */
+  readonly usedOverrides = new Map<number, number>();
   /** False: a broken build, whose commits are not fenced. */
   isFenced = true;
   readonly #changes = new Changes();
@@ -151,6 +153,7 @@ export class Postgres {
       this.#setHashes = plan.setHashes;
       this.#committedAtMs = this.#wallMs();
       const atMs = this.#committedAtMs;
+      for (const { setid, since } of plan.overrides) this.usedOverrides.set(setid, since);
       for (const [setid, count] of plan.losses) this.#losses.push({ setid, count, atMs });
     }
     this.#changes.note(plan, this.generation);

@@ -6,6 +6,7 @@ import { knownTraces, readChanges, recordLive } from '../../../src/store/change-
 import { commitPlan, readHead, readTable, takeEpoch } from '../../../src/store/dispatcher-table.js';
 import { readLosses } from '../../../src/store/losses.js';
 import type { Store } from '../../../src/store/pool.js';
+import { readUsedOverrides } from '../../../src/store/used-overrides.js';
 import { StoreUnavailableError } from '../../../src/util/errors.js';
 import { systemClock } from '../../../src/util/clock.js';
 import { Doorbell } from '../../../src/util/doorbell.js';
@@ -37,6 +38,7 @@ function tableOf(store: Store): ReconcilerDeps['table'] {
     readTable: () => readTable(store),
     readHead: (max) => readHead(store, max),
     readLosses: (windowMs) => readLosses(store, windowMs),
+    readUsedOverrides: (dc) => readUsedOverrides(store, dc),
     knownTraces: (ids) => knownTraces(store, ids),
     commitPlan: (options) => commitPlan(store, options),
     recordLive: (proof) => recordLive(store, proof),

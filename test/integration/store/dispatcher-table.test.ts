@@ -4,8 +4,10 @@ import { knownTraces, readChanges, recordLive } from '../../../src/store/change-
 import type { CommitOptions } from '../../../src/store/dispatcher-table.js';
 import { commitPlan, readHead, readTable, takeEpoch } from '../../../src/store/dispatcher-table.js';
 import { readLosses } from '../../../src/store/losses.js';
+import { readUsedOverrides } from '../../../src/store/used-overrides.js';
 import { cutText } from '../../../src/util/cut-text.js';
 import {
+  DeposedError,
   HeldByGuardError,
   StoreConflictError,
   StoreRefusedError,
@@ -192,6 +194,34 @@ test('losses that nobody explained are kept with their version, for whoever lead
   assert.deepEqual([loss?.setid, loss?.count, more], [30, 1, []]);
   assert.ok(loss !== undefined && loss.ageMs >= 0 && loss.ageMs < 60_000);
   assert.deepEqual(await readLosses(db.store, 0), []);
+});
+
+test("operators' words are noted with the commit that used them, of each set the last, for whoever leads next", async () => {
+  const said = (setid: number, since: number): CommitOptions['overrides'][number] => ({
+    setid,
+    since,
+  });
+  const first = { changes: [insertOf(ourRow(1))], overrides: [said(30, 1_000.5), said(31, 7)] };
+  await commitPlan(db.store, plan(0, first));
+  const second = { changes: [insertOf(ourRow(2))], overrides: [said(30, 2_000)] };
+  await commitPlan(db.store, plan(1, second));
+  epoch = await takeEpoch(db.store, { dc: 'dc1', holder: 'rec-2', czxid: 8n });
+  const used = new Map([
+    [30, 2_000],
+    [31, 7],
+  ]);
+  assert.deepEqual(await readUsedOverrides(db.store, 'dc1'), used);
+  assert.deepEqual(await readUsedOverrides(db.store, 'dc2'), new Map());
+});
+
+test('a plan that is refused uses up no word', async () => {
+  const overrides = [{ setid: 30, since: 1_000 }];
+  const changes = [insertOf(ourRow(1))];
+  const late = plan(0, { changes, overrides });
+  await assert.rejects(commitPlan(db.store, { ...late, base: 7 }), StoreConflictError);
+  await takeEpoch(db.store, { dc: 'dc1', holder: 'rec-2', czxid: 8n });
+  await assert.rejects(commitPlan(db.store, late), DeposedError);
+  assert.deepEqual(await readUsedOverrides(db.store, 'dc1'), new Map());
 });
 
 test('a plan that is refused leaves no losses behind', async () => {

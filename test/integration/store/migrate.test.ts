@@ -82,6 +82,7 @@ test('the writer can lead and commit, and cannot alter or rewrite history', asyn
     mayEmpty: [],
     audit: [],
     losses: new Map(),
+    overrides: [{ setid: 30, since: 1_000 }],
     setHashes: {},
     seenAtMs: 0,
   });
@@ -95,6 +96,7 @@ test('the writer can lead and commit, and cannot alter or rewrite history', asyn
     mayEmpty: [],
     audit: [],
     losses: new Map(),
+    overrides: [],
   };
   await assert.rejects(commitPlan(writer, { ...late, setHashes: {}, seenAtMs: 0 }), DeposedError);
   assert.equal((await readRefusals(writer, 'dc1', 10)).length, 1);

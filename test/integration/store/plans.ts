@@ -6,7 +6,8 @@ import type { NodeChange } from '../../../src/topology/node-changes.js';
 /** Empties the table and all that is kept of it; resolves with the epoch of a new leader, rec-1. */
 export async function newTerm(store: Store): Promise<number> {
   await store.query({
-    text: 'TRUNCATE carna.change, carna.change_live, carna.generation, carna.refused_write, public.dispatcher',
+    text: `TRUNCATE carna.change, carna.change_live, carna.generation, carna.refused_write, carna.used_override,
+                    public.dispatcher`,
   });
   return takeEpoch(store, { dc: 'dc1', holder: 'rec-1', czxid: 7n });
 }
@@ -21,6 +22,7 @@ export function planOf(epoch: number, base: number, part: Partial<CommitOptions>
     mayEmpty: [],
     audit: [],
     losses: new Map(),
+    overrides: [],
     setHashes: {},
     seenAtMs: 1_000.5,
     ...part,

@@ -102,7 +102,7 @@ export class TopologyModel {
     this.#noteAsked(plan);
     this.#spent = noteSpent(this.#spent, plan.taken, this.wallMs, DEFAULT_BUDGET_LIMITS);
     this.#heldSince = new Map(plan.held.map(({ setid, sinceMs }) => [setid, sinceMs] as const));
-    for (const setid of plan.released) this.overrides.delete(setid);
+    for (const { setid } of plan.released) this.overrides.delete(setid);
     this.table = after;
     this.passes += 1;
     checkAgain(plan, planPass(this.input()));
