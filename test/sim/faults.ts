@@ -1,6 +1,7 @@
 import type { Random } from './random.js';
 import { infrastructureFaults } from './faults-infrastructure.js';
 import { nodeFaults } from './faults-nodes.js';
+import { operatorFaults } from './faults-operators.js';
 import { processFaults } from './faults-processes.js';
 import type { World } from './world.js';
 
@@ -18,7 +19,12 @@ const MAX_FAULTS = 15;
 const MIN_DURATION_MS = 30_000;
 const MAX_DURATION_MS = 90_000;
 
-const FAULTS: readonly Fault[] = [...processFaults, ...infrastructureFaults, ...nodeFaults];
+const FAULTS: readonly Fault[] = [
+  ...processFaults,
+  ...infrastructureFaults,
+  ...nodeFaults,
+  ...operatorFaults,
+];
 
 /** Draws the faults of a schedule and lets each strike at its time from now on. */
 export function drawFaults(world: World, lots: Random): { durationMs: number; count: number } {

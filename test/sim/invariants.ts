@@ -39,6 +39,8 @@ export class Invariants {
   readonly #losses = new Map<number, Loss[]>();
   /** Sets whose last row went by a commit, which was judged then. */
   readonly #emptied = new Set<number>();
+  /** Sets in which the commit at hand used an operator's word. */
+  readonly #overridden = new Set<number>();
   #generation = { epoch: 0, generation: 0, wipes: 0 };
 
   constructor(world: World) {
@@ -68,6 +70,7 @@ export class Invariants {
     if (plan.epoch < takenEpoch) {
       this.#violate('I3', `${host} wrote with epoch ${plan.epoch}, ${takenEpoch} was taken`);
     }
+    this.#noteWords(plan.overrides);
     if (plan.changes.length === 0) return;
     this.writes += 1;
     for (const change of plan.changes) this.#checkChange(change, host);
@@ -79,6 +82,15 @@ export class Invariants {
     }
   }
 
+  /** Each word of an operator excuses the losses of its set in one commit. */
+  #noteWords(words: CommitReport['plan']['overrides']): void {
+    this.#overridden.clear();
+    for (const word of words) {
+      if (this.#world.truth.uses(word)) this.#overridden.add(word.setid);
+      else this.#violate('an override works once', `the one of set ${word.setid} was used again`);
+    }
+  }
+
   #checkChange(change: RowChange, host: string): void {
     if (change.kind !== 'insert' && !isOurs(change.row)) {
       this.#violate('rows of others are not touched', `${change.kind} ${rowKey(change.row)}`);
@@ -86,7 +98,7 @@ export class Invariants {
     if (
       !takesAway(change) ||
       this.#world.truth.isExplained(change.row) ||
-      this.#world.truth.isOverridden(change.row.setid)
+      this.#overridden.has(change.row.setid)
     ) {
       return;
     }
@@ -108,7 +120,7 @@ export class Invariants {
   #checkSet(setid: number, before: Rows, after: Rows, changes: readonly RowChange[]): void {
     const own = changes.filter((change) => change.row.setid === setid && takesAway(change));
     const unexplained = own.filter((change) => !this.#world.truth.isExplained(change.row));
-    if (unexplained.length === 0 || this.#world.truth.isOverridden(setid)) return;
+    if (unexplained.length === 0 || this.#overridden.has(setid)) return;
     const [was, is] = [countOf(before, setid), countOf(after, setid)];
     if (was.rows > 0 && is.rows === 0) this.#violate('I1', `set ${setid} lost its last row`);
     if (was.selectable > 0 && is.selectable === 0) {

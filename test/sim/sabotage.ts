@@ -67,6 +67,12 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
     invariant: 'the budget of unexplained losses',
     plant: (world) => unguarded(world, 2),
   },
+  'an override that works twice': {
+    invariant: 'an override works once',
+    plant: ({ postgres }) => {
+      postgres.usedOverrides.set = () => postgres.usedOverrides;
+    },
+  },
   'a list that is emptied': {
     invariant: 'I1',
     plant: (world) =>

@@ -1,5 +1,5 @@
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
-import type { NodeState } from '../../src/topology/node.js';
+import type { NodeState, OverrideRecord } from '../../src/topology/node.js';
 import type { SimNode, World } from './world.js';
 
 /** A word said so long ago may still be acted upon: by a leader that stood still, through a slow database. */
@@ -17,7 +17,8 @@ export class Truth {
   readonly #troubledUntilMs = new Map<string, number>();
   /** `reconciler>destination`: since when, and until when, its OPTIONS got no answer. */
   readonly #unreached = new Map<string, { readonly sinceMs: number; untilMs: number | null }>();
-  readonly #overriddenUntilMs = new Map<number, number>();
+  /** Overrides that were said and let nothing through so far, as `setid since`. */
+  readonly #words = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -33,8 +34,14 @@ export class Truth {
     this.#note(nodeId, 'intent', isSet);
   }
 
-  overridden(setid: number): void {
-    this.#overriddenUntilMs.set(setid, this.#nowMs + 120_000);
+  /** An operator is about to override the guards of a set. */
+  overridden({ setid, since }: OverrideRecord): void {
+    this.#words.add(`${setid} ${since}`);
+  }
+
+  /** A commit used the word. False when nobody said it, or another commit used it before. */
+  uses({ setid, since }: Pick<OverrideRecord, 'setid' | 'since'>): boolean {
+    return this.#words.delete(`${setid} ${since}`);
   }
 
   /** Something was done to this destination that Carna is not to blame for. */
@@ -89,10 +96,6 @@ export class Truth {
 
   nodeOf(destination: string): SimNode | undefined {
     return this.#world.nodes.findLast((node) => node.destination === destination);
-  }
-
-  isOverridden(setid: number): boolean {
-    return (this.#overriddenUntilMs.get(setid) ?? 0) > this.#nowMs;
   }
 
   /** For how long the OPTIONS of a reconciler have had no answer there. */
