@@ -43,7 +43,7 @@ export class OverrideWords {
       if (!this.#isUsed(word)) continue;
       const { setid } = word;
       try {
-        await overrides.remove(setid);
+        await overrides.remove(word);
         this.#stuck.delete(setid);
       } catch (err) {
         if (!(err instanceof CarnaError)) throw err;

@@ -59,8 +59,8 @@ export interface GenerationZnode {
 
 /** Operators' words against the guards. */
 export interface Overrides {
-  /** It was used; that it counts no more is in the table. */
-  remove(setid: number): Promise<void>;
+  /** It was used; that it counts no more is in the table. One that was said since then stays. */
+  remove(word: OverrideRecord): Promise<void>;
 }
 
 export interface ReconcilerTiming {

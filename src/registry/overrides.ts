@@ -2,6 +2,8 @@ import { decodeOverrideRecord } from '../topology/node-codec.js';
 import type { OverrideRecord } from '../topology/node.js';
 import { InvalidInputError } from '../util/errors.js';
 import type { RefusedZnode } from './nodes.js';
+import { persistently } from './persistent-writes.js';
+import type { ZkSession } from './session.js';
 import type { TreeSnapshot } from './tree-view.js';
 
 export interface OverridesSnapshot {
@@ -9,6 +11,9 @@ export interface OverridesSnapshot {
   readonly records: ReadonlyMap<number, OverrideRecord>;
   readonly refused: readonly RefusedZnode[];
 }
+
+/** What tells one word from every other. */
+export type OverrideWord = Pick<OverrideRecord, 'setid' | 'since'>;
 
 const FOLDER = 'overrides/';
 
@@ -36,4 +41,18 @@ export class OverridesReader {
     this.#last = { records, refused };
     return this.#last;
   }
+}
+
+/** Takes a word away; one that was said since then stays. Fine when there is none. */
+export async function removeOverride(
+  session: ZkSession,
+  dir: string,
+  { setid, since }: OverrideWord,
+): Promise<void> {
+  const path = `${dir}/${setid}`;
+  await persistently(session, async () => {
+    const found = await session.getData(path);
+    if (found === null || decodeOverrideRecord(found.data).since !== since) return;
+    await session.remove(path, found.stat.dataVersion);
+  });
 }

@@ -19,6 +19,8 @@ import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
 import { totalOf } from './open-views.js';
 import type { OpenView, ViewStats } from './open-views.js';
+import { removeOverride } from './overrides.js';
+import type { OverrideWord } from './overrides.js';
 import { checkNodeId, dcPaths } from './paths.js';
 import { createZnode, persistently, removeZnode, writeZnode } from './persistent-writes.js';
 import { EphemeralPublication } from './publish.js';
@@ -68,8 +70,8 @@ export interface Registry {
   removeIntent(nodeId: string): Promise<void>;
   /** Sets or replaces an operator's word against the guards of a set. */
   writeOverride(record: OverrideRecord): Promise<void>;
-  /** Fine when there is none. */
-  removeOverride(setid: number): Promise<void>;
+  /** Takes that very word away, none that was said after it. Fine when there is none. */
+  removeOverride(word: OverrideWord): Promise<void>;
   /**
    * Replaces the generation. False when a newer generation of the same epoch stands already; throws
    * DeposedError when a higher epoch does.
@@ -129,7 +131,7 @@ export function openRegistry(options: RegistryOptions): Registry {
       const data = Buffer.from(encodeOverrideRecord(record));
       return writeZnode(session, paths.overrides, String(record.setid), data);
     },
-    removeOverride: (setid) => removeZnode(session, `${paths.overrides}/${setid}`),
+    removeOverride: (word) => removeOverride(session, paths.overrides, word),
     writeGeneration: (record) => writeGeneration(session, paths.generation, record),
     watchAll: () => new DcView(session, paths, { log, openViews }),
     watchForAgent: (nodeId) => {

@@ -148,7 +148,7 @@ export class World {
           }),
       },
       overrides: {
-        remove: async (setid) =>
+        remove: async ({ setid }) =>
           this.#call('removeOverride', () => void this.overrides.delete(setid)),
       },
       clock: { wallMs: () => NOW_MS + this.nowMs + this.steppedMs, monoMs: () => this.nowMs },

@@ -108,7 +108,7 @@ export function bootReconciler(world: World, actor: Actor): void {
     remotes: [],
     table: tableOf(world, actor),
     generation: generationZnode(registry, all),
-    overrides: { remove: (setid) => registry.removeOverride(setid) },
+    overrides: { remove: (word) => registry.removeOverride(word) },
     clock: systemClock,
     random: Math.random,
     newPassId: () => `${actor.name}-${passes++}`,

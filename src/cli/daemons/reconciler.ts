@@ -95,7 +95,7 @@ function reconcilerDeps(
     view: reconcilerView(all),
     table: reconcilerTable(store),
     generation: generationZnode(registry, all),
-    overrides: { remove: (setid) => registry.removeOverride(setid) },
+    overrides: { remove: (word) => registry.removeOverride(word) },
     clock: systemClock,
     random: Math.random,
     newPassId: () => randomBytes(12).toString('hex'),

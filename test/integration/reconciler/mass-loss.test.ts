@@ -144,7 +144,7 @@ async function startReconciler(): Promise<Running> {
     remotes: [],
     table: reconcilerTable(platform.db.store),
     generation: generationZnode(registry, all),
-    overrides: { remove: (setid) => registry.removeOverride(setid) },
+    overrides: { remove: (word) => registry.removeOverride(word) },
     clock: systemClock,
     random: Math.random,
     newPassId: () => randomBytes(12).toString('hex'),

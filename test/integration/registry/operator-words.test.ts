@@ -16,15 +16,19 @@ before(async () => {
 const registry = (dc: string, withAuth = true): Promise<Registry> =>
   registryAt(zk.address, dc, withAuth);
 
-test("an operator's word against the guards is seen, replaced and taken away", async () => {
+test("an operator's word against the guards is seen, replaced and taken away, and then no later one", async () => {
   const agent = await registry('guards');
   const all = agent.watchAll();
   const word = { schema: 1, setid: 30, by: 'ann', why: 'gone', since: 1, until: 2 } as const;
   await agent.writeOverride(word);
   await agent.writeOverride({ ...word, why: 'really gone' });
   await waitUntil('the word', 5_000, () => all.overrides().records.get(30)?.why === 'really gone');
-  await agent.removeOverride(30);
-  await agent.removeOverride(30);
+  await agent.writeOverride({ ...word, since: 2, until: 3 });
+  await agent.removeOverride(word);
+  await agent.removeOverride(word);
+  await waitUntil('the next one', 5_000, () => all.overrides().records.get(30)?.since === 2);
+  await agent.removeOverride({ setid: 30, since: 2 });
+  await agent.removeOverride({ setid: 30, since: 2 });
   await waitUntil('no word', 5_000, () => all.overrides().records.size === 0);
   all.close();
 });
