@@ -180,6 +180,8 @@ function judgeUnclaimed(work: Working): void {
 function ownersByDescription(input: DeriveInput): Map<string, string> {
   const owners = new Map<string, string>();
   const tag = (nodeId: string): string => describeRow(zoned(input.zone, nodeId));
+  // A row holds the end of a long name only: whoever asked the node may know the whole.
+  for (const nodeId of input.evidence.keys()) owners.set(tag(nodeId), nodeId);
   for (const nodeId of input.remembered.keys()) owners.set(tag(nodeId), nodeId);
   for (const nodeId of input.intents.keys()) owners.set(tag(nodeId), nodeId);
   for (const nodeId of input.nodes.keys()) owners.set(tag(nodeId), nodeId);

@@ -6,13 +6,14 @@ import { liveTaskOf } from './explain-task.js';
 import type { TaskFact } from './tasks.js';
 import type { WitnessedRecord } from './node.js';
 import { rowsLeft } from './explain-reach.js';
+import { askedNodes, findingOf } from './witnessed.js';
 
 /** The registry's link of a node without a znode: what is left of it, and who knows what. Pure. */
 export function goneStep(facts: ExplainFacts): Step {
-  const { nodeId } = facts;
+  const { nodeId, generation } = facts;
   const refused = facts.refused.find(({ what }) => what.startsWith(`nodes/${nodeId}~`));
   if (refused !== undefined) return refusedStep(refused.why);
-  const witnessed = facts.generation?.witnessed?.nodes.find((one) => one.nodeId === nodeId);
+  const witnessed = findingOf(generation?.witnessed, nodeId);
   const rows = rowsLeft(facts);
   if (witnessed !== undefined && witnessed.finding !== 'disagreed') {
     return vanishedStep(facts, witnessed);
@@ -82,8 +83,22 @@ function vanishedStep(facts: ExplainFacts, seen: WitnessedRecord | null): Step {
     } as const;
     return breaks('registry', `${vanished}; ${seen.destination} does not answer`, ending, times);
   }
+  const { unnamed } = askedNodes(facts.generation?.witnessed);
+  if (seen === null && unnamed > 0 && facts.candidates.length > 0) {
+    const text = `${vanished}; the leader does not name it among those that it asked`;
+    return breaks('registry', text, unnamedEnding(unnamed, timeline), times);
+  }
   const ending = unwitnessed(facts.candidates[0], timeline);
   return breaks('registry', `${vanished}; nobody has told whether it answers`, ending, times);
+}
+
+/** `unnamed`: of how many nodes the leader tells no more than their number. */
+function unnamedEnding(unnamed: number, timeline: string): Ending {
+  const meaning =
+    `The leader counts ${unnamed} more nodes that it asked than it names, and this may be one of them: its row may ` +
+    'have changed already, be about to, or be held by a guard.';
+  const cause = 'its agent is gone, and whether its SIP server lives is not told by name';
+  return { fault: 'unwitnessed', cause, meaning, next: ['carna guard', timeline] };
 }
 
 /** `leader`: who is going to ask it. */
@@ -125,11 +140,16 @@ function leftStep(facts: ExplainFacts, hasRow: boolean): Step {
 function heldLines(facts: ExplainFacts): string[] {
   const rows = rowsLeft(facts);
   const held = facts.generation?.held ?? [];
-  const words = held.flatMap(({ setid, rule, why, destinations }) =>
-    rows.some((row) => row.setid === setid && destinations.includes(row.destination))
-      ? [`a guard holds its row in set ${setid} (${rule}): ${why}`]
-      : [],
-  );
+  const words = held.flatMap(({ setid, rule, why, count, destinations }) => {
+    const here = rows.filter((row) => row.setid === setid);
+    const because = `(${rule}): ${why}`;
+    if (here.some(({ destination }) => destinations.includes(destination))) {
+      return [`a guard holds its row in set ${setid} ${because}`];
+    }
+    if (here.length === 0 || count <= destinations.length) return [];
+    const told = `${count} rows in set ${setid} and names ${destinations.length} of them`;
+    return [`a guard holds ${told}, its row may be another ${because}`];
+  });
   const kept = rows.filter((row) => isSelectable(row.flags)).map(({ setid }) => setid);
   const state = kept.length === 0 ? 'no row of it is active' : `active in set ${kept.join(', ')}`;
   return [...words, `table: ${'error' in facts.table ? 'not read' : state}`];

@@ -1,6 +1,6 @@
 import type { Asking } from './admission.js';
 import type { Evidence } from './desired-rows.js';
-import { zoned } from './dispatcher-row.js';
+import { describeRow, zoned } from './dispatcher-row.js';
 import type { GenerationRecord, WitnessedRecord, WitnessFinding, WitnessReport } from './node.js';
 import { MAX_WITNESSED, WITNESS_FINDINGS } from './node.js';
 
@@ -106,6 +106,31 @@ function nodeIdIn(zone: string | undefined, name: string): string | null {
   if (zone === undefined) return name.includes('/') ? null : name;
   const prefix = zoned(zone, '');
   return name.startsWith(prefix) ? name.slice(prefix.length) : null;
+}
+
+/** What the leader found of a node by the name of its row, which is what both know of a long name; undefined = it does not name it. Pure. */
+export function findingOf(
+  report: WitnessReport | undefined,
+  nodeId: string,
+): WitnessedRecord | undefined {
+  const description = describeRow(nodeId);
+  return report?.nodes.find((one) => describeRow(one.nodeId) === description);
+}
+
+/** How many vanished nodes were asked, and of how many of these the report does not tell the names. Pure. */
+export function askedNodes(report: WitnessReport | undefined): {
+  readonly count: number;
+  readonly unnamed: number;
+} {
+  const isAsked = (finding: WitnessFinding): boolean =>
+    finding === 'silent' || finding === 'unsupervised';
+  const named = (report?.nodes ?? []).filter(({ finding }) => isAsked(finding)).length;
+  const counts = WITNESS_FINDINGS.filter(isAsked).map((finding) => report?.counts[finding] ?? 0);
+  const count = Math.max(
+    named,
+    counts.reduce((sum, one) => sum + one, 0),
+  );
+  return { count, unnamed: count - named };
 }
 
 /** True when both tell the same. Pure. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explainNode } from '../../src/topology/explain.js';
 import { URI, applied, check, told, seen, UNREACHABLE, facts, SILENT } from './explain-world.js';
-import { NOW_MS } from './records.js';
+import { describeRow } from '../../src/topology/dispatcher-row.js';
+import { NOW_MS, rowOf } from './records.js';
 import type { LiveList } from '../../src/topology/drift.js';
 
 test('the chain holds, with a doubt, where nobody could look', () => {
@@ -37,6 +38,43 @@ test('a failing check that does not yet decide, a lost registry and a list still
   assert.match(doubts[0] ?? '', /1 in a row, not yet enough to judge/);
   assert.match(doubts[1] ?? '', /connection to ZooKeeper is lost/);
   assert.match(doubts[2] ?? '', /d2 active \(AP\), not yet proven/);
+});
+
+/** As a task is named: longer than the table keeps. */
+const TASK = `carna_dc1_media.instance-${'0123456789ab'.repeat(3)}._app.1`;
+const TAIL = describeRow(TASK).slice('carna:'.length);
+
+for (const [asked, told_] of [
+  [TASK, TASK],
+  [TASK, TAIL],
+  [TAIL, TASK],
+] as const) {
+  test(`a finding is found by the name in the table: ${asked.length} letters asked, ${told_.length} told`, () => {
+    const one = { nodeId: told_, finding: 'silent', destination: URI, sinceMs: NOW_MS } as const;
+    const generation = { ...seen('silent'), witnessed: { counts: { silent: 1 }, nodes: [one] } };
+    const rows = [rowOf(TASK, 9, { destination: URI })];
+    const chain = explainNode(facts({ nodeId: asked, nodes: SILENT, generation, rows }));
+    assert.equal(chain.fault, 'silent', JSON.stringify(chain, null, 1));
+  });
+}
+
+test('a vanished node that the leader counts but does not name is not said to wait', () => {
+  const { witnessed } = seen('silent');
+  const nodes = (witnessed?.nodes ?? []).map((one) => ({ ...one, nodeId: 'm0' }));
+  const held = [
+    { setid: 30, rule: 'budget', why: 'too many', sinceMs: NOW_MS, count: 11, destinations: [] },
+  ] as const;
+  const generation = { ...seen('silent'), witnessed: { counts: { silent: 51 }, nodes }, held };
+  const chain = explainNode(facts({ nodes: SILENT, generation }));
+  assert.equal(chain.fault, 'unwitnessed');
+  assert.match(chain.meaning, /The leader counts 50 more nodes that it asked than it names/);
+  assert.equal(chain.next[0], 'carna guard');
+  const link = chain.links.at(-1);
+  assert.match(link?.text ?? '', /the leader does not name it among those that it asked/);
+  assert.equal(
+    link?.details[0],
+    'a guard holds 11 rows in set 30 and names 0 of them, its row may be another (budget): too many',
+  );
 });
 
 test('a silent node tells of the guard that holds its row', () => {
