@@ -104,6 +104,8 @@ export interface PlanJson extends Snapshot {
   readonly holds: readonly PlannedHold[];
   /** Vanished nodes whose rows stay as they are until the witness has asked them. */
   readonly waiting: readonly Waiting[];
+  /** Vanished nodes that the leader does not name while it counts more nodes that it asked: their rows may change. */
+  readonly untold: readonly Waiting[];
   readonly refused: readonly {
     readonly setid: number;
     readonly destination: string;

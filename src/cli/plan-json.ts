@@ -17,7 +17,7 @@ export function planJson(
   wiring: { readonly file: string | null; readonly rules: Wiring },
 ): PlanJson {
   const { asOfMs, isFresh, candidates, generation } = topology;
-  const { changes, waiting, refused, conflicts, foreign, assumed } = outlook;
+  const { changes, waiting, untold, refused, conflicts, foreign, assumed } = outlook;
   const where = { schema: JSON_SCHEMA, cluster, dc, asOfMs, isFresh } as const;
   const passing = changes.filter(({ heldBy }) => heldBy === null).length;
   const named = changes.length - passing;
@@ -33,6 +33,7 @@ export function planJson(
     changes: changes.map((change) => changeJson(change, topology)),
     holds: outlook.held,
     waiting,
+    untold,
     refused: refused.map(({ row: { setid, destination }, why }) => ({ setid, destination, why })),
     conflicts,
     foreign: foreign.map(({ row: { setid, destination }, nodeId }) => ({

@@ -8,6 +8,7 @@ import type { PassInput } from '../topology/plan-pass.js';
 import { planPass } from '../topology/plan-pass.js';
 import type { RefusedRow } from '../topology/row-validation.js';
 import type { Wiring } from '../topology/wiring.js';
+import { askedNodes, findingOf } from '../topology/witnessed.js';
 import { deriveInputOf, passInputOf } from './plan-input.js';
 import type { PlanTopology } from './plan-input.js';
 
@@ -49,6 +50,8 @@ export interface PlanOutlook {
   readonly changes: readonly PlannedChange[];
   readonly held: readonly PlannedHold[];
   readonly waiting: readonly Waiting[];
+  /** The same where the leader has judged more nodes than it names: it may have judged these. */
+  readonly untold: readonly Waiting[];
   /** Rows that may not be written, addresses claimed twice, rows of others in the place of ours. */
   readonly refused: readonly RefusedRow[];
   readonly conflicts: readonly AddressConflict[];
@@ -91,14 +94,17 @@ export function deriveOutlook(input: OutlookInput): PlanOutlook {
   const own = guarded.held.filter(
     (one) => isOf(one) && !told.some(({ setid }) => setid === one.setid),
   );
-  const waiting = waitingNodes(input, derived).filter(({ rows }) => rows.some(isOf));
+  const open = waitingNodes(input, derived).filter(({ rows }) => rows.some(isOf));
+  const { unnamed } = askedNodes(topology.generation?.witnessed);
+  const isUntold = ({ finding }: Waiting): boolean => finding === null && unnamed > 0;
   return {
     changes,
     held: [
       ...told,
       ...own.map((one) => ({ ...one, count: one.destinations.length, sinceMs: null })),
     ],
-    waiting,
+    waiting: open.filter((one) => !isUntold(one)),
+    untold: open.filter(isUntold),
     refused: guarded.refused.filter(({ row }) => isOf(row)),
     conflicts: guarded.conflicts.filter(isOf),
     foreign: guarded.foreign.filter(({ row }) => isOf(row)),
@@ -146,11 +152,11 @@ function covers(
   return hold.count > hold.destinations.length && unexplained.has(rowKey(row));
 }
 
-/** Vanished nodes with rows that nobody has judged. */
+/** Vanished nodes with rows of which no judgement is told. */
 function waitingNodes({ topology, table }: OutlookInput, { silent, desired }: Derived): Waiting[] {
-  const witnessed = topology.generation?.witnessed?.nodes ?? [];
+  const witnessed = topology.generation?.witnessed;
   return [...silent].sort().flatMap((nodeId): Waiting[] => {
-    const finding = witnessed.find((one) => one.nodeId === nodeId)?.finding ?? null;
+    const finding = findingOf(witnessed, nodeId)?.finding ?? null;
     if ((finding !== null && finding !== 'unasked') || topology.intents.has(nodeId)) return [];
     const rows = table.filter((row) => desired.get(rowKey(row))?.nodeId === nodeId);
     return [{ nodeId, finding, rows }];

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PlanJson } from '../../src/cli/json-shapes.js';
+import { describeRow } from '../../src/topology/dispatcher-row.js';
 import type { HeldRecord } from '../../src/topology/node.js';
+import { witnessReport } from '../../src/topology/witnessed.js';
 import { media, mediaRow, world, vanished, witnessed, SILENT } from './plan-world.js';
 import * as p from './support.js';
 
@@ -110,6 +112,50 @@ test('vanished nodes of which nothing is known wait for the witness', async () =
   );
   assert.match(out, /\? media-4 vanished/);
   assert.ok(!out.includes('media-2'), 'it answers: nothing is open');
+});
+
+/** As a task is named: longer than the table keeps. */
+const TASK = `carna_dc1_media.instance-${'0123456789ab'.repeat(3)}._app.1`;
+const TAIL = describeRow(TASK).slice('carna:'.length);
+
+for (const [who, nodeId] of [
+  ['a leader that remembers its whole name', TASK],
+  ['a leader that began later', TAIL],
+] as const) {
+  test(`a vanished node with a long name is judged as ${who} tells`, async () => {
+    const gone = { ...vanished(9, 'silent'), nodeId };
+    const rows = [mediaRow(1), { ...mediaRow(9), description: describeRow(TASK) }];
+    const data = world({ media: [media(1)], rows, more: { generation: witnessed(gone) } });
+    const { code, out } = await p.carna('plan', data);
+    assert.equal(code, 1, out);
+    assert.match(out, /~ update {2}set 30 {2}sip:10\.0\.3\.9:5060 {2}flags 8 active → 9 inactive/);
+    assert.ok(out.includes(`${nodeId}: it vanished without a goodbye and does not answer`), out);
+    assert.ok(!out.includes('waits'), out);
+  });
+}
+
+test('of sixty vanished nodes ten are not told by name: they are not said to wait, and it is no "nothing"', async () => {
+  const all = Array.from({ length: 60 }, (_, i) => i + 101);
+  const findings = all.map((n) => vanished(n, 'silent'));
+  const report = witnessReport(new Map(findings.map((one) => [one.nodeId, one])));
+  const generation = { ...p.GENERATION, ...(report && { witnessed: report }) };
+  const rows = all.map((n) => mediaRow(n, n <= 150 ? 9 : 8));
+  const data = world({ media: [media(1)], rows: [mediaRow(1), ...rows], more: { generation } });
+  const { code, out } = await p.carna('plan', data);
+  assert.equal(code, 1, out);
+  assert.match(
+    out,
+    /^Nothing that is told by name would change \(generation 1,842\); the rows of 10 vanished nodes may\.\n/,
+  );
+  assert.match(
+    out,
+    /\? 10 vanished nodes are not told by name: .* what becomes of media-151, .*, media-160\n/,
+  );
+  assert.match(out, /Next: carna guard\n {6}carna explain media-151\n/);
+  assert.ok(!out.includes('wait'), out);
+  const said = JSON.parse((await p.carna('plan --json', data)).out) as PlanJson;
+  assert.deepEqual([said.waiting.length, said.untold.length, said.changes.length], [0, 10, 0]);
+  assert.equal(said.untold[0]?.nodeId, 'media-151');
 });
 
 test('after the limbo a silent node’s row goes', async () => {

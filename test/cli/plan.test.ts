@@ -126,8 +126,8 @@ test('--json has all of it, with stable names', async () => {
   assert.equal(code, 4);
   assert.deepEqual(Object.keys(said).sort(), [
     ...['asOfMs', 'assumed', 'changes', 'cluster', 'conflicts', 'dc', 'foreign', 'generation'],
-    ...['held', 'holds', 'isFresh', 'leader', 'passing', 'refused', 'schema', 'waiting'],
-    ...['wiring', 'wiringChanges'],
+    ...['held', 'holds', 'isFresh', 'leader', 'passing', 'refused', 'schema', 'untold'],
+    ...['waiting', 'wiring', 'wiringChanges'],
   ]);
   const { passing, held, leader, assumed } = said;
   assert.deepEqual([passing, held, leader], [1, 2, 'rec-2']);

@@ -40,8 +40,8 @@ export function registerPlan(program: Command, context: Context): void {
 Reads only: no credential that may write is needed, nothing is written. A reconciler that leads acts within
 100 ms as a rule, so rows that stay here mean that none leads or that a guard holds them. What only the
 leader knows and does not tell is named: "assumed".
-Exit code 0 when nothing would change, 1 when something would, 4 when something is held back, 3 when
-ZooKeeper or PostgreSQL is away.
+Exit code 0 when nothing would change, 1 when something would, or may because the leader counts more vanished
+nodes than it names, 4 when something is held back, 3 when ZooKeeper or PostgreSQL is away.
 Examples:
   carna plan
   carna plan --set 30 --json | jq -r '.changes[].destination'
@@ -116,8 +116,8 @@ async function readBoth(
   throw faults.length === 1 ? faults[0] : new AggregateError(faults);
 }
 
-function exitCodeOf({ isFresh, held, passing }: PlanJson): ExitCode {
+function exitCodeOf({ isFresh, held, passing, untold }: PlanJson): ExitCode {
   if (!isFresh) return EXIT.away;
   if (held > 0) return EXIT.held;
-  return passing > 0 ? EXIT.no : EXIT.done;
+  return passing + untold.length > 0 ? EXIT.no : EXIT.done;
 }

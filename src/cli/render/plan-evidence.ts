@@ -4,7 +4,7 @@ import { printable } from './colour.js';
 import { wrapText } from './explain-text.js';
 import type { PlanCanvas } from './plan-text.js';
 import { stateMark } from './state-mark.js';
-import { formatDuration, plural } from './units.js';
+import { formatDuration, groupNumber, plural } from './units.js';
 
 /** Below the rows: what the guards say, who waits, what may not be written, what was assumed, what to do. */
 export function planEvidence(plan: PlanJson, canvas: PlanCanvas): string[] {
@@ -16,6 +16,7 @@ export function planEvidence(plan: PlanJson, canvas: PlanCanvas): string[] {
       (one) =>
         `? ${one.nodeId} vanished without a goodbye, and nothing is told of it: it waits for the witness; ${rowsText(one)}`,
     ),
+    untoldLines(plan),
     faultLines(plan),
     plan.assumed.map(({ text }) => paint.dim(`assumed: ${text}`)),
     nextLines(plan, paint),
@@ -32,6 +33,19 @@ function hanging(line: string, width: number): string[] {
   return wrapText(line.slice(lead.length), width - lead.length, indent.slice(lead.length)).map(
     (l) => lead + l,
   );
+}
+
+const MAX_NAMES = 10;
+
+function untoldLines({ untold }: PlanJson): string[] {
+  if (untold.length === 0) return [];
+  const nodes = plural(untold.length, 'vanished node is', 'vanished nodes are');
+  const more = untold.length - MAX_NAMES;
+  const names = untold.slice(0, MAX_NAMES).map(({ nodeId }) => printable(nodeId));
+  const rest = more > 0 ? ` and ${groupNumber(more)} more (carna plan --json)` : '';
+  return [
+    `? ${nodes} not told by name: the leader counts more nodes that it asked than it names (carna guard), so nobody can say from here what becomes of ${names.join(', ')}${rest}`,
+  ];
 }
 
 function rowsText({ rows }: PlanJson['waiting'][number]): string {
@@ -83,20 +97,22 @@ function faultLines({ refused, conflicts, foreign }: PlanJson): string[] {
 }
 
 function nextLines(plan: PlanJson, paint: Painter): string[] {
-  const { wiring, leader, passing, held, holds, waiting, changes, conflicts, foreign } = plan;
+  const { wiring, leader, passing, held, holds, waiting, untold } = plan;
+  const { changes, conflicts, foreign } = plan;
   const about = [
     changes[0]?.nodeId,
     waiting[0]?.nodeId,
+    untold[0]?.nodeId,
     foreign[0]?.nodeId,
     conflicts[0]?.loser,
   ].find((nodeId) => typeof nodeId === 'string');
-  const isDue = passing + held + waiting.length > 0;
+  const isDue = passing + held + waiting.length + untold.length > 0;
   const isTold = holds.some(({ sinceMs }) => sinceMs !== null);
   const next = [
     ...(isDue && wiring === null && leader === null
       ? ['start a reconciler: carna reconciler']
       : []),
-    ...(isTold ? ['carna guard'] : []),
+    ...(isTold || untold.length > 0 ? ['carna guard'] : []),
     ...(about === undefined ? [] : [`carna explain ${about}`]),
   ];
   return next.map((step, i) => `${i === 0 ? 'Next: ' : '      '}${paint.bold(step)}`);

@@ -48,7 +48,7 @@ function answer(plan: PlanJson): string {
 }
 
 function outcome(plan: PlanJson): string {
-  const { passing, held, waiting, generation, refused, conflicts, foreign } = plan;
+  const { passing, held, waiting, untold, generation, refused, conflicts, foreign } = plan;
   const isBack = held === 1 ? 'is held back by a guard' : 'are held back by a guard';
   if (passing > 0) {
     const rest = held === 0 ? '' : `, ${groupNumber(held)} ${isBack}`;
@@ -56,6 +56,10 @@ function outcome(plan: PlanJson): string {
   }
   if (held > 0) return `nothing would change now: ${plural(held, 'row')} ${isBack}.`;
   const at = generation === null ? 'no generation yet' : `generation ${groupNumber(generation)}`;
+  if (untold.length > 0) {
+    const rows = plural(untold.length, 'vanished node');
+    return `nothing that is told by name would change (${at}); the rows of ${rows} may.`;
+  }
   const faults = refused.length + conflicts.length + foreign.length;
   if (waiting.length === 0 && faults === 0) {
     return `the table is what it should be (${at}); nothing would change.`;
@@ -74,12 +78,12 @@ function standingLines(plan: PlanJson, { paint, width }: PlanCanvas): string[] {
 }
 
 /** Why it is not done already. */
-function standing({ wiring, leader, passing, held, waiting }: PlanJson): string {
+function standing({ wiring, leader, passing, held, waiting, untold }: PlanJson): string {
   if (wiring !== null) {
     return 'Reconcilers, agents and Kamailios run the shipped wiring: this only shows what another would change.';
   }
   if (leader === null) {
-    return passing + held + waiting.length > 0
+    return passing + held + waiting.length + untold.length > 0
       ? 'No reconciler leads: nothing will be written until one does.'
       : 'No reconciler leads: what changes from now on will not be written until one does.';
   }
