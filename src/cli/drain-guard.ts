@@ -59,15 +59,21 @@ export async function lookBeforeDrains(
 }
 
 /** Says why a drain is refused and what can be done about it. */
-export function printRefusal(context: Context, record: NodeRecord, check: DrainCheck): void {
-  printRefusals(context, [check], `carna drain ${record.nodeId} --force`);
+export function printRefusal(
+  context: Context,
+  record: NodeRecord,
+  checks: readonly DrainCheck[],
+  after?: readonly string[],
+): void {
+  printRefusals(context, checks, `carna drain ${record.nodeId} --force`, after);
 }
 
-/** The same for several roles; `forced` is the command that does it all the same. */
+/** The same for several roles; `forced` is the command that does it all the same, `after` says what stands. */
 export function printRefusals(
   context: Context,
   checks: readonly DrainCheck[],
   forced: string,
+  after: readonly string[] = ['Nothing was changed.'],
 ): void {
   const refused = checks.flatMap((check) => (check.kind === 'refused' ? [check] : []));
   if (refused.length === 0) return;
@@ -80,7 +86,7 @@ export function printRefusals(
     role === 'load-balancer' ? 'load-balancer' : `${role} node`,
   );
   const first = `Bring another ${nouns.join(' and another ')} up first`;
-  context.printError(...reasons, `Nothing was changed. ${first}, or: ${forced}`);
+  context.printError(...reasons, `${after.join(' ')} ${first}, or: ${forced}`);
 }
 
 /** What stays, and what could not be looked at; with `isForced` that the guard was overridden. */

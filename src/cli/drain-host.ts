@@ -1,6 +1,8 @@
 import type { CliConfig } from '../config/cli.js';
 import type { DrainCheck, DrainLimits } from '../topology/drain-check.js';
 import type { IntentRecord, NodeRecord } from '../topology/node.js';
+import type { Withdrawn } from './ask-drains.js';
+import { askDrains } from './ask-drains.js';
 import { isAgreed } from './consent.js';
 import type { Context } from './context.js';
 import type { DrainsOutlook } from './drain-guard.js';
@@ -15,6 +17,7 @@ import type { HostTarget } from './host-target.js';
 import type { DrainJson } from './json-shapes.js';
 import { JSON_SCHEMA, jsonLine } from './json-shapes.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
+import { readFresh } from './own-drains.js';
 import { hostDrainWarning } from './render/drain-text.js';
 import { plural } from './render/units.js';
 
@@ -39,13 +42,19 @@ export async function drainHost(
   if (asked.length > 0) {
     const outlook = await lookBeforeDrains(data, topology, fresh, limits);
     const isRefused = outlook.checks.some(({ kind }) => kind === 'refused');
-    if (isRefused && options.force !== true) return refuse(context, host, fresh, outlook, options);
+    if (isRefused && options.force !== true) {
+      return refuse(context, host, fresh, outlook.checks, options);
+    }
     const plan = { host, topology, target, asked, outlook, options };
     if (!(await isHostAgreed(context, plan))) {
       context.printError('nothing was changed');
       return EXIT.no;
     }
-    await writeIntents(context, data, plan);
+    const agreed = { ...plan, topology: await readFresh(data) };
+    const withdrawn = await askHost(context, data, agreed, limits);
+    if (withdrawn !== null) {
+      return refuse(context, host, fresh, withdrawn.checks, options, withdrawn.after);
+    }
   }
   if (options.wait !== true) return EXIT.done;
   const nodeIds = target.nodes.map(({ nodeId }) => nodeId);
@@ -84,8 +93,9 @@ function refuse(
   context: Context,
   host: string,
   fresh: readonly NodeRecord[],
-  { checks }: DrainsOutlook,
+  checks: readonly DrainCheck[],
   options: DrainOptions,
+  after?: readonly string[],
 ): ExitCode {
   if (options.json === true) {
     for (const { nodeId, role } of fresh) {
@@ -93,7 +103,7 @@ function refuse(
       context.print(lineOf({ nodeId, did: 'refused', intent: null, check }));
     }
   }
-  printRefusals(context, checks, `carna drain --host ${host} --force`);
+  printRefusals(context, checks, `carna drain --host ${host} --force`, after);
   return EXIT.held;
 }
 
@@ -126,15 +136,42 @@ function intentOf(
   return newIntent(context, record.nodeId, options, present);
 }
 
-/** One after the other: when one cannot be written, it says which are. Made after the answer. */
-async function writeIntents(context: Context, data: OperatorData, plan: Plan): Promise<void> {
+/** The intents are made after the answer. */
+async function askHost(
+  context: Context,
+  data: OperatorData,
+  plan: Plan,
+  limits: DrainLimits,
+): Promise<Withdrawn | null> {
+  const { host, topology: before, asked, options } = plan;
+  const intents = asked.map((record) => intentOf(context, plan, record));
+  const how = { isForced: options.force === true, isJudged: options.yes === true };
+  const withdrawn = await askDrains(context, data, { before, intents, limits, ...how }, () =>
+    writeIntents(context, data, plan, intents),
+  );
+  if (withdrawn !== null || options.json === true) return withdrawn;
+  const nodeIds = intents.map(({ nodeId }) => nodeId).join(', ');
+  const progress = options.wait === true ? '' : ` Progress: carna drain --host ${host} --wait.`;
+  context.print(
+    `${host}: drain asked of ${nodeIds}.${progress} Undo: carna undrain --host ${host}`,
+  );
+  return null;
+}
+
+/** One after the other: when one cannot be written, it says which are. */
+async function writeIntents(
+  context: Context,
+  data: OperatorData,
+  plan: Plan,
+  intents: readonly IntentRecord[],
+): Promise<void> {
   const { host, topology, asked, outlook, options } = plan;
   const isJson = options.json === true;
   const written: string[] = [];
   try {
-    for (const record of asked) {
-      const { nodeId, role } = record;
-      const intent = intentOf(context, plan, record);
+    for (const intent of intents) {
+      const { nodeId } = intent;
+      const role = asked.find((record) => record.nodeId === nodeId)?.role;
       await data.writeIntent(intent);
       written.push(nodeId);
       const isFresh = !topology.intents.has(nodeId);
@@ -149,16 +186,11 @@ async function writeIntents(context: Context, data: OperatorData, plan: Plan): P
     );
     throw err;
   }
-  if (isJson) return;
-  const how = options.wait === true ? '' : ` Progress: carna drain --host ${host} --wait.`;
-  context.print(
-    `${host}: drain asked of ${written.join(', ')}.${how} Undo: carna undrain --host ${host}`,
-  );
 }
 
 function checkOf(
   checks: readonly DrainCheck[],
-  role: NodeRecord['role'],
+  role: NodeRecord['role'] | undefined,
   isForced: boolean,
 ): DrainJson['check'] {
   const check = checks.find(({ numbers }) => numbers.role === role);

@@ -135,7 +135,7 @@ export interface TimelineJson {
 export interface DrainJson {
   readonly schema: typeof JSON_SCHEMA;
   readonly nodeId: string;
-  /** `refused`: by the guard, nothing was written (exit code 4). */
+  /** `refused`: by the guard, nothing was written, or after `asked` it was taken back (exit code 4). */
   readonly did: 'asked' | 'refused' | 'already-draining' | 'undrained' | 'nothing-to-undo';
   /** As it stands now; null after undrain and when refused. */
   readonly intent: IntentRecord | null;

@@ -1,5 +1,5 @@
 import type { IntentRecord } from '../topology/node.js';
-import { RegistryNotSentError } from '../util/errors.js';
+import { CarnaError, messageOf, RegistryNotSentError } from '../util/errors.js';
 import type { Context } from './context.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
 
@@ -63,4 +63,52 @@ async function readWithOurs(
 /** Whether that is the very drain that we asked for. Pure. */
 export function isSameIntent(present: IntentRecord | undefined, mine: IntentRecord): boolean {
   return present?.since === mine.since && present.by === mine.by && present.why === mine.why;
+}
+
+/**
+ * Takes these drains back, but none that somebody else has changed since; `tell` hears of each. Gives the lines
+ * that say what stands after it. Rejects with no CarnaError.
+ */
+export async function takeBackOurs(
+  data: Pick<OperatorData, 'readTopology' | 'removeIntent'>,
+  ours: readonly IntentRecord[],
+  tell: (nodeId: string) => void = () => undefined,
+): Promise<readonly string[]> {
+  const failed: string[] = [];
+  const others: string[] = [];
+  let why = '';
+  for (const mine of ours) {
+    const { nodeId } = mine;
+    try {
+      const present = (await data.readTopology()).intents.get(nodeId);
+      if (present !== undefined && !isSameIntent(present, mine)) {
+        others.push(nodeId);
+        continue;
+      }
+      await data.removeIntent(nodeId);
+      tell(nodeId);
+    } catch (err) {
+      if (!(err instanceof CarnaError)) throw err;
+      why = messageOf(err);
+      failed.push(nodeId);
+    }
+  }
+  const lines: string[] = [];
+  if (ours.length > failed.length + others.length) {
+    lines.push('Who was drained for this alone takes calls again.');
+  }
+  if (others.length > 0) {
+    lines.push(`Still draining, as somebody else asked meanwhile: ${others.join(', ')}.`);
+  }
+  if (failed.length === 0) return lines;
+  return [
+    ...lines,
+    `Still draining, because it could not be taken back (${why}): ${failed.join(', ')}.`,
+    undoText(failed),
+  ];
+}
+
+/** How a drain is undone. Pure. */
+export function undoText(nodeIds: readonly string[]): string {
+  return `Undo: ${nodeIds.map((nodeId) => `carna undrain ${nodeId}`).join('; ')}`;
 }

@@ -3,6 +3,7 @@ import type { IntentRecord, NodeRecord } from '../../topology/node.js';
 import type { DrainCheck, DrainLimits } from '../../topology/drain-check.js';
 import { nodeIdMeant } from '../../topology/node-name.js';
 import { parseDeadline, parseHost, parseNodeId, parseText, wholeUpTo } from '../arguments.js';
+import { askDrains } from '../ask-drains.js';
 import { isAgreed } from '../consent.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
@@ -16,7 +17,8 @@ import { waitForDrain } from '../drain-wait.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
-import type { OperatorData } from '../operator-data.js';
+import type { OperatorData, TopologyData } from '../operator-data.js';
+import { readFresh } from '../own-drains.js';
 import { drainWarning } from '../render/drain-text.js';
 import { printUnknownNode } from '../render/unknown-node.js';
 
@@ -63,7 +65,8 @@ A drained node keeps its server until its task is stopped; calls that outlive th
 --host drains the nodes whose SIP address or (with CARNA_MARATHON) whose task is on that host: all or none.
 Refused, with numbers, when too few nodes of its role or too little room for the calls of now would stay.
 Exit code 1 when there is no such node, the answer was no, or (--wait) it was left, taken back, is
-overdue, or the deadline passed with calls on it; 4 when it was refused (nothing is changed then).
+overdue, or the deadline passed with calls on it; 4 when it was refused: nothing is changed then, or taken back when
+somebody else drains nodes in the same moment.
 Examples:
   carna drain media-1 --why "kernel update" --wait
   carna drain media-1 --deadline 30m --yes
@@ -103,40 +106,64 @@ async function drainCommand(
   if (present !== undefined && !changesIntent(options)) {
     sayAlready(context, present, options);
   } else {
-    const outlook = await lookBeforeDrain(data, topology, record, limits);
-    const { check } = outlook;
-    // Who drains already has been let go: a new deadline takes nothing more away.
-    if (present === undefined && check.kind === 'refused' && options.force !== true) {
-      return refuse(context, record, check, options);
-    }
-    if (!(await isDrainAgreed(context, record, outlook, present, options))) {
-      context.printError('nothing was changed');
-      return EXIT.no;
-    }
-    // Made after the answer: a deadline does not run while somebody thinks.
-    const intent = newIntent(context, nodeId, options, present ?? { want: 'drain' });
-    await data.writeIntent(intent);
-    sayAsked(context, intent, present === undefined ? check : null, options);
+    const code = await askDrain(context, data, topology, record, { ...options, limits });
+    if (code !== EXIT.done) return code;
   }
   return options.wait === true
     ? waitForDrain(context, data, nodeId, options.json === true)
     : EXIT.done;
 }
 
+async function askDrain(
+  context: Context,
+  data: OperatorData,
+  topology: TopologyData,
+  record: NodeRecord,
+  options: Options & { readonly limits: DrainLimits },
+): Promise<ExitCode> {
+  const { nodeId } = record;
+  const { limits } = options;
+  const present = topology.intents.get(nodeId);
+  const outlook = await lookBeforeDrain(data, topology, record, limits);
+  const { check } = outlook;
+  const isForced = options.force === true;
+  // Who drains already has been let go: a new deadline takes nothing more away.
+  if (present === undefined && check.kind === 'refused' && !isForced) {
+    return refuse(context, record, [check], options);
+  }
+  if (!(await isDrainAgreed(context, record, outlook, present, options))) {
+    context.printError('nothing was changed');
+    return EXIT.no;
+  }
+  const before = await readFresh(data);
+  const standing = before.intents.get(nodeId);
+  // Made after the answer: a deadline does not run while somebody thinks.
+  const intent = newIntent(context, nodeId, options, standing ?? { want: 'drain' });
+  const asked = { before, intents: [intent], limits, isForced, isJudged: options.yes === true };
+  const withdrawn = await askDrains(context, data, asked, () => data.writeIntent(intent));
+  if (withdrawn !== null) {
+    return refuse(context, record, withdrawn.checks, options, withdrawn.after);
+  }
+  sayAsked(context, intent, standing === undefined ? check : null, options);
+  return EXIT.done;
+}
+
 function refuse(
   context: Context,
   record: NodeRecord,
-  check: DrainCheck,
+  checks: readonly DrainCheck[],
   options: Options,
+  after?: readonly string[],
 ): ExitCode {
   const { nodeId } = record;
   if (options.json === true) {
-    const found = drainCheckJson(check, false);
+    const [check] = checks;
+    const found = check === undefined ? null : drainCheckJson(check, false);
     context.print(
       jsonLine({ schema: JSON_SCHEMA, nodeId, did: 'refused', intent: null, check: found }),
     );
   }
-  printRefusal(context, record, check);
+  printRefusal(context, record, checks, after);
   return EXIT.held;
 }
 

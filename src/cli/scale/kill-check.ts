@@ -4,6 +4,7 @@ import type { Member } from '../../marathon/scale/member.js';
 import { MarathonAmbiguousError, messageOf } from '../../util/errors.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
+import { undoText } from '../own-drains.js';
 import { formatDuration, plural } from '../render/units.js';
 import { remainsOf } from './leftovers.js';
 import type { Picture } from './picture.js';
@@ -12,7 +13,7 @@ import type { InPlan } from './plan-in.js';
 import type { ScaleRun } from './run.js';
 import { pauseMs } from './run.js';
 import { lockText } from './scale-out.js';
-import { goOnText, undoText } from './take-back.js';
+import { goOnText } from './take-back.js';
 
 /** A kill whose answer was lost is looked for so long. */
 const DOUBT_MS = 15_000;

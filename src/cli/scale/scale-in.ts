@@ -10,7 +10,7 @@ import {
 } from '../../util/errors.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
-import { OWN_INTENT_MS } from '../own-drains.js';
+import { OWN_INTENT_MS, undoText } from '../own-drains.js';
 import { formatDuration } from '../render/units.js';
 import { DrainTeller } from './drain-teller.js';
 import { KillCheck } from './kill-check.js';
@@ -20,7 +20,7 @@ import type { InPlan } from './plan-in.js';
 import type { ScaleRun } from './run.js';
 import { pauseMs, uncut } from './run.js';
 import { lockText, waitingForLock } from './scale-out.js';
-import { goOnText, takeBack, undoText } from './take-back.js';
+import { goOnText, takeBack } from './take-back.js';
 
 /** Waits until all of a plan are drained, has them killed in one call, and looks whether they are gone. */
 export class ScaleIn {

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { IntentRecord } from '../../src/topology/node.js';
+import type { Keeping } from './keeping-intents.js';
+import { keepingIntents } from './keeping-intents.js';
+import * as p from './support.js';
+
+const REFUSED =
+  /^refused \(exit 4\): set 30 would keep no media nodes for new calls, at least 1 is asked for/;
+const THEIRS = ['media-10', 'media-2'];
+
+/** Somebody else asks the others of the role to drain. */
+const others = ({ intents }: Keeping): void =>
+  THEIRS.forEach((nodeId) => intents.set(nodeId, p.intent(nodeId)));
+
+/** Somebody else's drains are written just before our first. */
+function met(): Keeping {
+  const keeping: Keeping = keepingIntents({
+    writeIntent: async (intent: IntentRecord) => {
+      if (keeping.intents.size === 0) others(keeping);
+      keeping.intents.set(intent.nodeId, intent);
+    },
+  });
+  return keeping;
+}
+
+for (const what of ['media-1', '--host 10.0.3.1']) {
+  test(`drain ${what}: drains that somebody else asks for at the question are seen after it`, async () => {
+    const writes: IntentRecord[] = [];
+    const keeping = keepingIntents({ writeIntent: async (intent) => void writes.push(intent) });
+    const { code, err } = await p.carna(`drain ${what}`, keeping.data, {
+      ...{ columns: 100, input: 'y\n' },
+      onOutput: (text) => (text.includes('[y/N]') ? others(keeping) : undefined),
+    });
+    assert.match(err, REFUSED);
+    assert.match(
+      err,
+      /\nNothing was changed\. Bring another media node up first, or: carna drain /,
+    );
+    assert.deepEqual([code, writes], [4, []]);
+  });
+
+  test(`drain ${what}: who sees the drains of another beside its own takes its own back`, async () => {
+    const keeping = met();
+    const { code, out, err } = await p.carna(`drain ${what} --yes`, keeping.data);
+    assert.match(err, REFUSED);
+    assert.match(
+      err,
+      /in the same moment\. Who was drained for this alone takes calls again\. Bring/,
+    );
+    assert.doesNotMatch(out, /drain asked/);
+    assert.deepEqual([code, [...keeping.intents.keys()].sort()], [4, THEIRS]);
+    const json = await p.carna(`drain ${what} --yes --json`, met().data);
+    const last = JSON.parse(json.out.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+    assert.deepEqual([json.code, last['did'], last['intent']], [4, 'refused', null]);
+  });
+
+  test(`drain ${what} --force goes against what others ask, too`, async () => {
+    const keeping = met();
+    const { code, out } = await p.carna(`drain ${what} --yes --force`, keeping.data);
+    assert.deepEqual([code, keeping.intents.size], [0, 3], out);
+  });
+
+  test(`drain ${what}: a drain that somebody else asks for at the question stays theirs`, async () => {
+    const keeping = keepingIntents();
+    const { code } = await p.carna(`drain ${what} --deadline 30m`, keeping.data, {
+      ...{ columns: 100, input: 'y\n' },
+      onOutput: (text) => {
+        if (text.includes('[y/N]')) keeping.intents.set('media-1', p.intent('media-1'));
+      },
+    });
+    const deadline = p.NOW + 30 * 60_000;
+    assert.deepEqual(
+      [code, keeping.intents.get('media-1')],
+      [0, p.intent('media-1', { deadline })],
+    );
+  });
+}
