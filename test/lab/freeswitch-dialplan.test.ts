@@ -76,3 +76,9 @@ test('the onward leg says what the stand-in says: who calls, and whether that ma
   // The edge hides the identity by this one; FreeSWITCH keeps the header under this name alone.
   assert.match(text, /"nolocal:sip_h_Privacy=\$\{sip_Privacy\}"/);
 });
+
+test('FreeSWITCH calls nobody whom the called side names in a 3xx', () => {
+  // Followed, it would be a call by the caller's name and at his cost; a phone forwarded to itself would go round.
+  const text = readFileSync(join(CONF, 'dialplan/onward.xml'), 'utf8');
+  assert.match(text, /application="export" data="nolocal:outbound_redirect_fatal=true"/);
+});

@@ -139,9 +139,29 @@ test('a trunk that fails hands the call to the next priority, and to a shorter p
   assert.deepEqual(header(second.invites[1]?.text ?? '', 'X-Carna-Trunk'), ['second;cap=0']);
   answers = { first: ['500 Oops'], second: ['408 Request Timeout'] };
   assert.deepEqual((await dial('+4930555')).names, ['first', 'second', 'rest']);
+  const moved = ['302 Moved Temporarily', 'Contact: <sip:+1900555@carna.test>'] as const;
+  answers = { first: moved };
+  const next = await dial('+4930555');
+  assert.deepEqual([next.status, next.names], ['200', ['first', 'second']]);
+  answers = { first: moved, second: moved, rest: moved };
+  const none = await dial('+4930555');
+  assert.deepEqual([none.status, none.names], ['480', ['first', 'second', 'rest']]);
+  assert.deepEqual(header(none.text, 'Contact'), []);
   answers = { first: ['486 Busy Here'] };
   const busy = await dial('+4930555');
   assert.deepEqual([busy.status, busy.names], ['486', ['first']]);
+});
+
+test('a trunk that rings and then sends the call elsewhere is not followed', async () => {
+  answers = { first: ['180 Ringing'] };
+  sendCall(media, DISPATCHER, { callId: 'rings-and-moves', to: 'sip:+4930555@carna.test' });
+  await media.until(/^SIP\/2\.0 180 [^]*rings-and-moves/);
+  const given = offered.find(({ invite }) => invite.text.includes('rings-and-moves'));
+  assert.ok(given);
+  const edge = edges.find(({ host }) => host === given.edge);
+  edge?.reply(given.invite, '302 Moved Temporarily', ['Contact: <sip:+1900555@carna.test>']);
+  const { text } = await finalAnswer(media, 'rings-and-moves');
+  assert.deepEqual([text.slice(8, 11), header(text, 'Contact')], ['480', []]);
 });
 
 test('when every trunk is full the caller hears so; when one failed otherwise it does not', async () => {

@@ -79,3 +79,18 @@ test('the edge hears when no other phone is left to try, and not before', async 
   assert.equal(status(await call('u2')), 200);
   assert.deepEqual(header(inviteOf('alone'), 'X-Carna-Last'), ['1']);
 });
+
+test('a phone sends nobody anywhere: its 3xx is a phone that cannot be reached, and its Contact stays inside', async () => {
+  await register('u3', { forwards: 1 });
+  for (const redirect of ['300 Multiple Choices', '302 Moved Temporarily', '380 Alternative']) {
+    answering(() => [redirect, 'Contact: <sip:+1900555@carna.test>']);
+    const answer = await call('u3');
+    assert.equal(status(answer), 480, redirect);
+    assert.deepEqual(header(answer ?? '', 'Contact'), []);
+  }
+  await register('u4', { desk4: 0.9, mobile4: 0.1 });
+  answering((phone) =>
+    phone === 'desk4' ? ['302 Moved', 'Contact: <sip:u4@carna.test>'] : ['200 OK'],
+  );
+  assert.equal(status(await call('u4')), 200, 'the next phone is tried');
+});
