@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
-import type { Role } from '../topology/node.js';
 import { CarnaError } from '../util/errors.js';
 import type { DrainOrder } from './drain-order.js';
 import { drainOrder } from './drain-order.js';
 import type { DrainEnd, DrainProgress, DrainStep } from './drain-progress.js';
-import { isAcknowledged } from './listing.js';
+import type { Listing } from './listing.js';
 import type { AgentMetrics } from './metrics.js';
 import type { NodeStatus } from './node-status.js';
 import type { AgentView, Bell, Timekeeper } from './ports.js';
@@ -19,8 +18,7 @@ export interface DrainDeps {
   readonly control: () => ServerControl | null;
   /** Whether the node may take calls again (for an undrain). */
   readonly isFit: () => boolean;
-  /** The roles whose Kamailios list this node. */
-  readonly consumers: readonly Role[];
+  readonly listing: Pick<Listing, 'isProven' | 'giveUp'>;
   readonly time: Timekeeper;
   readonly timing: DrainTiming;
   readonly metrics: AgentMetrics;
@@ -64,7 +62,7 @@ export class Drain {
     this.#bell.ring();
   }
 
-  /** Looks again now: another server stands. */
+  /** Looks again now: another server stands, or the last change is proven. */
   wake(): void {
     this.#bell.ring();
   }
@@ -114,7 +112,8 @@ export class Drain {
     if (this.#step.kind === 'idle') this.#begin(order);
     if (this.#step.kind === 'announced') {
       const leftMs = Math.min(this.#step.untilMs - time.monoMs(), untilDeadlineMs);
-      if (leftMs > 0 && !order.isNow && !this.#isUnlisted()) return leftMs;
+      if (leftMs > 0 && !order.isNow && !this.#deps.listing.isProven) return leftMs;
+      this.#deps.listing.giveUp();
       this.#to({ kind: 'emptying', zeros: 0 });
     }
     await this.#refuse();
@@ -127,20 +126,14 @@ export class Drain {
   }
 
   #begin(order: DrainOrder): void {
-    const { status, view, time, timing } = this.#deps;
+    const { status, time, timing } = this.#deps;
     const wasUp = status.state === 'up';
     this.#beganAtMs = time.wallMs();
     this.#work.reset();
-    view.watchApplied();
     const cause = order.isFinal ? 'the agent was asked to end' : `drain: ${order.why}`;
     status.apply('drain', { cause, actor: order.actor, reason: cause });
     // A node that nobody sends calls to has nobody to wait for.
     this.#to({ kind: 'announced', untilMs: time.monoMs() + (wasUp ? timing.acknowledgeMs : 0) });
-  }
-
-  #isUnlisted(): boolean {
-    const { status, view, consumers } = this.#deps;
-    return status.traceId !== null && isAcknowledged(view, status.traceId, consumers);
   }
 
   /** Again for each life of the server, and when it tells that it has forgotten. */

@@ -1,7 +1,8 @@
-import type { Role } from '../topology/node.js';
+import type { AppliedRecord, Role } from '../topology/node.js';
 import { isListing } from '../topology/unlisted.js';
 import type { Wiring } from '../topology/wiring.js';
 import { consumersOf, setsListing } from '../topology/wiring.js';
+import type { NodeStatus } from './node-status.js';
 import type { AgentView } from './ports.js';
 
 /** The roles whose Kamailios send calls to nodes of `role`. */
@@ -9,20 +10,100 @@ export function rolesListing(wiring: Wiring, role: Role): readonly Role[] {
   return [...new Set(setsListing(wiring, role).flatMap((setid) => consumersOf(wiring, setid)))];
 }
 
+export interface ListingDeps {
+  readonly view: AgentView;
+  readonly status: Pick<NodeStatus, 'state' | 'traceId'>;
+  /** The roles whose Kamailios list this node. */
+  readonly consumers: readonly Role[];
+  /** Of the node in the sets that list it; see unlisted.ts. */
+  readonly keys: readonly string[];
+}
+
 /**
- * True when the change `traceId` stands in the table and every living Kamailio of these roles has proven
- * a list at least as new, with all of `keys` (unlisted.ts) in use: a drain asks for none, since it needs no
+ * Whether the node's last change is proven: it stands in the table, and every living Kamailio that lists the
+ * node acknowledged a list at least as new; of a node that is up also one that has it, while a drain needs no
  * reload. A Kamailio that is not running has acknowledged nothing and is not waited for.
+ *
+ * The acknowledgements are followed only from the commit of a change to its proof: with each generation every
+ * Kamailio writes one, and would wake every agent of the data centre.
  */
-export function isAcknowledged(
-  view: AgentView,
-  traceId: string,
-  consumers: readonly Role[],
-  keys: readonly string[] = [],
-): boolean {
-  const trace = view.generation()?.traces.find(({ id }) => id === traceId);
-  if (trace === undefined) return false;
-  return [...view.applied().values()]
-    .filter((record) => consumers.includes(record.role))
-    .every((record) => record.generation >= trace.generation && isListing(record, keys));
+export class Listing {
+  readonly #deps: ListingDeps;
+  #traceId: string | null = null;
+  /** That of the change. Records keep only the newest traces: once seen, it stays known. */
+  #generation: number | null = null;
+  #isProven = false;
+  #isGivenUp = false;
+  #onProven: () => void = () => undefined;
+
+  constructor(deps: ListingDeps) {
+    this.#deps = deps;
+  }
+
+  /** Stays true until the node changes again. */
+  get isProven(): boolean {
+    this.#look();
+    return this.#isProven;
+  }
+
+  /** False for a node that nobody sends calls to. */
+  get hasConsumers(): boolean {
+    return this.#deps.consumers.length > 0;
+  }
+
+  /** Nobody waits for the proof of this change any more. */
+  giveUp(): void {
+    this.#look();
+    this.#isGivenUp = true;
+    this.#deps.view.unwatchApplied();
+  }
+
+  /** Looks at every change of the view; `onProven` is called once for each change. Gives the function that ends it. */
+  follow(onProven: () => void): () => void {
+    const { view } = this.#deps;
+    this.#onProven = onProven;
+    const unsubscribe = view.subscribe(() => this.#look());
+    return () => {
+      unsubscribe();
+      this.#onProven = () => undefined;
+      view.unwatchApplied();
+    };
+  }
+
+  #look(): void {
+    const { view, status } = this.#deps;
+    if (status.traceId !== this.#traceId) {
+      this.#traceId = status.traceId;
+      this.#generation = null;
+      this.#isProven = false;
+      this.#isGivenUp = false;
+    }
+    if (!this.#isWaiting()) {
+      view.unwatchApplied();
+      return;
+    }
+    if (this.hasConsumers) view.watchApplied();
+    const records = this.hasConsumers ? view.applied() : new Map<string, AppliedRecord>();
+    if (records === null || ![...records.values()].every((record) => this.#isBy(record))) return;
+    this.#isProven = true;
+    view.unwatchApplied();
+    this.#onProven();
+  }
+
+  /** False also before the commit: until then there is nothing to be proven. */
+  #isWaiting(): boolean {
+    const { view, status } = this.#deps;
+    if (this.#isProven || this.#isGivenUp) return false;
+    if (status.state !== 'up' && status.state !== 'draining') return false;
+    const trace = view.generation()?.traces.find(({ id }) => id === this.#traceId);
+    this.#generation ??= trace?.generation ?? null;
+    return this.#generation !== null;
+  }
+
+  #isBy(record: AppliedRecord): boolean {
+    const { status, consumers, keys } = this.#deps;
+    if (!consumers.includes(record.role)) return true;
+    const needed = status.state === 'up' ? keys : [];
+    return record.generation >= (this.#generation ?? 0) && isListing(record, needed);
+  }
 }

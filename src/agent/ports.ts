@@ -104,11 +104,13 @@ export interface AgentView {
   generation(): GenerationRecord | null;
   /** The operator's will for this node. */
   intent(): IntentRecord | null;
-  /** By node id; filled once `watchApplied` was called. */
-  applied(): ReadonlyMap<string, AppliedRecord>;
+  /** By node id; null while not followed, and until all of them were read since. */
+  applied(): ReadonlyMap<string, AppliedRecord> | null;
   /** False while disconnected or before the first full read. */
   isFresh(): boolean;
+  /** Both may be called twice. */
   watchApplied(): void;
+  unwatchApplied(): void;
   /** Calls `listener` after every change; gives the function that ends it. */
   subscribe(listener: () => void): () => void;
 }

@@ -13,7 +13,7 @@ import { createBusKeeper } from './open-bus.js';
 import type { AgentBus, BusReport } from './bus-ports.js';
 import { Drain } from './drain.js';
 import type { DrainEnd, DrainProgress } from './drain-progress.js';
-import { isAcknowledged, rolesListing } from './listing.js';
+import { Listing, rolesListing } from './listing.js';
 import type { AgentMetrics } from './metrics.js';
 import type { NodeIdentity } from './node-status.js';
 import { NodeStatus } from './node-status.js';
@@ -100,9 +100,7 @@ export function createAgent(deps: AgentDeps): Agent {
   });
   const applier = createApplier(deps, log);
   const bus = createBusKeeper(deps, status, log);
-  const consumers = rolesListing(deps.wiring, deps.identity.role);
-  const { nodeId } = deps.identity;
-  const keys = placesOf(deps.wiring, nodeId, deps.identity).map(({ key }) => key);
+  const listing = createListing(deps, status);
   const supervisor = new Supervisor({
     runtime: deps.runtime,
     openControl: deps.openControl,
@@ -120,16 +118,16 @@ export function createAgent(deps: AgentDeps): Agent {
     view,
     control: () => supervisor.control,
     isFit: () => supervisor.isFit,
-    consumers,
+    listing,
     time,
     timing: deps.timing.drain,
     metrics,
     log,
   });
   supervisor.onControl(() => drain.wake());
-  let readyTrace: string | null = null;
   return {
-    run: (term) => runAgent({ ...deps, log }, { status, applier, bus, supervisor, drain }, term),
+    run: (term) =>
+      runAgent({ ...deps, log }, { status, applier, bus, supervisor, drain, listing }, term),
     state: () => status.state,
     health: () => ({
       isHealthy: status.state === 'up' || status.state === 'draining',
@@ -146,10 +144,7 @@ export function createAgent(deps: AgentDeps): Agent {
       bus: bus?.report() ?? null,
     }),
     ready: () => {
-      const trace = status.traceId;
-      // Records keep only the newest traces: once seen, it stays seen.
-      if (trace !== null && isAcknowledged(view, trace, consumers, keys)) readyTrace = trace;
-      const isListed = consumers.length === 0 || (trace !== null && readyTrace === trace);
+      const isListed = !listing.hasConsumers || listing.isProven;
       return { isReady: status.state === 'up' && isListed, state: status.state, isListed };
     },
   };
@@ -161,14 +156,15 @@ interface Parts {
   readonly bus: BusKeeper | null;
   readonly supervisor: Supervisor;
   readonly drain: Drain;
+  readonly listing: Listing;
 }
 
 async function runAgent(deps: AgentDeps, parts: Parts, term: AbortSignal): Promise<void> {
-  const { status, applier, bus, supervisor, drain } = parts;
+  const { status, applier, bus, supervisor, drain, listing } = parts;
   const onTerm = (): void => drain.terminate();
   term.addEventListener('abort', onTerm);
   if (term.aborted) onTerm();
-  deps.view.watchApplied();
+  const unfollow = listing.follow(() => drain.wake());
   const never = new AbortController();
   try {
     await runGroup(
@@ -192,6 +188,7 @@ async function runAgent(deps: AgentDeps, parts: Parts, term: AbortSignal): Promi
     if (isExpected(err)) await withdraw(deps, status, messageOf(err));
     throw err;
   } finally {
+    unfollow();
     term.removeEventListener('abort', onTerm);
   }
 }
@@ -223,6 +220,12 @@ async function withdraw(deps: AgentDeps, status: NodeStatus, cause: string): Pro
 async function settle(deps: AgentDeps): Promise<void> {
   const isWritten = await deps.publication.settled(deps.timing.stop.goodbyeMs);
   if (!isWritten) deps.log.warn('the registry did not take the goodbye in time');
+}
+
+function createListing({ wiring, identity, view }: AgentDeps, status: NodeStatus): Listing {
+  const consumers = rolesListing(wiring, identity.role);
+  const keys = placesOf(wiring, identity.nodeId, identity).map(({ key }) => key);
+  return new Listing({ view, status, consumers, keys });
 }
 
 function createApplier(deps: AgentDeps, log: Logger): Applier | null {

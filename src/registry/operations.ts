@@ -121,6 +121,11 @@ export abstract class ZkOperations {
     await this.#value(ask.addWatch(this.#real(path), isRecursive));
   }
 
+  /** Ends every watch of this session on this very path, whoever asked for it. */
+  async removeWatches(path: string): Promise<void> {
+    await this.#value(ask.removeWatches(this.#real(path)));
+  }
+
   /** All steps or none. */
   async transaction(steps: readonly TransactionStep[]): Promise<void> {
     const real = steps.map((step) => ({ ...step, path: this.#real(step.path) }));

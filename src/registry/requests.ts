@@ -44,9 +44,11 @@ export const PERMISSION_ALL = 31;
 
 /** Operations that the package does not know; their answers have no body that we need. */
 const SYNC = 9;
+const REMOVE_WATCHES = 18;
 const ADD_WATCH = 106;
 const PERSISTENT = 0;
 const PERSISTENT_RECURSIVE = 1;
+const ANY_WATCHER = 3;
 
 const PING_XID = -2;
 
@@ -131,6 +133,12 @@ export function sync(path: string): ZkOperation<void> {
 export function addWatch(path: string, isRecursive: boolean): ZkOperation<void> {
   const mode = int(isRecursive ? PERSISTENT_RECURSIVE : PERSISTENT);
   return raw(`addWatch ${path}`, ADD_WATCH, Buffer.concat([text(path), mode]));
+}
+
+/** Ends every watch of this connection on this very path, whoever asked for it; those below it stay. */
+export function removeWatches(path: string): ZkOperation<void> {
+  const body = Buffer.concat([text(path), int(ANY_WATCHER)]);
+  return raw(`removeWatches ${path}`, REMOVE_WATCHES, body);
 }
 
 /** All steps or none. Throws RegistryRejectedError, from `read`, with the code of the step that failed. */

@@ -6,15 +6,14 @@ import { TimerSet } from '../util/timer-set.js';
 import { MirrorQueue } from './mirror-queue.js';
 import type { MirrorTask } from './mirror-queue.js';
 import { MirrorTree } from './mirror-tree.js';
-import { isRejected } from './operations.js';
 import type { ZkSession } from './session.js';
+import type { WatchSession } from './tree-watch.js';
+import { TreeWatch } from './tree-watch.js';
 import type { WatchEvent } from './watch-event.js';
 
 /** What of a session is used here. */
-export type MirrorSession = Pick<
-  ZkSession,
-  'state' | 'exists' | 'getData' | 'getChildren' | 'sync' | 'addWatch' | 'onWatchEvent'
->;
+export type MirrorSession = WatchSession &
+  Pick<ZkSession, 'state' | 'exists' | 'getData' | 'getChildren' | 'onWatchEvent'>;
 
 export interface TreeMirrorEvents {
   /** Relative paths of what was made, changed or removed. */
@@ -45,12 +44,12 @@ export class TreeMirror {
   readonly #offWatch: () => void;
   readonly #timers = new TimerSet();
   readonly #queue = new MirrorQueue();
+  readonly #watch: TreeWatch;
   readonly #random: () => number;
   #failedRounds = 0;
   #round = 0;
   /** A full read was asked for and has not begun to read: what notices bring meanwhile is no whole. */
   #isStarting = false;
-  #isOneShot = false;
 
   constructor(
     session: MirrorSession,
@@ -63,6 +62,7 @@ export class TreeMirror {
     this.#session = session;
     this.tree = new MirrorTree(root, (paths) => events.changed(paths));
     this.#log = log;
+    this.#watch = new TreeWatch(session, root, log);
     this.#events = events;
     this.#offWatch = session.onWatchEvent((event) => this.#onWatch(event));
   }
@@ -72,7 +72,7 @@ export class TreeMirror {
     if (this.tree.isFilling || this.tree.unreadable.has(at)) return true;
     if (this.#queue.isReading(at)) return true;
     // With one-shot watches a new child is known only once its folder was listed.
-    return this.#isOneShot && (this.#timers.size > 0 || this.#queue.hasListings);
+    return this.#watch.isOneShot && (this.#timers.size > 0 || this.#queue.hasListings);
   }
 
   /** Looks at a znode without having been told of a change. */
@@ -93,6 +93,17 @@ export class TreeMirror {
     this.#stopRound();
   }
 
+  /**
+   * As close, and the server tells no more of it, to nobody in this session who follows the same path either.
+   * False, and nothing is done, where one-shot watches are used: to begin again would cost the connection.
+   */
+  unwatch(): boolean {
+    if (this.#watch.isOneShot) return false;
+    this.close();
+    void this.#watch.remove();
+    return true;
+  }
+
   #stopRound(): void {
     this.#round += 1;
     this.#isStarting = false;
@@ -103,29 +114,15 @@ export class TreeMirror {
 
   async #startRound(round: number): Promise<void> {
     try {
-      // Asked together; the server keeps the order. After the sync, what anybody wrote before is seen.
-      const synced = this.#session.sync(this.tree.root);
-      const watched = this.#isOneShot ? undefined : this.#session.addWatch(this.tree.root, true);
-      await Promise.all([synced, watched]);
+      await this.#watch.set();
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
-      const isUnknown = isRejected(err, 'UNIMPLEMENTED');
-      if (isUnknown) this.#useOneShotWatches();
-      if (round !== this.#round) return;
-      if (!isUnknown) {
-        this.#resyncLater();
-        return;
-      }
+      if (round === this.#round) this.#resyncLater();
+      return;
     }
     if (round !== this.#round) return;
     this.#isStarting = false;
     this.#read('');
-  }
-
-  /** For good: such a server also closes the connection at each unknown request. */
-  #useOneShotWatches(): void {
-    this.#isOneShot = true;
-    this.#log.warn('this ZooKeeper has no recursive watches, one-shot ones are used');
   }
 
   #onWatch(event: WatchEvent): void {
@@ -139,14 +136,14 @@ export class TreeMirror {
         if (this.#queue.hasReads) this.#read(at);
         else this.tree.forgetBefore(at, event.arrival);
         // Leaves a watch for its return.
-        if (this.#isOneShot && at === '') this.#read(at);
+        if (this.#watch.isOneShot && at === '') this.#read(at);
         break;
       case 'created':
       case 'changed':
         this.#read(at);
         break;
       case 'children':
-        if (this.#isOneShot) {
+        if (this.#watch.isOneShot) {
           this.#timers.after(LIST_DEBOUNCE_MS, () => this.#enqueue({ kind: 'list', at }));
         }
         break;
@@ -187,11 +184,12 @@ export class TreeMirror {
 
   async #readOne(at: string, isCurrent: () => boolean): Promise<void> {
     const path = this.tree.pathOf(at);
-    const found = await this.#session.getData(path, { watch: this.#isOneShot });
+    const found = await this.#session.getData(path, { watch: this.#watch.isOneShot });
     if (!isCurrent()) return;
     if (found === null || this.#queue.wasDeletedAfter(at, found.arrival)) this.tree.forget(at);
-    else if (this.tree.keep(at, found, this.#isOneShot)) this.#queue.add({ kind: 'list', at });
-    if (found === null && at === '' && this.#isOneShot) await this.#awaitRoot();
+    else if (this.tree.keep(at, found, this.#watch.isOneShot))
+      this.#queue.add({ kind: 'list', at });
+    if (found === null && at === '' && this.#watch.isOneShot) await this.#awaitRoot();
   }
 
   async #awaitRoot(): Promise<void> {
@@ -201,11 +199,11 @@ export class TreeMirror {
 
   async #listOne(at: string, isCurrent: () => boolean): Promise<void> {
     const path = this.tree.pathOf(at);
-    const names = await this.#session.getChildren(path, { watch: this.#isOneShot });
+    const names = await this.#session.getChildren(path, { watch: this.#watch.isOneShot });
     if (!isCurrent()) return;
     if (names === null) this.tree.folderReadable(at);
     else
-      for (const child of this.tree.listed(at, names, this.#isOneShot))
+      for (const child of this.tree.listed(at, names, this.#watch.isOneShot))
         this.#queue.add({ kind: 'read', at: child });
   }
 

@@ -170,10 +170,21 @@ export class TreeView implements OpenView {
 
   /** Stops following; the last snapshot stays readable. The session is not touched. */
   close(): void {
+    this.#stop();
+    this.#mirror.close();
+  }
+
+  /** As close, and the server tells no more of it; false, and nothing is done, where it cannot: see TreeMirror. */
+  unwatch(): boolean {
+    if (!this.#mirror.unwatch()) return false;
+    this.#stop();
+    return true;
+  }
+
+  #stop(): void {
     this.#offState();
     this.#openViews?.delete(this);
     this.#audit.close();
-    this.#mirror.close();
     for (const coalescer of this.#subscriptions.keys()) coalescer.close();
     this.#subscriptions.clear();
   }

@@ -110,10 +110,12 @@ export class AgentView {
   readonly #intentTree: TreeView;
   readonly #generation = new GenerationReader('');
   readonly #intents = intentsReader();
-  readonly #applied = appliedReader();
-  readonly #listeners = new Map<() => void, (() => void)[]>();
+  /** What ends each listener's subscription to each tree. */
+  readonly #listeners = new Map<() => void, Map<TreeView, () => void>>();
   readonly #keeper: IntentKeeper;
   #appliedTree: TreeView | null = null;
+  /** One for each tree: it tells by the revision whether it has read the tree already. */
+  #applied = appliedReader();
 
   constructor(session: ZkSession, paths: DcPaths, nodeId: string, options: AgentViewOptions) {
     this.#session = session;
@@ -155,13 +157,22 @@ export class AgentView {
     if (this.#appliedTree !== null) return;
     const tree = TreeView.open(this.#session, this.#paths.applied, this.#options);
     this.#appliedTree = tree;
-    for (const [listener, offs] of this.#listeners) offs.push(tree.subscribe(listener));
+    this.#applied = appliedReader();
+    for (const [listener, offs] of this.#listeners) offs.set(tree, tree.subscribe(listener));
   }
 
-  /** Null until `watchApplied` was called. */
+  /** `applied()` is not followed any more, until `watchApplied`; may be called twice. Needs ZooKeeper 3.6. */
+  unwatchApplied(): void {
+    const tree = this.#appliedTree;
+    if (tree === null || !tree.unwatch()) return; // Nobody else follows this path in the session.
+    this.#appliedTree = null;
+    for (const offs of this.#listeners.values()) offs.delete(tree);
+  }
+
+  /** Null while not followed, or not fresh: what was read before a pause tells nothing of the present. */
   applied(): RecordsSnapshot<AppliedRecord> | null {
     const tree = this.#appliedTree?.snapshot();
-    if (tree === undefined) return null;
+    if (tree?.isFresh !== true) return null;
     const below = [...tree.entries].flatMap(([path, entry]) =>
       path === '' ? [] : [[`applied/${path}`, entry] as const],
     );
@@ -183,10 +194,10 @@ export class AgentView {
     const own = (): void => listener();
     this.#listeners.set(
       own,
-      this.#trees().map((tree) => tree.subscribe(own)),
+      new Map(this.#trees().map((tree) => [tree, tree.subscribe(own)] as const)),
     );
     return () => {
-      for (const off of this.#listeners.get(own) ?? []) off();
+      for (const off of this.#listeners.get(own)?.values() ?? []) off();
       this.#listeners.delete(own);
     };
   }

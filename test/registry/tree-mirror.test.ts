@@ -34,6 +34,10 @@ class SlowSession implements MirrorSession {
     await this.#question();
   }
 
+  async removeWatches(): Promise<void> {
+    await this.#question();
+  }
+
   exists(): Promise<null> {
     return Promise.resolve(null);
   }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { DEFAULT_APPLIER_TIMING } from '../../agent/applier.js';
 import { agentMetrics } from '../../agent/metrics.js';
 import type { NodeIdentity } from '../../agent/node-status.js';
-import type { AgentView, KamailioRpc } from '../../agent/ports.js';
+import type { KamailioRpc } from '../../agent/ports.js';
 import type { Agent, AgentDeps } from '../../agent/run-agent.js';
 import { createAgent } from '../../agent/run-agent.js';
 import { refusalFile } from '../../agent/runtime/flag-file.js';
@@ -25,6 +25,7 @@ import { systemClock } from '../../util/clock.js';
 import { packageVersion } from '../../util/package-root.js';
 import { openConfiguredRegistry } from '../configured-registry.js';
 import { createLogger } from '../logger.js';
+import { agentView } from './agent-view.js';
 import type { OpenBus } from './bus.js';
 import { openBus } from './bus.js';
 import { Closers } from './closers.js';
@@ -115,7 +116,7 @@ function agentDeps(parts: AgentParts): AgentDeps {
           },
     bus: bus?.bus ?? null,
     publication: registry.publishNode(config.nodeId),
-    view: agentView(registry, config.nodeId),
+    view: agentView(registry.watchForAgent(config.nodeId)),
     registryState: () => registry.state,
     time: systemTimekeeper,
     timing: timingOf(config),
@@ -140,22 +141,6 @@ function identityOf(config: AgentConfig): NodeIdentity {
     maxSessions: config.maxSessions,
     marathon: config.marathon,
     agent: { version: packageVersion(), http: publishedHttp(config) },
-  };
-}
-
-/** The registry's view with the shapes that the agent asks for. */
-function agentView(registry: Registry, nodeId: string): AgentView {
-  const view = registry.watchForAgent(nodeId);
-  return {
-    generation: () => view.generation().record,
-    intent: () => view.intent().record,
-    applied: () => {
-      const records = [...(view.applied()?.records ?? [])];
-      return new Map(records.map(([id, found]) => [id, found.record]));
-    },
-    isFresh: () => view.isFresh(),
-    watchApplied: () => view.watchApplied(),
-    subscribe: (listener) => view.subscribe(listener),
   };
 }
 

@@ -51,6 +51,8 @@ export class FakeView implements AgentView {
   will: IntentRecord | null = null;
   acks = new Map<string, AppliedRecord>();
   isWatching = false;
+  /** Whether the acknowledgements were read since they are followed. */
+  isRead = true;
   readonly #listeners = new Set<() => void>();
 
   generation(): GenerationRecord | null {
@@ -59,8 +61,8 @@ export class FakeView implements AgentView {
   intent(): IntentRecord | null {
     return this.will;
   }
-  applied(): ReadonlyMap<string, AppliedRecord> {
-    return this.acks;
+  applied(): ReadonlyMap<string, AppliedRecord> | null {
+    return this.isWatching && this.isRead ? this.acks : null;
   }
   fresh = true;
   isFresh(): boolean {
@@ -68,6 +70,9 @@ export class FakeView implements AgentView {
   }
   watchApplied(): void {
     this.isWatching = true;
+  }
+  unwatchApplied(): void {
+    this.isWatching = false;
   }
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);

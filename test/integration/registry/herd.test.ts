@@ -1,84 +1,23 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { Listing } from '../../../src/agent/listing.js';
+import { agentView } from '../../../src/cli/daemons/agent-view.js';
 import { dcPaths } from '../../../src/registry/paths.js';
-import { NodePublication } from '../../../src/registry/record-publication.js';
-import { EphemeralPublication } from '../../../src/registry/publish.js';
-import type { ZkSession } from '../../../src/registry/session.js';
+import { openRegistry } from '../../../src/registry/registry.js';
 import { TreeView } from '../../../src/registry/tree-view.js';
-import { AgentView } from '../../../src/registry/views.js';
+import type { LifecycleState } from '../../../src/topology/lifecycle.js';
 import { wait, waitUntil } from '../../../src/util/wait.js';
-import { nodeRecord } from '../../registry/records.js';
-import type { FaultPair, FaultProxy } from '../../support/fault-proxy.js';
-import { ZkFrames, isNotice, operationOf } from '../../support/zk-frames.js';
+import { appliedRecord, generationRecord } from '../../registry/records.js';
+import { counting, recordOf, startAgents } from './herd-agents.js';
 import type { TestServer } from './lab.js';
 import { atEnd, connected, proxyTo, quiet, recordingLog, zookeeper } from './lab.js';
+
+const REGISTRY = { auth: null, zkSessionTimeoutMs: 10_000, cluster: 'herd', log: quiet };
 
 let zk: TestServer;
 before(async () => {
   zk = await zookeeper(500);
 });
-
-/** Counts what passes through a proxy. */
-function counting(proxy: FaultProxy): { requests: number; notices: number; operations: number[] } {
-  const counts = { requests: 0, notices: 0, operations: [] as number[] };
-  const asked = new WeakMap<FaultPair, ZkFrames>();
-  const answered = new WeakMap<FaultPair, ZkFrames>();
-  const framesOf = (of: WeakMap<FaultPair, ZkFrames>, pair: FaultPair): ZkFrames => {
-    const known = of.get(pair) ?? new ZkFrames();
-    of.set(pair, known);
-    return known;
-  };
-  proxy.onClientBytes = (bytes, pair) => {
-    for (const frame of framesOf(asked, pair).push(bytes)) {
-      const operation = operationOf(frame);
-      if (operation === null) continue;
-      counts.requests += 1;
-      counts.operations.push(operation);
-    }
-    return undefined;
-  };
-  proxy.onServerBytes = (bytes, pair) => {
-    counts.notices += framesOf(answered, pair).push(bytes).filter(isNotice).length;
-    return undefined;
-  };
-  return counts;
-}
-
-interface Agent {
-  readonly session: ZkSession;
-  readonly view: AgentView;
-  readonly node: NodePublication;
-  readonly nodeId: string;
-}
-
-/** Sessions with all that an agent asks of the registry. */
-async function startAgents(count: number, address: string, dc: string): Promise<Agent[]> {
-  const paths = dcPaths('herd', dc);
-  const agents: Agent[] = [];
-  const start = async (at: number): Promise<void> => {
-    const { session } = await connected(address, { zkSessionTimeoutMs: 10_000 });
-    const nodeId = `m-${at}`;
-    const restore = async (): Promise<void> => assert.fail('no intent is lost here');
-    const view = new AgentView(session, paths, nodeId, { log: quiet, restore });
-    atEnd(() => view.close());
-    const options = { parentPath: paths.nodes, id: nodeId, log: quiet, verifyMs: 600_000 };
-    const node = new NodePublication(new EphemeralPublication(session, options));
-    node.set(recordOf(nodeId, 'up'));
-    assert.equal(await node.settled(20_000), true);
-    await view.whenFresh(20_000);
-    agents.push({ session, view, node, nodeId });
-  };
-  for (let from = 0; from < count; from += 20) {
-    await Promise.all(
-      Array.from({ length: Math.min(20, count - from) }, (_, at) => start(from + at)),
-    );
-  }
-  return agents;
-}
-
-function recordOf(nodeId: string, state: 'up' | 'draining'): ReturnType<typeof nodeRecord> {
-  return nodeRecord({ nodeId, dc: 'fra1', state, since: Date.now() });
-}
 
 test('a restart under 200 sessions: each tries seldom, reads a little, and keeps its znode', async (t) => {
   const server = await zookeeper(500);
@@ -141,6 +80,74 @@ test('a hundred changes among fifty agents wake only those whom they concern', a
   // An agent watches its own znode, to learn of a deletion; nobody else's.
   assert.ok(counts.notices <= 200, `${counts.notices} notices`);
   assert.ok(counts.requests <= 600, `${counts.requests} requests`);
+});
+
+test('what Kamailios acknowledge wakes only the agents that wait for it, and those read it anew', async (t) => {
+  const leader = openRegistry({ ...REGISTRY, connectString: zk.address, dc: 'acks' });
+  atEnd(() => leader.close());
+  await leader.whenConnected(10_000);
+  await leader.initialise();
+  const kamailios = Array.from({ length: 5 }, (_, at) => `d-${at}`);
+  const publications = new Map<string, ReturnType<typeof leader.publishApplied>>();
+  const commit = async (generation: number, ids: readonly string[] = []): Promise<void> => {
+    const traces = ids.map((id) => ({ id, generation }));
+    await leader.writeGeneration(generationRecord({ generation, traces }));
+  };
+  const acknowledge = async (generation: number, ids = kamailios): Promise<void> => {
+    for (const id of ids) {
+      const publication = publications.get(id) ?? leader.publishApplied(id);
+      publications.set(id, publication);
+      publication.set(appliedRecord({ nodeId: id, generation }));
+      assert.equal(await publication.settled(10_000), true);
+    }
+  };
+  const proxy = await proxyTo(zk);
+  const agents = (await startAgents(50, proxy.address, 'acks')).map(({ session, view, nodeId }) => {
+    const status = { state: 'up' as LifecycleState, traceId: `trace-of-${nodeId}` };
+    const consumers = ['dispatcher'] as const;
+    const listing = new Listing({ view: agentView(view), status, consumers, keys: [] });
+    atEnd(listing.follow(() => undefined));
+    return { session, view, status, listing };
+  });
+  const counts = counting(proxy);
+  await acknowledge(1);
+  await commit(
+    1,
+    agents.map(({ status }) => status.traceId),
+  );
+  await waitUntil('all are listed', 20_000, () => agents.every(({ listing }) => listing.isProven));
+  await Promise.all(agents.map(({ session }) => session.sync('/')));
+  const first = { ...counts };
+  for (let generation = 2; generation <= 11; generation++) {
+    await commit(generation);
+    await acknowledge(generation);
+  }
+  await waitUntil('all know the last generation', 20_000, () =>
+    agents.every(({ view }) => view.generation().record?.generation === 11),
+  );
+  const notices = counts.notices - first.notices;
+  const requests = counts.requests - first.requests;
+  t.diagnostic(`10 generations, 5 Kamailios, 50 agents: ${notices} notices, ${requests} requests`);
+  assert.ok(notices <= 500, `${notices} notices: more than that of the generation`);
+  assert.ok(requests <= 600, `${requests} requests: more than one for the generation`);
+
+  await acknowledge(11, ['d-new']);
+  const [drained] = agents;
+  assert.ok(drained !== undefined);
+  drained.status.state = 'draining';
+  drained.status.traceId = 'trace-of-the-drain';
+  const before = counts.requests;
+  await commit(12, ['trace-of-the-drain']);
+  await acknowledge(12);
+  await waitUntil('it sees all of them', 10_000, () => drained.view.applied()?.records.size === 6);
+  await waitUntil('it sees the last but one', 10_000, () => {
+    return drained.view.applied()?.records.get('d-4')?.record.generation === 12;
+  });
+  assert.equal(drained.listing.isProven, false, 'one that came meanwhile is waited for');
+  await acknowledge(12, ['d-new']);
+  await waitUntil('proven', 10_000, () => drained.listing.isProven);
+  assert.equal(drained.view.applied(), null);
+  assert.ok(counts.requests - before <= 120, `${counts.requests - before} requests for one drain`);
 });
 
 test('thirty thousand znodes below one are listed and followed', async (t) => {

@@ -107,6 +107,9 @@ describe('views', { concurrency: true }, () => {
       await untilEqual(view, '/c2');
     }
     assert.ok(session.counters.ops.rejected > 0);
+    assert.equal(view.unwatch(), false, 'to begin again would cost the connection');
+    await writer.setData('/c2', Buffer.from('last'));
+    await untilEqual(view, '/c2');
   });
 
   test('C6 a znode gone between notice and read is gone', async () => {
