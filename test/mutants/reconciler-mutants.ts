@@ -7,6 +7,7 @@ const RECONCILER_TESTS = [
   'reconciler/run-reconciler.test.js',
   'reconciler/reconciler-faults.test.js',
   'reconciler/vanished-nodes.test.js',
+  'reconciler/overrides.test.js',
 ];
 
 /** Guards: what keeps the reconciler from being wrong at scale. */

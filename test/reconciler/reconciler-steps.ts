@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Reconciler } from '../../src/reconciler/run-reconciler.js';
 import { openReconciler } from '../../src/reconciler/run-reconciler.js';
+import { record } from '../topology/records.js';
 import type { Step } from './world.js';
 import type { World } from './world.js';
 
@@ -24,3 +25,7 @@ export const flags = (world: World): string[] =>
 export const nothing: Step = () => undefined;
 
 export const settle: Step[] = [nothing, nothing, nothing, nothing, nothing];
+
+/** Eight media nodes that are up. */
+export const eight = (): ReturnType<typeof record>[] =>
+  Array.from({ length: 8 }, (_, n) => record(`n${n}`));

@@ -1,50 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { optionsWitness } from '../../src/reconciler/adapters.js';
-import type { WitnessPing } from '../../src/reconciler/witness.js';
-import { Witness } from '../../src/reconciler/witness.js';
 import type { Evidence } from '../../src/topology/desired-rows.js';
 import { FakeTime, flush } from '../agent/support/fake-time.js';
-
-const TIMING = { everyMs: 1_000, fall: 2, concurrency: 3, newcomers: 5 };
-
-class Bench {
-  readonly time = new FakeTime();
-  readonly stop = new AbortController();
-  readonly asked: string[] = [];
-  answers: (destination: string) => Promise<Evidence> = () => Promise.resolve('silent');
-  changes = 0;
-  readonly warned: string[] = [];
-  /** By how much somebody moved the wall clock. */
-  steppedMs = 0;
-  readonly witness: Witness;
-  readonly end: Promise<void>;
-
-  constructor() {
-    const ping: WitnessPing = (destination) => {
-      this.asked.push(destination);
-      return this.answers(destination);
-    };
-    const { time } = this;
-    this.witness = new Witness({
-      ping,
-      timing: TIMING,
-      clock: { monoMs: time.monoMs, wallMs: () => time.wallMs() + this.steppedMs },
-      bell: time.newBell(),
-      onChange: () => (this.changes += 1),
-      log: { warn: (_: unknown, text?: string) => this.warned.push(text ?? '') },
-    });
-    this.end = this.witness.run(this.stop.signal);
-  }
-
-  async done(): Promise<void> {
-    this.stop.abort();
-    await this.time.advance(2_000);
-    await this.end;
-  }
-}
-
-const one = new Map([['a', 'sip:1:5060']]);
+import { Bench, newcomers, one } from './witness-bench.js';
 
 test('a node is silent after two pings without an answer, since the first of them', async () => {
   const bench = new Bench();
@@ -118,28 +77,6 @@ test('the answer to a question about a node that moved meanwhile counts for noth
   answer('unknown');
   await bench.done();
 });
-
-test('a thousand that vanish together are asked a few at a time, each in turn', async () => {
-  const bench = new Bench();
-  let under = 0;
-  let most = 0;
-  bench.answers = async () => {
-    under += 1;
-    most = Math.max(most, under);
-    await Promise.resolve();
-    under -= 1;
-    return 'answers';
-  };
-  const many = new Map(Array.from({ length: 1_000 }, (_, n) => [`n${n}`, `sip:${n}:5060`]));
-  bench.witness.watch(many);
-  await bench.time.advance(8_000);
-  assert.equal(most, TIMING.concurrency);
-  assert.equal(new Set(bench.asked.slice(0, 1_000)).size, 1_000, 'nobody twice before all once');
-  await bench.done();
-});
-
-const newcomers = (...names: readonly string[]) =>
-  new Map(names.map((name) => [name, { destination: `sip:${name}`, token: `${name} 1` }] as const));
 
 test('a newcomer that answered is not asked again, one that does not is asked on', async () => {
   const bench = new Bench();
@@ -220,54 +157,5 @@ test('a question that fails is one that could not be asked: told once, and the o
   assert.equal(bench.witness.evidence().get('a'), 'unknown');
   assert.equal(bench.witness.evidence().get('b'), 'silent');
   assert.deepEqual(bench.warned, ['the witness cannot ask this destination']);
-  await bench.done();
-});
-
-const many = (count: number): string[] => Array.from({ length: count }, (_, n) => `n${n}`);
-
-test('newcomers that never answer keep nobody else waiting: neither the vanished nor the next newcomer', async () => {
-  const bench = new Bench();
-  const { time } = bench;
-  bench.answers = async (destination) => {
-    if (destination === 'sip:late' || destination === 'sip:1:5060') return 'answers';
-    await time.wait(1_000);
-    return 'silent';
-  };
-  bench.witness.admit(newcomers(...many(10_000)));
-  await time.advance(100);
-  bench.witness.watch(one);
-  await time.advance(0);
-  assert.equal(bench.witness.evidence().get('a'), 'answers');
-  bench.witness.admit(newcomers(...many(10_000), 'late'));
-  await time.advance(1_000);
-  assert.equal(bench.witness.admissions().get('late'), 'answers', 'the newest is asked first');
-  await bench.done();
-});
-
-test('ten thousand that refuse at once are asked on without a herd', async () => {
-  const bench = new Bench();
-  bench.witness.admit(newcomers(...many(10_000)));
-  for (let second = 1; second <= 60; second++) {
-    await bench.time.advance(1_000);
-    assert.ok(bench.asked.length <= 500 * second + TIMING.newcomers, `${bench.asked.length}`);
-  }
-  assert.equal(new Set(bench.asked).size, 10_000, 'everybody was asked');
-  await bench.done();
-});
-
-test('everybody is asked on in turn, although there are more than can be asked at once', async () => {
-  const bench = new Bench();
-  const { time } = bench;
-  bench.answers = async () => {
-    await time.wait(1_000);
-    return 'silent';
-  };
-  bench.witness.admit(newcomers(...many(20)));
-  await time.advance(17_000);
-  const times = many(20).map((name) => bench.asked.filter((to) => to === `sip:${name}`).length);
-  assert.ok(
-    Math.min(...times) >= 3 && Math.max(...times) - Math.min(...times) <= 1,
-    times.join(' '),
-  );
   await bench.done();
 });
