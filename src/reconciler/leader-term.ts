@@ -1,6 +1,5 @@
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { describeRow } from '../topology/dispatcher-row.js';
-import type { HeldSet } from '../topology/guard.js';
 import type { Spent } from '../topology/guard-budget.js';
 import { noteSpent, shiftSpent, spentOf } from '../topology/guard-budget.js';
 import type { NodeRecord } from '../topology/node.js';
@@ -8,6 +7,7 @@ import type { PassPlan } from '../topology/plan-pass.js';
 import { planZones } from '../topology/plan-zones.js';
 import type { Freshness } from './freshness.js';
 import { GenerationTeller } from './generation-teller.js';
+import { HeldSince } from './held-since.js';
 import { Newcomers } from './newcomers.js';
 import type { NodeMemory } from './node-memory.js';
 import { OverrideWords } from './override-words.js';
@@ -39,7 +39,8 @@ export class LeaderTerm {
   readonly #words: OverrideWords;
   /** Called at once: the pass may still fail to publish. */
   readonly #onCommitted: (generation: number, rowsChanged: number) => void;
-  #heldSince: ReadonlyMap<number, number> = new Map();
+  /** Null: what the leader before us told was not read yet. */
+  #heldSince: HeldSince | null = null;
   /** In monotonic ms. */
   #spent: Spent = new Map();
   /** Wall clock in ms at which the first slow start is over. */
@@ -79,12 +80,12 @@ export class LeaderTerm {
     this.#newcomers.want(plan.asking, this.#recordOf);
     this.#rampEndsMs = plan.rampEndsMs;
     const hasCommitted = plan.changes.length > 0 || plan.audit.length > 0;
-    if (hasCommitted) {
-      await this.#commit(picture, plan, seenAtMs);
-    }
-    this.#noteHeld(plan.held);
+    if (hasCommitted) await this.#commit(picture, plan, seenAtMs);
     this.#forgetGone();
-    this.#findings.note(plan, this.#rows(), this.#newcomers.input(this.#recordOf).evidence);
+    const admissions = this.#newcomers.input(this.#recordOf).evidence;
+    const isJudged = this.#findings.note(plan, this.#rows(), admissions);
+    this.#heldSince?.note(plan.held, isJudged && this.#state.freshness.isSettled());
+    this.#teller.noteHeld(plan.held);
     // A pass that only began to ask is over at once: the answer comes within milliseconds.
     const wroteZnode = (hasCommitted || !this.isWaiting()) && (await this.#publish());
     await this.#words.tidy();
@@ -154,8 +155,16 @@ export class LeaderTerm {
       await this.#teller.check(picture.head);
     }
     await this.#table.readKnown(() => this.#tracesToTell(picture));
-    await this.#findings.begin();
+    await this.#takeOver();
     return wasRead;
+  }
+
+  /** Reads, once, what the leader before us told: findings and holds keep their dates. */
+  async #takeOver(): Promise<void> {
+    if (this.#heldSince !== null) return;
+    const before = await this.#teller.readBefore();
+    this.#heldSince = new HeldSince(before);
+    this.#findings.begin(before);
   }
 
   /** Also those of nodes whose admission is still open: they are told later. */
@@ -186,7 +195,7 @@ export class LeaderTerm {
       isSettled: freshness.isSettled(),
       nowMs: clock.wallMs(),
       limits,
-      heldSince: this.#heldSince,
+      heldSince: this.#heldSince?.dates ?? new Map(),
       // A step of the wall clock neither forgives losses nor keeps them for longer.
       spent: shiftSpent(this.#spent, clock.wallMs() - clock.monoMs()),
       freshForMs: freshness.freshForMs(),
@@ -209,11 +218,6 @@ export class LeaderTerm {
     this.#teller.markDue();
     const { clock, budget } = this.#deps;
     this.#spent = noteSpent(this.#spent, plan.taken, clock.monoMs(), budget);
-  }
-
-  #noteHeld(held: readonly HeldSet[]): void {
-    this.#heldSince = new Map(held.map(({ setid, sinceMs }) => [setid, sinceMs] as const));
-    this.#teller.noteHeld(held);
   }
 
   #rows(): Iterable<DispatcherRow> {

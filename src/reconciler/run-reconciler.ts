@@ -8,7 +8,7 @@ import { NodeMemory } from './node-memory.js';
 import { passStatus, reportPass } from './pass-report.js';
 import type { ReconcilerDeps, Term } from './ports.js';
 import type { ReconcilerStatus } from './status.js';
-import { counted, IDLE_STATUS } from './status.js';
+import { counted, IDLE_STATUS, retired } from './status.js';
 import { Remotes } from './remotes.js';
 import { Witness } from './witness.js';
 
@@ -109,7 +109,7 @@ async function lead(deps: ReconcilerDeps, state: State, term: Term): Promise<voi
       term.signal,
     );
   } finally {
-    state.status = { ...state.status, isLeader: false, epoch: null };
+    state.status = retired(state.status);
   }
 }
 

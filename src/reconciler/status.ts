@@ -75,6 +75,14 @@ export const IDLE_STATUS: ReconcilerStatus = {
   },
 };
 
+/** The status when a term is over: what is held, found or failing is the next leader's to tell. Pure. */
+export function retired(status: ReconcilerStatus): ReconcilerStatus {
+  const { isLeader, epoch, held, refused, conflicts, foreign, silent, witnessed, failure } =
+    IDLE_STATUS;
+  const idle = { isLeader, epoch, held, refused, conflicts, foreign, silent, witnessed, failure };
+  return { ...status, ...idle };
+}
+
 /** The status with some counters raised. */
 export function counted(
   status: ReconcilerStatus,

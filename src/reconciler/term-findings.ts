@@ -1,5 +1,6 @@
 import type { Evidence } from '../topology/desired-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import type { GenerationRecord } from '../topology/node.js';
 import type { PassPlan } from '../topology/plan-pass.js';
 import type { Findings } from '../topology/witnessed.js';
 import { remoteRecords } from '../topology/remotes.js';
@@ -36,33 +37,36 @@ export class TermFindings {
     return this.#found ?? NONE;
   }
 
-  /** Reads those of the leader before us, once. Rejects with a CarnaError. */
-  async begin(): Promise<void> {
-    if (this.#found !== null) return;
-    this.#found = findingsIn(await this.#teller.readBefore());
+  /** With what the leader before us told. */
+  begin(before: GenerationRecord | null): void {
+    this.#found = findingsIn(before);
     this.#tell();
   }
 
-  /** After a pass: has the vanished asked, and tells and logs what is found of them and of newcomers. */
+  /**
+   * After a pass: has the vanished asked, and tells and logs what is found of them and of newcomers. Gives
+   * whether all who vanished were judged already.
+   */
   note(
     plan: Pick<PassPlan, 'silent' | 'asking'>,
     rows: Iterable<DispatcherRow>,
     admissions: ReadonlyMap<string, Evidence>,
-  ): void {
+  ): boolean {
     const vanished = destinationsOf(plan.silent, rows);
     this.#witness.watch(vanished);
     const before = this.current;
+    const evidence = this.#witness.evidence();
     this.#found = findWitnessed({
       vanished,
-      evidence: this.#witness.evidence(),
+      evidence,
       asking: plan.asking,
       admissions,
       before,
       nowMs: this.#deps.clock.wallMs(),
     });
     this.#tell();
-    if (this.#found === before) return;
     logFindings(this.#deps.log, findingChanges(before, this.#found));
+    return [...vanished.keys()].every((nodeId) => evidence.has(nodeId));
   }
 
   #tell(): void {

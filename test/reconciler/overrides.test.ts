@@ -57,7 +57,7 @@ for (const isSame of [true, false]) {
     const reconciler = await lead(world, [...(isSame ? first : []), ...more, freed, ask]);
     assert.equal(disabled(), 4, 'those of whom the operator knew, and nobody else');
     assert.deepEqual(
-      reconciler.status().held.map(({ setid }) => setid),
+      reconciler.atEnd.held.map(({ setid }) => setid),
       [30],
     );
     assert.equal(world.overrides.size, 0, 'it is taken away as soon as that is possible');

@@ -25,7 +25,17 @@ test('nothing is lost while PostgreSQL is away', async () => {
   ]);
   assert.deepEqual(flags(world), ['a 4', 'b 8']);
   assert.equal(reconciler.status().counters.failures, 2);
-  assert.equal(reconciler.status().failure, null);
+  assert.equal(reconciler.atEnd.failure, null);
+});
+
+test('a failure that was being retried is told no more once somebody else leads', async () => {
+  const world = new World();
+  const away = new StoreUnavailableError('away');
+  world.fail('takeEpoch', away, away, away);
+  const reconciler = await lead(world, [nothing]);
+  assert.match(reconciler.atEnd.failure ?? '', /away/);
+  const { failure, counters } = reconciler.status();
+  assert.deepEqual([failure, counters.failures], [null, 2]);
 });
 
 test('the pauses between failed passes grow', async () => {

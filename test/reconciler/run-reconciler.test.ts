@@ -57,7 +57,7 @@ test('a goodbye is deleted, a silence is kept and told once', async () => {
     nothing,
   ]);
   assert.deepEqual(flags(world), ['b 8', 'c 8']);
-  assert.deepEqual(reconciler.status().silent, ['b']);
+  assert.deepEqual(reconciler.atEnd.silent, ['b']);
   const told = world.commits.flatMap((c) => c.audit).filter((change) => change.to === 'gone');
   assert.deepEqual(told.map((c) => [c.nodeId, c.rows.length]).sort(), [
     ['a', 1],
@@ -130,8 +130,8 @@ test('a foreign row and an invalid node are told, the rest is written', async ()
   const broken = record('x', { sip: [{ transport: 'udp', host: 'no host', port: 5060 }] });
   world.show(record('a'), record('b'), broken);
   const reconciler = await lead(world, []);
-  const status = reconciler.status();
-  assert.deepEqual([status.foreign.length, status.refused.length], [1, 1]);
+  const { foreign, refused } = reconciler.atEnd;
+  assert.deepEqual([foreign.length, refused.length], [1, 1]);
   assert.deepEqual(
     world.table.map((row) => row.description),
     ['by hand', describeRow('b')],

@@ -42,7 +42,7 @@ test('a vanished node that answers the witness keeps its row for ever', async ()
   const steps = Array.from({ length: 60 }, () => ask);
   const reconciler = await lead(world, [...settle, vanish(world, 'b'), ...steps]);
   assert.deepEqual(flags(world), ['a 8', 'b 8']);
-  assert.deepEqual(reconciler.status().silent, ['a']);
+  assert.deepEqual(reconciler.atEnd.silent, ['a']);
 });
 
 test('all vanished and none answers: the last row that can take calls is held', async () => {
@@ -54,7 +54,7 @@ test('all vanished and none answers: the last row that can take calls is held', 
   const steps = Array.from({ length: 60 }, () => ask);
   const reconciler = await lead(world, [...settle, vanish(world), ...steps]);
   assert.deepEqual(flags(world), ['a 8', 'b 8']);
-  assert.equal(reconciler.status().held[0]?.setid, 30);
+  assert.equal(reconciler.atEnd.held[0]?.setid, 30);
 });
 
 test('of eight nodes that vanish two by two, two a minute may become inactive', async () => {
@@ -105,7 +105,7 @@ test('eight of eight vanish and none answers: nothing changes, and the stop is t
   const steps = [...settle, () => world.show(), ...Array.from({ length: 90 }, () => ask)];
   const reconciler = await lead(world, steps);
   assert.deepEqual(new Set(world.table.map((row) => row.flags)), new Set([8]));
-  assert.equal(reconciler.status().held[0]?.rule, 'stop');
+  assert.equal(reconciler.atEnd.held[0]?.rule, 'stop');
 });
 
 test('what is held is told with the generation, once, and taken back when it ends', async () => {
@@ -128,6 +128,51 @@ test('what is held is told with the generation, once, and taken back when it end
   ]);
   assert.equal(world.znode?.held, undefined);
   assert.equal(world.znodes.length, 4, 'the table, the silence, the hold, its end');
+});
+
+test('a hold that stands keeps its date whoever leads; one that begins later has its own', async () => {
+  const world = new World();
+  world.table = eight().map(({ nodeId }) => rowOf(nodeId));
+  world.show(...eight());
+  world.answers = () => 'silent';
+  const ask: Step = () => world.askAgain();
+  const pause = Array.from({ length: 20 }, () => ask);
+  const since = (): number | undefined => world.znode?.held?.[0]?.sinceMs;
+  await lead(world, [...settle, () => world.show(), ...pause]);
+  const first = since();
+  assert.ok(first !== undefined && first < NOW_MS + world.nowMs - 10_000);
+  const { atEnd } = await lead(world, [...settle, ...pause]);
+  assert.deepEqual([since(), atEnd.held[0]?.sinceMs], [first, first]);
+  const answer = (evidence: 'answers' | 'silent') => (): void => {
+    world.answers = () => evidence;
+  };
+  const over: Step = () => assert.equal(world.znode?.held, undefined);
+  const later = NOW_MS + world.nowMs + 20_000;
+  await lead(world, [answer('answers'), ...settle, ...pause, over, answer('silent'), ...pause]);
+  assert.ok((since() ?? 0) > later);
+});
+
+test('a reconciler that leads no more tells nothing of what it held and found, but what it counted', async () => {
+  const world = new World();
+  world.table = eight().map(({ nodeId }) => rowOf(nodeId));
+  world.show(...eight());
+  world.answers = () => 'silent';
+  const ask: Step = () => world.askAgain();
+  const steps = [...settle, () => world.show(), ...Array.from({ length: 20 }, () => ask)];
+  const reconciler = await lead(world, steps);
+  const { atEnd } = reconciler;
+  assert.deepEqual([atEnd.held.length, atEnd.silent.length], [1, 8]);
+  assert.equal(atEnd.witnessed?.counts.silent, 8);
+  const { held, silent, witnessed, counters, lastPassAtMs, generation } = reconciler.status();
+  assert.deepEqual([held, silent, witnessed], [[], [], null]);
+  assert.deepEqual(
+    { counters, lastPassAtMs, generation },
+    {
+      counters: atEnd.counters,
+      lastPassAtMs: atEnd.lastPassAtMs,
+      generation: atEnd.generation,
+    },
+  );
 });
 
 test('a leader counts against the budget what the leader before it took out of use', async () => {
