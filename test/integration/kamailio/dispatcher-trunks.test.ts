@@ -140,9 +140,11 @@ test('a trunk that fails hands the call to the next priority, and to a shorter p
   answers = { first: ['500 Oops'], second: ['408 Request Timeout'] };
   assert.deepEqual((await dial('+4930555')).names, ['first', 'second', 'rest']);
   const moved = ['302 Moved Temporarily', 'Contact: <sip:+1900555@carna.test>'] as const;
-  answers = { first: moved };
-  const next = await dial('+4930555');
-  assert.deepEqual([next.status, next.names], ['200', ['first', 'second']]);
+  for (const failure of [moved, ['478 Unresolvable destination'], ['477 Unfortunately']] as const) {
+    answers = { first: failure };
+    const next = await dial('+4930555');
+    assert.deepEqual([next.status, next.names], ['200', ['first', 'second']], failure[0]);
+  }
   answers = { first: moved, second: moved, rest: moved };
   const none = await dial('+4930555');
   assert.deepEqual([none.status, none.names], ['480', ['first', 'second', 'rest']]);

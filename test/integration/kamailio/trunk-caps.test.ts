@@ -26,11 +26,21 @@ test('a trunk says 503: the dispatcher hears it, and the next trunk counts the c
   assert.equal((await profile).trim(), '1', 'counted for the trunk that has it now');
 });
 
+test('a trunk whose name nobody resolves: the dispatcher hears so, soon enough to try the next', async () => {
+  const s = await scene({ dispatchers: 0, dispatcherPeers: 1 });
+  const [dispatcher] = s.dispatcherPeers;
+  assert.ok(dispatcher);
+  dial(s, dispatcher, { host: 'no.such.invalid' }, 'nameless', 'TrunkA;cap=1');
+  await dispatcher.until(/^SIP\/2.0 478 [^]*Call-ID: nameless/);
+  const profile = s.platform.loadBalancer.rpc('dlg.profile_get_size', 'trunk', 'TrunkA');
+  assert.equal((await profile).trim(), '0', 'its place is free again');
+});
+
 /** A call that a dispatcher sends to a trunk. */
 function dial(
   s: Scene,
   from: SipPeer,
-  trunk: SipPeer,
+  trunk: Pick<SipPeer, 'host'>,
   callId: string,
   name: string,
   branch = callId,
