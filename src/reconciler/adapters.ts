@@ -9,7 +9,7 @@ import { readUsedOverrides } from '../store/used-overrides.js';
 import type { Evidence } from '../topology/desired-rows.js';
 import { pingOptions } from '../protocols/sip/options-ping.js';
 import type { Clock } from '../util/clock.js';
-import { InvalidInputError } from '../util/errors.js';
+import { InvalidInputError, StoreConflictError } from '../util/errors.js';
 import { Doorbell } from '../util/doorbell.js';
 import type { GenerationZnode, ReconcilerTable, ReconcilerView } from './ports.js';
 import type { RemoteView } from './remotes.js';
@@ -43,11 +43,17 @@ export function remoteView(dc: string, view: NodesView): RemoteView {
 }
 
 /** The generation znode: read from the view, written through the registry. */
-export function generationZnode(registry: Registry, all: DcView): GenerationZnode {
+export function generationZnode(
+  registry: Pick<Registry, 'writeGeneration'>,
+  all: Pick<DcView, 'generation'>,
+): GenerationZnode {
   return {
     read: () => Promise.resolve(all.generation().record),
     write: async (record) => {
-      await registry.writeGeneration(record);
+      if (await registry.writeGeneration(record)) return;
+      throw new StoreConflictError(
+        `generation ${record.generation} cannot be told, a later one stands in ZooKeeper: PostgreSQL lost commits`,
+      );
     },
   };
 }

@@ -5,27 +5,16 @@ import { noteSpent, shiftSpent, spentOf } from '../topology/guard-budget.js';
 import type { NodeRecord } from '../topology/node.js';
 import type { PassPlan } from '../topology/plan-pass.js';
 import { planZones } from '../topology/plan-zones.js';
-import type { Freshness } from './freshness.js';
 import { GenerationTeller } from './generation-teller.js';
 import { HeldSince } from './held-since.js';
 import { Newcomers } from './newcomers.js';
-import type { NodeMemory } from './node-memory.js';
 import { OverrideWords } from './override-words.js';
 import type { PassResult } from './pass-result.js';
 import type { ReconcilerDeps, Term } from './ports.js';
-import type { Remotes } from './remotes.js';
 import type { Picture } from './table-picture.js';
 import { TablePicture } from './table-picture.js';
 import { TermFindings } from './term-findings.js';
-import type { Witness } from './witness.js';
-
-/** What outlives a term. */
-export interface TermState {
-  readonly memory: NodeMemory;
-  readonly freshness: Freshness;
-  readonly remotes: Remotes;
-  readonly witness: Witness;
-}
+import type { TermState } from './term-state.js';
 
 /** One term as leader: the pass that brings the table up to date, and what must be remembered between two. */
 export class LeaderTerm {
@@ -79,7 +68,10 @@ export class LeaderTerm {
     const { picture, plan } = judged;
     this.#newcomers.want(plan.asking, this.#recordOf);
     this.#rampEndsMs = plan.rampEndsMs;
-    const hasCommitted = plan.changes.length > 0 || plan.audit.length > 0;
+    const { isBehind } = this.#table;
+    // What a table that is written anew lacks is out of use at once: newcomers' answers are awaited.
+    if (isBehind && this.isWaiting()) return { ...this.#idle(), plan };
+    const hasCommitted = isBehind || plan.changes.length > 0 || plan.audit.length > 0;
     if (hasCommitted) await this.#commit(picture, plan, seenAtMs);
     this.#forgetGone();
     const admissions = this.#newcomers.input(this.#recordOf).evidence;

@@ -54,6 +54,7 @@ export interface ReconcilerTable {
 export interface GenerationZnode {
   /** Null when it does not exist or cannot be understood. */
   read(): Promise<GenerationRecord | null>;
+  /** Rejects when a later generation or epoch stands: with StoreConflictError or DeposedError. */
   write(record: GenerationRecord): Promise<void>;
 }
 

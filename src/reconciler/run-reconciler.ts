@@ -164,7 +164,9 @@ async function rest(
 
 async function beginTerm(deps: ReconcilerDeps, state: State, term: Term): Promise<LeaderTerm> {
   const { dc, holder } = deps;
-  const epoch = await deps.table.takeEpoch({ dc, holder, czxid: term.czxid });
+  // What PostgreSQL forgot stands in the znode; one that was read late is a lower floor, and as good as none.
+  const floor = (await deps.generation.read())?.epoch ?? 0;
+  const epoch = await deps.table.takeEpoch({ dc, holder, czxid: term.czxid, floor });
   deps.log.info({ epoch }, 'leading');
   state.status = { ...state.status, epoch };
   return new LeaderTerm(deps, term, epoch, state, (generation, rowsChanged) => {
@@ -220,7 +222,11 @@ function limboEndsInMs(deps: ReconcilerDeps, state: State): number[] {
 }
 
 function resign(deps: ReconcilerDeps, state: State, err: DeposedError): void {
-  deps.log.warn({ err }, 'deposed by a newer leader');
+  const why =
+    err.ruling > err.epoch
+      ? 'deposed by a newer leader'
+      : 'PostgreSQL forgot our epoch: it went back in time';
+  deps.log.warn({ err }, why);
   state.status = counted(state.status, { deposed: 1 });
 }
 

@@ -15,11 +15,18 @@ export interface Picture {
   readonly head: Head;
 }
 
-type TablePictureDeps = Pick<ReconcilerDeps, 'dc' | 'holder' | 'table' | 'clock' | 'timing'>;
+type TablePictureDeps = Pick<
+  ReconcilerDeps,
+  'dc' | 'holder' | 'table' | 'generation' | 'clock' | 'timing' | 'log'
+>;
 
 /**
  * The leader's own picture of the table, kept between two full reads: every commit is conditional on the
  * generation that the picture is of, so a wrong picture costs a retry, never a wrong row.
+ *
+ * A PostgreSQL that lost commits would give their generations to other rows. Each commit is therefore told the
+ * highest one that was heard of, here or in the znode. A znode that was read late only makes that number
+ * lower, as if nothing had been heard: the fence is the epoch, and asks for none of this.
  */
 export class TablePicture {
   readonly #deps: TablePictureDeps;
@@ -29,6 +36,8 @@ export class TablePicture {
   /** Traces of the nodes present and of those remembered that the audit holds; null: must be read. */
   #known: Set<string> | null = null;
   #nextFullReadMs = 0;
+  /** The highest generation that was read, committed or told. */
+  #highest = 0;
 
   constructor(deps: TablePictureDeps, epoch: number) {
     this.#deps = deps;
@@ -43,6 +52,11 @@ export class TablePicture {
     return this.#known ?? NOTHING;
   }
 
+  /** True when PostgreSQL lost commits: the table must be written anew, even if its rows are right. */
+  get isBehind(): boolean {
+    return this.#picture !== null && this.#picture.head.generation < this.#highest;
+  }
+
   /** The table is read again the next time, known traces are not. */
   outdate(): void {
     this.#picture = null;
@@ -55,8 +69,9 @@ export class TablePicture {
 
   /** Reads the whole table when that is due; true when it did. Rejects with a CarnaError. */
   async readDue(): Promise<boolean> {
-    const { table, clock, timing } = this.#deps;
+    const { table, generation: znode, clock, timing } = this.#deps;
     if (clock.monoMs() < this.#nextFullReadMs && this.#picture !== null) return false;
+    const told = await znode.read(); // Before the table, which is never behind it then.
     const head = await table.readHead(MAX_TRACES);
     const { rows, generation } = await table.readTable();
     if (generation !== head.generation) throw new StoreConflictError('the table moved while read');
@@ -69,6 +84,8 @@ export class TablePicture {
         traces: head.traces,
       },
     };
+    this.#highest = Math.max(this.#highest, told?.generation ?? 0, generation);
+    if (this.isBehind) this.#known = null; // Of the commits that were lost.
     this.#nextFullReadMs = clock.monoMs() + timing.resyncMs;
     return true;
   }
@@ -92,6 +109,7 @@ export class TablePicture {
       epoch: this.#epoch,
       holder: this.#deps.holder,
       base: head.generation,
+      floor: this.#highest,
       changes: plan.changes,
       mayEmpty: plan.mayEmpty,
       losses: plan.taken,
@@ -107,8 +125,13 @@ export class TablePicture {
       sets,
       traces: appendTraces(head.traces, plan.audit, done.generation),
     };
+    if (this.isBehind) {
+      const lost = { behind: head.generation, told: this.#highest, generation: now.generation };
+      this.#deps.log.warn(lost, 'PostgreSQL went back in time, its table is written anew');
+    }
     for (const change of plan.audit) this.#known?.add(change.traceId);
     this.#picture = { rows: after, head: now };
+    this.#highest = Math.max(this.#highest, now.generation);
     return now;
   }
 }

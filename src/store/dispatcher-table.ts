@@ -19,6 +19,8 @@ export interface EpochOptions {
   readonly holder: string;
   /** Of our candidate znode: kept for tracing only. */
   readonly czxid: bigint;
+  /** The highest epoch heard of elsewhere: the new one is beyond it, also when PostgreSQL forgot it. */
+  readonly floor?: number;
 }
 
 /** One plan, to be committed whole or not at all. */
@@ -29,6 +31,11 @@ export interface CommitOptions {
   readonly holder?: string;
   /** The generation that the plan was made from; another one in the table is a conflict. */
   readonly base: number;
+  /**
+   * The highest generation heard of: when it is beyond `base`, PostgreSQL lost commits, and this one makes a
+   * generation beyond it, also without row changes. One that is too low (read late) changes nothing.
+   */
+  readonly floor?: number;
   readonly changes: readonly RowChange[];
   /** Sets that may end without any row. */
   readonly mayEmpty: readonly number[];
@@ -83,11 +90,14 @@ export async function readTable(store: Store, setids?: readonly number[]): Promi
   return { generation: Number(found?.generation ?? 0), rows };
 }
 
-/** Takes the next epoch: from now on every commit of an older one is refused. */
+/**
+ * Takes the next epoch: from now on every commit of an older one is refused. A floor that was read late is
+ * merely too low: the epoch still grows by one, as it does without a floor.
+ */
 export async function takeEpoch(store: Store, options: EpochOptions): Promise<number> {
   const [taken] = await store.query<{ epoch: string }>({
-    text: 'SELECT carna.take_epoch($1, $2, $3::numeric) AS epoch',
-    values: [options.dc, options.holder, options.czxid.toString()],
+    text: 'SELECT carna.take_epoch($1, $2, $3::numeric, $4) AS epoch',
+    values: [options.dc, options.holder, options.czxid.toString(), options.floor ?? 0],
   });
   if (taken === undefined) throw new StoreRefusedError('PostgreSQL gave no epoch');
   return Number(taken.epoch);
@@ -96,7 +106,8 @@ export async function takeEpoch(store: Store, options: EpochOptions): Promise<nu
 /**
  * Commits a plan in one round trip: epoch checked under a lock, row changes, version and audit.
  *
- * Without row changes only new audit entries are written and the generation stays. Nothing of the plan is
+ * Without row changes only new audit entries are written and the generation stays, unless the table is behind
+ * `floor`. Nothing of the plan is
  * written when it rejects: with DeposedError when a newer epoch was taken (readRefusals shows that it was
  * tried), StoreConflictError when the table is
  * not what the plan was made from, HeldByGuardError when a set would end empty against the plan. After
@@ -106,6 +117,7 @@ export async function commitPlan(store: Store, options: CommitOptions): Promise<
   const plan = {
     holder: options.holder ?? null,
     base: options.base,
+    floor: options.floor ?? 0,
     changes: options.changes.map(({ kind, row }) => ({ kind, ...row })),
     mayEmpty: options.mayEmpty,
     losses: Object.fromEntries(options.losses),

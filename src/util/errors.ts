@@ -59,14 +59,20 @@ export class StoreRefusedError extends CarnaError {
   readonly code = 'CARNA_STORE_REFUSED';
 }
 
-/** A newer leader holds a higher epoch: this process must stop writing. */
+/** Another epoch rules than ours: this process must stop writing. A lower one: PostgreSQL went back in time. */
 export class DeposedError extends CarnaError {
   readonly code = 'CARNA_DEPOSED';
   readonly epoch: number;
+  readonly ruling: number;
 
-  constructor(epoch: number, newer: number) {
-    super(`epoch ${epoch} is over: epoch ${newer} was taken by another reconciler`);
+  constructor(epoch: number, ruling: number) {
+    super(
+      ruling > epoch
+        ? `epoch ${epoch} is over: epoch ${ruling} was taken by another reconciler`
+        : `epoch ${epoch} is not known to PostgreSQL, which is at epoch ${ruling}: it went back in time`,
+    );
     this.epoch = epoch;
+    this.ruling = ruling;
   }
 }
 
@@ -163,7 +169,7 @@ export class LabError extends CarnaError {
   readonly code = 'CARNA_LAB';
 }
 
-/** The table changed between reading and writing; nothing was written. Read again and plan anew. */
+/** The table changed between reading and writing, or went back in time; nothing was written. Read again and plan anew. */
 export class StoreConflictError extends CarnaError {
   readonly code = 'CARNA_STORE_CONFLICT';
 }

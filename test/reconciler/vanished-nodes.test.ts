@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { record, rowOf } from '../topology/records.js';
+import { NOW_MS, record, rowOf } from '../topology/records.js';
 import type { Step } from './world.js';
 import { World } from './world.js';
 import { eight, flags, lead, nothing, settle } from './reconciler-steps.js';

@@ -141,11 +141,7 @@ export class World {
       table: this.#tablePort(),
       generation: {
         read: async () => this.#call('readZnode', () => this.znode),
-        write: async (record) =>
-          this.#call('writeZnode', () => {
-            this.znode = decodeGenerationRecord(encodeGenerationRecord(record));
-            this.znodes.push(this.znode);
-          }),
+        write: async (record) => this.#call('writeZnode', () => this.#publish(record)),
       },
       overrides: {
         remove: async ({ setid }) =>
@@ -182,7 +178,8 @@ export class World {
 
   #tablePort(): ReconcilerDeps['table'] {
     return {
-      takeEpoch: async () => this.#call('takeEpoch', () => ++this.epoch),
+      takeEpoch: async ({ floor = 0 }) =>
+        this.#call('takeEpoch', () => (this.epoch = Math.max(this.epoch, floor) + 1)),
       readTable: async () =>
         this.#call('readTable', () => ({ generation: this.tableGeneration, rows: this.table })),
       readHead: async () =>
@@ -201,6 +198,17 @@ export class World {
     };
   }
 
+  /** As the registry: what a newer leader, or we ourselves later, told stays. */
+  #publish(record: GenerationRecord): void {
+    const { epoch, generation } = this.znode ?? { epoch: 0, generation: 0 };
+    if (epoch > record.epoch) throw new DeposedError(record.epoch, epoch);
+    if (epoch === record.epoch && generation > record.generation) {
+      throw new StoreConflictError('a later generation was told');
+    }
+    this.znode = decodeGenerationRecord(encodeGenerationRecord(record));
+    this.znodes.push(this.znode);
+  }
+
   #losses(windowMs: number): readonly Loss[] {
     return this.lost
       .map(({ setid, count, atMs }) => ({ setid, count, ageMs: this.nowMs - atMs }))
@@ -213,7 +221,8 @@ export class World {
     this.commits.push(plan);
     for (const { setid, since } of plan.overrides) this.used.set(setid, since);
     for (const [setid, count] of plan.losses) this.lost.push({ setid, count, atMs: this.nowMs });
-    if (plan.changes.length > 0) this.tableGeneration += 1;
+    const floor = Math.max(plan.floor ?? 0, plan.base);
+    if (plan.changes.length > 0 || floor > plan.base) this.tableGeneration = floor + 1;
     const rows = new Map(this.table.map((row) => [rowKey(row), row] as const));
     this.table = [...applyChanges(rows, plan.changes).values()];
     const generation = this.tableGeneration;

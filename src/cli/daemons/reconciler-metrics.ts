@@ -45,7 +45,7 @@ export function reconcilerGauges(metrics: Metrics, status: () => ReconcilerStatu
   );
   const deposed = metrics.counter(
     'carna_reconciler_deposed_total',
-    'Writes of ours that PostgreSQL refused because a newer leader has the table.',
+    'Writes of ours that PostgreSQL refused: a newer leader has the table, or PostgreSQL forgot our epoch.',
   );
   let deposedBefore = 0;
   const counts = metrics.gauge('carna_reconciler_count', 'What it counted since its start.', [

@@ -173,6 +173,19 @@ test('a proof marks the changes of its sets live, once, with the first time', as
   assert.equal((await readChanges(db.store, { last: 10, nodeId: 'other' })).length, 0);
 });
 
+test('a table behind what was told gets a generation beyond it, also without row changes', async () => {
+  await commitPlan(db.store, plan(0, { changes: [insertOf(ourRow(1))] }));
+  const anew = await commitPlan(db.store, plan(1, { floor: 100, audit: [auditOf('trace-0001')] }));
+  assert.equal(anew.generation, 101);
+  assert.deepEqual(await readTable(db.store), { generation: 101, rows: [ourRow(1)] });
+  assert.deepEqual((await readHead(db.store, 5)).traces, [{ id: 'trace-0001', generation: 101 }]);
+  assert.equal((await commitPlan(db.store, plan(101, { floor: 101 }))).generation, 101);
+  const next = plan(101, { floor: 50, changes: [insertOf(ourRow(2))] });
+  assert.equal((await commitPlan(db.store, next)).generation, 102);
+  await assert.rejects(commitPlan(db.store, plan(101, { floor: 500 })), StoreConflictError);
+  assert.equal((await readTable(db.store)).generation, 102);
+});
+
 test('the last thousand versions are kept', async () => {
   await db.store.query({
     text: `INSERT INTO carna.generation SELECT g, 1, now(), '{}', '{}' FROM generate_series(1, 1200) g`,

@@ -45,6 +45,23 @@ test('the function that older reconcilers call refuses an older epoch, too', asy
   await assert.rejects(db.store.query(call), DeposedError);
 });
 
+test('an epoch is beyond a floor that PostgreSQL forgot, and refuses all before it; a lower floor is none', async () => {
+  const term = { dc: 'dc1', holder: 'rec-2', czxid: 8n };
+  assert.equal(await takeEpoch(db.store, { ...term, floor: epoch + 40 }), epoch + 41);
+  assert.equal(await takeEpoch(db.store, { ...term, floor: 1 }), epoch + 42);
+  const [older] = await db.store.query<{ epoch: string }>({
+    text: `SELECT carna.take_epoch('dc1', 'older build', 9) AS epoch`,
+  });
+  assert.equal(Number(older?.epoch), epoch + 43);
+  for (const over of [epoch, epoch + 41, epoch + 42]) {
+    const late = { ...plan(0, { changes: [insertOf(ourRow(1))], floor: 900 }), epoch: over };
+    await assert.rejects(commitPlan(db.store, late), DeposedError);
+  }
+  assert.deepEqual(await readTable(db.store), { generation: 0, rows: [] });
+  const elsewhere = { ...term, dc: `dc-${epoch}` };
+  assert.equal(await takeEpoch(db.store, { ...elsewhere, floor: 7 }), 8);
+});
+
 test('a refused write leaves who tried what, when, and who rules; a commit leaves nothing', async () => {
   const rows = Array.from({ length: 60 }, (_, at) => ourRow(at + 1));
   await commitPlan(db.store, plan(0, { changes: rows.map(insertOf), holder: 'rec-1' }));
