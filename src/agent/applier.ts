@@ -3,7 +3,7 @@ import type { AppliedRecord } from '../topology/node.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { hasHollowSet } from '../topology/unlisted.js';
 import { backoffMs } from '../util/backoff.js';
-import { CarnaError } from '../util/errors.js';
+import { CarnaError, StoreConflictError } from '../util/errors.js';
 import { DriftWatch } from './drift-watch.js';
 import { LeaderWord } from './leader-word.js';
 import { ListChanges } from './list-changes.js';
@@ -176,11 +176,12 @@ export class Applier {
     const { table, setids } = this.#deps;
     let known;
     try {
-      known = await table.readTable(setids);
+      known = await this.#leader.readTable(table, setids);
     } catch (err) {
       if (err instanceof CarnaError && this.#life === life) {
-        const rows = this.#previous ?? [];
-        this.#proof.confess('the database does not answer, the list is kept', read.live, rows);
+        const isOld = err instanceof StoreConflictError;
+        const why = isOld ? err.message : 'the database does not answer';
+        this.#proof.confess(`${why}, the list is kept`, read.live, this.#previous ?? []);
       }
       throw err;
     }

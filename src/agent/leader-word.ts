@@ -1,6 +1,7 @@
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { setHash } from '../topology/set-hash.js';
-import type { AgentView } from './ports.js';
+import { StoreConflictError } from '../util/errors.js';
+import type { AgentView, DispatcherTable } from './ports.js';
 
 const EMPTY_SET = setHash([]);
 
@@ -12,6 +13,18 @@ export class LeaderWord {
 
   constructor(view: Pick<AgentView, 'generation'>) {
     this.#view = view;
+  }
+
+  /** Throws StoreConflictError for a table older than the one that was told: PostgreSQL went back in time. */
+  async readTable(
+    table: DispatcherTable,
+    setids: readonly number[],
+  ): ReturnType<DispatcherTable['readTable']> {
+    const told = this.#view.generation()?.generation ?? 0; // Before the table, which is never behind it then.
+    const found = await table.readTable(setids);
+    if (found.generation >= told) return found;
+    const { generation } = found;
+    throw new StoreConflictError(`the table went back from generation ${told} to ${generation}`);
   }
 
   noteRows(rows: readonly DispatcherRow[], generation: number): void {

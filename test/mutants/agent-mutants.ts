@@ -27,6 +27,14 @@ export const APPLIER: readonly Mutant[] = [
     tests: ['topology/live-plan.test.js'],
   },
   {
+    name: 'applier-went-back',
+    off: 'a table that PostgreSQL lost commits of is applied',
+    file: 'agent/leader-word.js',
+    find: 'if (found.generation >= told)',
+    replace: 'if (true)',
+    tests: ['agent/applier-faults.test.js'],
+  },
+  {
     name: 'applier-believes',
     off: 'a change that still waits for its reload is acknowledged',
     file: 'agent/applier.js',
