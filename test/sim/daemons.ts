@@ -62,7 +62,7 @@ export function daemon(world: World, actor: Actor, work: Promise<void>): void {
 function tableOf({ postgres }: World, actor: Actor): ReconcilerTable {
   const { name } = actor.host;
   return {
-    takeEpoch: () => postgres.call(actor, 'epoch', () => postgres.takeEpoch()),
+    takeEpoch: (options) => postgres.call(actor, 'epoch', () => postgres.takeEpoch(options)),
     readTable: () => postgres.call(actor, 'read', () => postgres.readTable()),
     readHead: (max) => postgres.call(actor, 'read', () => postgres.readHead(max)),
     readLosses: (windowMs) => postgres.call(actor, 'read', () => postgres.readLosses(windowMs)),

@@ -4,6 +4,7 @@ import type { Random } from './random.js';
 import type { World } from './world.js';
 
 const FEW_MS = [300, 12_000] as const;
+const MAX_LOST_COMMITS = 5;
 
 /** How long it lasts: short ones and long ones are equally frequent. */
 function lasting(lots: Random): number {
@@ -116,6 +117,25 @@ const databaseSlow: Fault['strike'] = (world, lots) => {
     postgres.slowMs = 0;
   });
   return `${Math.round(postgres.slowMs)} ms more for ${Math.round(ms)} ms`;
+};
+
+const databaseBack: Fault['strike'] = ({ postgres, invariants, truth }, lots) => {
+  const { rows, usedOverrides: used } = postgres;
+  const commits = lots.int(1, MAX_LOST_COMMITS);
+  const sinceMs = postgres.goBack(commits);
+  if (sinceMs === null) return null;
+  invariants.onWentBack(sinceMs, rows);
+  for (const [setid, since] of used) {
+    if (postgres.usedOverrides.get(setid) !== since) truth.overridden({ setid, since });
+  }
+  return `it lacks the last ${commits}, epoch ${postgres.epoch} generation ${postgres.generation}`;
+};
+
+/** Joins the others in some schedules, with lots of its own: the seeds' other faults are what they were. */
+export const wentBack: Fault = {
+  name: 'PostgreSQL promoted without the last commits',
+  weight: 0,
+  strike: databaseBack,
 };
 
 export const infrastructureFaults: readonly Fault[] = [

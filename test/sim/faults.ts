@@ -1,5 +1,5 @@
-import type { Random } from './random.js';
-import { infrastructureFaults } from './faults-infrastructure.js';
+import { Random } from './random.js';
+import { infrastructureFaults, wentBack } from './faults-infrastructure.js';
 import { nodeFaults } from './faults-nodes.js';
 import { operatorFaults } from './faults-operators.js';
 import { processFaults } from './faults-processes.js';
@@ -18,6 +18,8 @@ const MIN_FAULTS = 5;
 const MAX_FAULTS = 15;
 const MIN_DURATION_MS = 30_000;
 const MAX_DURATION_MS = 90_000;
+/** Of the schedules in which PostgreSQL goes back in time. */
+const WENT_BACK_SHARE = 0.2;
 
 const FAULTS: readonly Fault[] = [
   ...processFaults,
@@ -37,15 +39,18 @@ export function drawFaults(world: World, lots: Random): { durationMs: number; co
       times.length > 0 && lots.chance(0.5) ? lots.pick(times) + lots.between(0, 3_000) : null;
     times.push(Math.min(durationMs, near ?? lots.between(0, durationMs)));
   }
-  for (const atMs of times) {
-    const fault = drawOne(lots);
-    world.scheduler.world(atMs, () => {
-      if (world.isHealed) return;
-      const what = fault.strike(world, lots);
-      if (what !== null) world.trace.note(() => `FAULT ${fault.name}: ${what}`);
-    });
-  }
+  for (const atMs of times) strikeAt(world, atMs, drawOne(lots), lots);
+  const own = new Random(world.setup.seed * 7 + 5);
+  if (own.chance(WENT_BACK_SHARE)) strikeAt(world, own.between(0, durationMs), wentBack, own);
   return { durationMs, count };
+}
+
+function strikeAt(world: World, atMs: number, fault: Fault, lots: Random): void {
+  world.scheduler.world(atMs, () => {
+    if (world.isHealed) return;
+    const what = fault.strike(world, lots);
+    if (what !== null) world.trace.note(() => `FAULT ${fault.name}: ${what}`);
+  });
 }
 
 function drawOne(lots: Random): Fault {

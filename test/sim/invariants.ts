@@ -11,6 +11,7 @@ import type { AppliedRecord } from '../../src/topology/node.js';
 import type { RowChange } from '../../src/topology/diff-rows.js';
 import { setHash } from '../../src/topology/set-hash.js';
 import type { Actor } from './actor.js';
+import { LostRows } from './lost-rows.js';
 import type { Kamailio, ListCause } from './kamailio.js';
 import type { Rows } from './postgres-rows.js';
 import type { CommitReport } from './postgres.js';
@@ -41,10 +42,12 @@ export class Invariants {
   readonly #emptied = new Set<number>();
   /** Sets in which the commit at hand used an operator's word. */
   readonly #overridden = new Set<number>();
+  readonly #lostRows: LostRows;
   #generation = { epoch: 0, generation: 0, wipes: 0 };
 
   constructor(world: World) {
     this.#world = world;
+    this.#lostRows = new LostRows(world);
   }
 
   onZnodes(effects: readonly Effect[]): void {
@@ -72,6 +75,7 @@ export class Invariants {
     }
     this.#noteWords(plan.overrides);
     if (plan.changes.length === 0) return;
+    this.#lostRows.onCommit(after);
     this.writes += 1;
     for (const change of plan.changes) this.#checkChange(change, host);
     const setids = new Set(plan.changes.map((change) => change.row.setid));
@@ -88,6 +92,16 @@ export class Invariants {
     for (const word of words) {
       if (this.#world.truth.uses(word)) this.#overridden.add(word.setid);
       else this.#violate('an override works once', `the one of set ${word.setid} was used again`);
+    }
+  }
+
+  /** PostgreSQL lost what was committed since then: no set is short of it any more. `before`: its rows. */
+  onWentBack(sinceMs: number, before: Rows): void {
+    this.#lostRows.onWentBack(before);
+    for (const [setid, losses] of this.#losses) {
+      const kept = losses.filter(({ atMs }) => atMs < sinceMs);
+      this.#losses.set(setid, kept);
+      if (countOf(this.#world.postgres.rows, setid).rows > 0) this.#emptied.delete(setid);
     }
   }
 
@@ -150,13 +164,12 @@ export class Invariants {
     if (cause !== 'reload' && cause !== 'set_state') return;
     const { postgres } = this.#world;
     for (const setid of kamailio.deps.setids) {
-      const had = before.some((dest) => dest.setid === setid);
+      const had = before.some((dest) => dest.setid === setid && !this.#lostRows.isForgotten(dest));
       const has = kamailio.list.some((dest) => dest.setid === setid);
       if (!had || has) continue;
       // A Kamailio skips what it cannot resolve; whoever asked for the reload could not know.
       const rows = [...postgres.rows.values()].filter((row) => row.setid === setid);
-      const isSkipped = rows.some((row) => kamailio.unresolvable.has(row.destination));
-      if (isSkipped) continue;
+      if (rows.some((row) => kamailio.unresolvable.has(row.destination))) continue;
       if (countOf(postgres.rows, setid).rows > 0 || !this.#emptied.has(setid)) {
         this.#violate('I1', `the list of ${kamailio.name} lost set ${setid} by ${cause}`);
       }
@@ -171,6 +184,7 @@ export class Invariants {
       kamailio.list.some((dest) => dest.destination === destination && dest.letters === 'AP'),
     );
     const node = this.#world.truth.nodeOf(destination);
+    if (this.#lostRows.isForgotten({ setid, destination })) return;
     if (isActive || node === undefined || !this.#world.truth.isSound(node)) return;
     // A reload sets each to its row's flags; what a Kamailio found is carried over a moment later.
     const row = this.#world.postgres.rows.get(rowKey({ setid, destination }));
@@ -201,10 +215,8 @@ export class Invariants {
     for (const [setid, hash] of Object.entries(record.sets)) {
       const own = [...(rows?.values() ?? [])].filter((row) => row.setid === Number(setid));
       if (setHash(own) === hash) continue;
-      this.#violate(
-        'an acknowledgement is true',
-        `${record.nodeId} claims generation ${record.generation}, set ${setid} differs`,
-      );
+      const what = `${record.nodeId} claims generation ${record.generation}, set ${setid} differs`;
+      this.#violate('an acknowledgement is true', what);
     }
   }
 

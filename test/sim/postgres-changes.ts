@@ -22,6 +22,15 @@ export class Changes {
     }
   }
 
+  get count(): number {
+    return this.#entries.length;
+  }
+
+  /** The newest are lost: only the first `count` stay. */
+  keep(count: number): void {
+    this.#entries.length = count;
+  }
+
   newest(max: number): { readonly id: string; readonly generation: number }[] {
     return this.#entries.slice(-max).map(({ id, generation }) => ({ id, generation }));
   }

@@ -1,4 +1,9 @@
-import type { CommitOptions, Committed, TableHead } from '../../src/store/dispatcher-table.js';
+import type {
+  CommitOptions,
+  Committed,
+  EpochOptions,
+  TableHead,
+} from '../../src/store/dispatcher-table.js';
 import type { LiveProof } from '../../src/store/change-log.js';
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import { rowKey } from '../../src/topology/dispatcher-row.js';
@@ -7,6 +12,7 @@ import { DeposedError, StoreConflictError, StoreUnavailableError } from '../../s
 import type { Actor } from './actor.js';
 import { WALL_BASE_MS } from './clock.js';
 import { Changes } from './postgres-changes.js';
+import type { Before } from './postgres-before.js';
 import type { Rows } from './postgres-rows.js';
 import { applyRows, refuseEmpty, rowsOf } from './postgres-rows.js';
 import type { Random } from './random.js';
@@ -43,7 +49,7 @@ export class Postgres {
   /** The rows of each generation. */
   readonly history = new Map<number, Rows>([[0, new Map()]]);
   /** When the last override was said that a commit used, by setid. */
-  readonly usedOverrides = new Map<number, number>();
+  usedOverrides: Map<number, number> = new Map();
   /** False: a broken build, whose commits are not fenced. */
   isFenced = true;
   readonly #changes = new Changes();
@@ -51,9 +57,10 @@ export class Postgres {
     [];
   readonly #losesAnswers = new Set<string>();
   readonly #deps: PostgresDeps;
-  #committedAtMs = 0;
-  #setHashes: Readonly<Record<string, string>> = {};
+  #head: Before['head'] = { committedAtMs: 0, setHashes: {} };
   #frozen: (() => void)[] = [];
+  /** Before each commit that changed rows, oldest first. */
+  readonly #before: Before[] = [];
 
   constructor(deps: PostgresDeps) {
     this.#deps = deps;
@@ -108,9 +115,27 @@ export class Postgres {
     this.#losesAnswers.add(host);
   }
 
-  takeEpoch(): number {
-    this.epoch += 1;
+  takeEpoch({ floor = 0 }: Pick<EpochOptions, 'floor'>): number {
+    this.epoch = Math.max(this.epoch, floor) + 1;
     return this.epoch;
+  }
+
+  /**
+   * A standby is promoted that lacks the last `commits` that changed rows, and whatever came later. Gives
+   * when the first of them was made; null when there were not so many.
+   */
+  goBack(commits: number): number | null {
+    if (this.#before.length <= commits) return null;
+    const [before] = this.#before.splice(-commits);
+    if (before === undefined) return null;
+    this.rows = before.rows;
+    this.generation = before.generation;
+    this.epoch = before.epoch;
+    this.#head = before.head;
+    this.#changes.keep(before.changes);
+    this.#losses.length = before.losses;
+    this.usedOverrides = new Map(before.usedOverrides);
+    return before.atMs;
   }
 
   readTable(setids?: readonly number[]): { generation: number; rows: DispatcherRow[] } {
@@ -119,8 +144,7 @@ export class Postgres {
 
   readHead(maxTraces: number): TableHead {
     const traces = this.#changes.newest(maxTraces);
-    const { generation } = this;
-    return { generation, committedAtMs: this.#committedAtMs, setHashes: this.#setHashes, traces };
+    return { generation: this.generation, ...this.#head, traces };
   }
 
   readLosses(windowMs: number): readonly Loss[] {
@@ -145,14 +169,15 @@ export class Postgres {
     }
     const before = this.rows;
     const after = applyRows(before, plan);
-    if (plan.changes.length > 0) {
+    const floor = Math.max(plan.floor ?? 0, this.generation);
+    if (plan.changes.length > 0 || floor > this.generation) {
       refuseEmpty(plan, after);
-      this.generation += 1;
+      this.#remember();
+      this.generation = floor + 1;
       this.rows = after;
       this.history.set(this.generation, after);
-      this.#setHashes = plan.setHashes;
-      this.#committedAtMs = this.#wallMs();
-      const atMs = this.#committedAtMs;
+      const atMs = this.#wallMs();
+      this.#head = { committedAtMs: atMs, setHashes: plan.setHashes };
       for (const { setid, since } of plan.overrides) this.usedOverrides.set(setid, since);
       for (const [setid, count] of plan.losses) this.#losses.push({ setid, count, atMs });
     }
@@ -160,6 +185,15 @@ export class Postgres {
     this.#deps.trace(() => `pg commit ${describe(plan, this.generation, host)}`);
     this.#deps.onCommit({ host, plan, before, after, takenEpoch: this.epoch });
     return { generation: this.generation, committedAtMs: this.#wallMs() };
+  }
+
+  #remember(): void {
+    const { rows, generation, epoch } = this;
+    const [changes, losses] = [this.#changes.count, this.#losses.length];
+    const [atMs, head] = [this.#deps.scheduler.nowMs, this.#head];
+    const usedOverrides = new Map(this.usedOverrides);
+    const counts = { changes, losses, usedOverrides };
+    this.#before.push({ atMs, rows, generation, epoch, head, ...counts });
   }
 
   /** Somebody with psql; it counts as a change of the present generation. */

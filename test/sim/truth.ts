@@ -34,8 +34,8 @@ export class Truth {
     this.#note(nodeId, 'intent', isSet);
   }
 
-  /** An operator is about to override the guards of a set. */
-  overridden({ setid, since }: OverrideRecord): void {
+  /** An operator is about to override the guards of a set, or the commit that used his word was lost. */
+  overridden({ setid, since }: Pick<OverrideRecord, 'setid' | 'since'>): void {
     this.#words.add(`${setid} ${since}`);
   }
 
