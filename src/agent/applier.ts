@@ -4,6 +4,7 @@ import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { hasHollowSet } from '../topology/unlisted.js';
 import { backoffMs } from '../util/backoff.js';
 import { CarnaError, StoreConflictError } from '../util/errors.js';
+import type { ApplierTiming } from './applier-timing.js';
 import { DriftWatch } from './drift-watch.js';
 import { LeaderWord } from './leader-word.js';
 import { ListChanges } from './list-changes.js';
@@ -21,21 +22,6 @@ export interface ApplierDeps extends ListProofDeps {
   readonly time: Timekeeper;
   readonly timing: ApplierTiming;
 }
-
-export interface ApplierTiming {
-  /** A lost notice is healed after this long. */
-  readonly resyncMs: number;
-  /** From one reload to the next, whatever happens. */
-  readonly reloadGapMs: number;
-  /** Pauses after a failed pass, and between reloads that did not help. */
-  readonly retry: { readonly minMs: number; readonly maxMs: number };
-}
-
-export const DEFAULT_APPLIER_TIMING: ApplierTiming = {
-  resyncMs: 30_000,
-  reloadGapMs: 1_000,
-  retry: { minMs: 200, maxMs: 10_000 },
-};
 
 /** Read, change, read back: so often in one pass before it waits. */
 const MAX_ROUNDS = 4;

@@ -6,7 +6,7 @@ import { setsConsumedBy } from '../topology/wiring.js';
 import { CarnaError, messageOf } from '../util/errors.js';
 import { runGroup } from '../util/lifecycle.js';
 import { describeAcknowledged } from './acknowledgement.js';
-import type { ApplierTiming } from './applier.js';
+import type { ApplierTiming } from './applier-timing.js';
 import { Applier } from './applier.js';
 import type { BusKeeper } from './bus-keeper.js';
 import { createBusKeeper } from './open-bus.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { DEFAULT_APPLIER_TIMING } from '../../agent/applier.js';
+import { DEFAULT_APPLIER_TIMING } from '../../agent/applier-timing.js';
 import { agentMetrics } from '../../agent/metrics.js';
 import type { NodeIdentity } from '../../agent/node-status.js';
 import type { KamailioRpc } from '../../agent/ports.js';

@@ -1,5 +1,5 @@
 import { agentMetrics } from '../../../src/agent/metrics.js';
-import { DEFAULT_APPLIER_TIMING } from '../../../src/agent/applier.js';
+import { DEFAULT_APPLIER_TIMING } from '../../../src/agent/applier-timing.js';
 import type { Agent } from '../../../src/agent/run-agent.js';
 import { createAgent } from '../../../src/agent/run-agent.js';
 import type { AgentTiming } from '../../../src/agent/timing.js';

@@ -1,4 +1,5 @@
-import { Applier, DEFAULT_APPLIER_TIMING } from '../../../src/agent/applier.js';
+import { DEFAULT_APPLIER_TIMING } from '../../../src/agent/applier-timing.js';
+import { Applier } from '../../../src/agent/applier.js';
 import { agentMetrics } from '../../../src/agent/metrics.js';
 import { createMetrics } from '../../../src/http/metrics.js';
 import type { DispatcherRow } from '../../../src/topology/dispatcher-row.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DEFAULT_APPLIER_TIMING } from '../../../src/agent/applier.js';
+import { DEFAULT_APPLIER_TIMING } from '../../../src/agent/applier-timing.js';
 import { agentMetrics } from '../../../src/agent/metrics.js';
 import type { Agent, AgentDeps } from '../../../src/agent/run-agent.js';
 import { createAgent } from '../../../src/agent/run-agent.js';
