@@ -18,7 +18,7 @@ import { ReloadPace } from './reload-pace.js';
 export interface ApplierDeps extends ListProofDeps {
   readonly table: DispatcherTable;
   readonly rpc: Pick<KamailioRpc, 'readDispatcherList' | 'setDispatcherState' | 'reloadDispatcher'>;
-  readonly view: Pick<AgentView, 'generation' | 'subscribe'>;
+  readonly view: Pick<AgentView, 'generation' | 'isFresh' | 'subscribe'>;
   readonly time: Timekeeper;
   readonly timing: ApplierTiming;
 }

@@ -5,26 +5,40 @@ import type { AgentView, DispatcherTable } from './ports.js';
 
 const EMPTY_SET = setHash([]);
 
+type LeaderView = Pick<AgentView, 'generation' | 'isFresh'>;
+
 /** What the leader's record says of the sets: without its word no set is emptied. */
 export class LeaderWord {
-  readonly #view: Pick<AgentView, 'generation'>;
+  readonly #view: LeaderView;
   /** The last generation in which each set was seen with rows. */
   readonly #filled = new Map<number, number>();
+  /** The generation that was told or read last; counts while nobody tells one. */
+  #latest = 0;
 
-  constructor(view: Pick<AgentView, 'generation'>) {
+  constructor(view: LeaderView) {
     this.#view = view;
   }
 
-  /** Throws StoreConflictError for a table older than the one that was told: PostgreSQL went back in time. */
+  /** Throws StoreConflictError for a table older than what was told or read before: PostgreSQL went back in time. */
   async readTable(
     table: DispatcherTable,
     setids: readonly number[],
   ): ReturnType<DispatcherTable['readTable']> {
-    const told = this.#view.generation()?.generation ?? 0; // Before the table, which is never behind it then.
+    const told = this.#told(); // Before the table, which is never behind it then.
     const found = await table.readTable(setids);
-    if (found.generation >= told) return found;
     const { generation } = found;
-    throw new StoreConflictError(`the table went back from generation ${told} to ${generation}`);
+    if (generation < told) {
+      throw new StoreConflictError(`the table went back from generation ${told} to ${generation}`);
+    }
+    this.#latest = generation;
+    return found;
+  }
+
+  /** A leader's word of now counts, also one lower than before: then ZooKeeper and PostgreSQL were both made anew. */
+  #told(): number {
+    const told = this.#view.generation()?.generation ?? 0;
+    this.#latest = told > 0 && this.#view.isFresh() ? told : Math.max(told, this.#latest);
+    return this.#latest;
   }
 
   noteRows(rows: readonly DispatcherRow[], generation: number): void {

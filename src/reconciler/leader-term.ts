@@ -69,8 +69,7 @@ export class LeaderTerm {
     this.#newcomers.want(plan.asking, this.#recordOf);
     this.#rampEndsMs = plan.rampEndsMs;
     const { isBehind } = this.#table;
-    // What a table that is written anew lacks is out of use at once: newcomers' answers are awaited.
-    if (isBehind && this.isWaiting()) return { ...this.#idle(), plan };
+    if (isBehind && this.#mustAskOn(plan)) return { ...this.#idle(), plan };
     const hasCommitted = isBehind || plan.changes.length > 0 || plan.audit.length > 0;
     if (hasCommitted) await this.#commit(picture, plan, seenAtMs);
     this.#forgetGone();
@@ -99,13 +98,22 @@ export class LeaderTerm {
     return this.#newcomers.isWaiting();
   }
 
+  /**
+   * What a table that is written anew lacks is out of use at once, while every Kamailio keeps its list until then:
+   * an answer that was lost must not cost a sound node its calls.
+   */
+  #mustAskOn({ asking }: PassPlan): boolean {
+    const areIn = [...asking.values()].every(({ admission }) => admission === 'admitted');
+    return !areIn && this.#table.answersDueInMs > 0;
+  }
+
   /** When something is due of itself: milliseconds from now. */
   dueInMs(): readonly number[] {
     const rampMs = this.#rampEndsMs === null ? null : this.#rampEndsMs - this.#deps.clock.wallMs();
     const rampInMs = rampMs === null ? null : Math.max(1, rampMs + 1);
-    return [this.#newcomers.endsInMs(), this.#teller.dueInMs(), rampInMs].filter(
-      (ms) => ms !== null,
-    );
+    const rewriteMs = this.#table.answersDueInMs || null;
+    const all = [this.#newcomers.endsInMs(), this.#teller.dueInMs(), rampInMs, rewriteMs];
+    return all.filter((ms) => ms !== null);
   }
 
   #mayJudge(): boolean {

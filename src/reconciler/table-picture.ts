@@ -38,6 +38,8 @@ export class TablePicture {
   #nextFullReadMs = 0;
   /** The highest generation that was read, committed or told. */
   #highest = 0;
+  /** Monotonic ms since when the table has been behind it; null = it is not. */
+  #behindSinceMs: number | null = null;
 
   constructor(deps: TablePictureDeps, epoch: number) {
     this.#deps = deps;
@@ -55,6 +57,12 @@ export class TablePicture {
   /** True when PostgreSQL lost commits: the table must be written anew, even if its rows are right. */
   get isBehind(): boolean {
     return this.#picture !== null && this.#picture.head.generation < this.#highest;
+  }
+
+  /** For so many ms nodes that have not answered yet are asked on before it is written anew. */
+  get answersDueInMs(): number {
+    if (this.#behindSinceMs === null) return 0;
+    return Math.max(0, this.#behindSinceMs + ANSWERS_MS - this.#deps.clock.monoMs());
   }
 
   /** The table is read again the next time, known traces are not. */
@@ -86,6 +94,7 @@ export class TablePicture {
     };
     this.#highest = Math.max(this.#highest, told?.generation ?? 0, generation);
     if (this.isBehind) this.#known = null; // Of the commits that were lost.
+    this.#behindSinceMs = this.isBehind ? (this.#behindSinceMs ?? clock.monoMs()) : null;
     this.#nextFullReadMs = clock.monoMs() + timing.resyncMs;
     return true;
   }
@@ -132,8 +141,11 @@ export class TablePicture {
     for (const change of plan.audit) this.#known?.add(change.traceId);
     this.#picture = { rows: after, head: now };
     this.#highest = Math.max(this.#highest, now.generation);
+    this.#behindSinceMs = null;
     return now;
   }
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+/** Three questions of the witness. */
+const ANSWERS_MS = 3_000;

@@ -220,27 +220,3 @@ test('a Kamailio in service stays proven when a set that was empty cannot be loa
   assert.equal(bench.applier.isProven, true);
   await bench.stop();
 });
-
-test('a table older than what the leader told is not obeyed, until it is written anew', async () => {
-  const bench = new ApplierBench([A, B, C]);
-  bench.kamailio.generation = 9;
-  await bench.publish();
-  await bench.time.advance(1_000);
-  assert.equal(bench.record?.generation, 9);
-  const { setStates, reloads } = bench.kamailio;
-  const acts = (): number => setStates.length + reloads.length;
-  const before = acts();
-  bench.kamailio.generation = 5;
-  bench.kamailio.table = [A, { ...B, flags: 4 }, row(30, 'yesterday')];
-  await bench.time.advance(120_000);
-  assert.equal(acts(), before, 'no set_state, no reload');
-  assert.equal(bench.kamailio.letters(), 'a=AP b=AP c=AP');
-  assert.equal(bench.record.generation, 9);
-  assert.equal(bench.record.drift, 'the table went back from generation 9 to 5, the list is kept');
-  bench.kamailio.generation = 9;
-  await bench.commit([A, C]);
-  await bench.time.advance(1_000);
-  assert.equal(bench.kamailio.letters(), 'a=AP c=AP');
-  assert.deepEqual([bench.record.generation, bench.record.drift], [10, null]);
-  await bench.stop();
-});

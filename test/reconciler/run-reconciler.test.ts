@@ -150,7 +150,7 @@ for (const [what, part] of [
     world.table = [row];
     world.show(record('a'));
     const reconciler = await lead(world, [...settle, ...settle], 10_000);
-    const status = reconciler.status();
+    const status = reconciler.atEnd;
     assert.equal(status.failure, null);
     assert.deepEqual(
       status.refused.map(({ row: refused }) => refused),
@@ -168,7 +168,7 @@ test('a row of somebody else in a set that cannot be does not keep the generatio
   world.table = [rowOf('gw', 8, { setid: -1, description: 'by hand' })];
   world.show(record('a'));
   const reconciler = await lead(world, []);
-  assert.equal(reconciler.status().failure, null);
+  assert.equal(reconciler.atEnd.failure, null);
   assert.deepEqual(Object.keys(world.znode?.sets ?? {}), ['30']);
 });
 

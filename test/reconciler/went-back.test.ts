@@ -101,6 +101,26 @@ test('of a backup all living nodes are made one version: none is out of use unti
   await it.resign();
 });
 
+test('who does not answer at once is asked again before a backup is made one version, for 3 s at most', async () => {
+  const it = await leading();
+  const restore = backup(it.world);
+  it.world.show(record('a'), record('b'), record('c'));
+  await it.time.advance(1_000);
+  await it.resign();
+  restore();
+  const before = it.world.commits.length;
+  const lost = new Set(['sip:b.test:5060']);
+  it.world.answers = (destination) =>
+    lost.delete(destination) || destination === 'sip:c.test:5060' ? 'silent' : 'answers';
+  it.lead();
+  await it.time.advance(2_900);
+  assert.equal(it.world.commits.length, before, 'c may answer yet');
+  await it.time.advance(1_000);
+  assert.equal(it.rows(), 'a 8, b 8, c 9');
+  assert.equal(it.world.commits.length, before + 1);
+  await it.resign();
+});
+
 test('a new leader takes an epoch beyond the one that was told, at once', async () => {
   const world = new World();
   world.show(record('a'));

@@ -158,6 +158,7 @@ export function bootApplier(
     rpc: watched(world, actor, kamailio),
     view: {
       generation: () => view.generation().record,
+      isFresh: () => view.isFresh(),
       subscribe: (listener) => view.subscribe(listener),
     },
     publication: {
