@@ -30,9 +30,9 @@ export const APPLIER: readonly Mutant[] = [
     name: 'applier-went-back',
     off: 'a table that PostgreSQL lost commits of is applied',
     file: 'agent/leader-word.js',
-    find: 'if (found.generation >= told)',
-    replace: 'if (true)',
-    tests: ['agent/applier-faults.test.js'],
+    find: 'if (generation < told)',
+    replace: 'if (false)',
+    tests: ['agent/applier-went-back.test.js'],
   },
   {
     name: 'applier-believes',

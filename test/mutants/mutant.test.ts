@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { MUTANTS } from './list.js';
 import { firstFailure, mutate } from './mutant.js';
+
+/** The build that this file is part of. */
+const BUILD = fileURLToPath(new URL('../..', import.meta.url));
 
 const mutant = {
   name: 'm',
@@ -29,4 +35,15 @@ test('of failed tests the one inside its suite is named', () => {
 test('no two mutants share a name, and each has a test that must kill it', () => {
   assert.equal(new Set(MUTANTS.map((m) => m.name)).size, MUTANTS.length);
   for (const { name, tests } of MUTANTS) assert.ok(tests.length > 0, name);
+});
+
+test('what a mutant takes out stands in the build, and so do its tests', () => {
+  for (const place of MUTANTS) {
+    for (const edit of [place, ...(place.also ?? [])]) {
+      const text = readFileSync(join(BUILD, 'src', edit.file), 'utf8');
+      assert.notEqual(mutate(text, edit), text, place.name);
+    }
+    for (const file of place.tests)
+      assert.ok(existsSync(join(BUILD, 'test', file)), `${place.name}: ${file}`);
+  }
 });

@@ -131,7 +131,7 @@ export const FENCE: readonly Mutant[] = [
   {
     name: 'fence-epoch',
     off: 'PostgreSQL takes the writes of a deposed leader',
-    file: 'store/migrations/0006_floors.sql',
+    file: 'store/migrations/0007_floors.sql',
     find: 'IF v_epoch IS DISTINCT FROM p_epoch THEN',
     replace: 'IF false THEN',
     also: [
@@ -154,7 +154,7 @@ export const FENCE: readonly Mutant[] = [
   {
     name: 'fence-generation',
     off: 'a plan made from another table is committed',
-    file: 'store/migrations/0006_floors.sql',
+    file: 'store/migrations/0007_floors.sql',
     find: "IF generation <> (p_plan ->> 'base')::bigint THEN",
     replace: 'IF false THEN',
     tests: TABLE_TESTS,
@@ -162,7 +162,7 @@ export const FENCE: readonly Mutant[] = [
   {
     name: 'fence-never-empty',
     off: 'PostgreSQL lets a set become empty against the plan',
-    file: 'store/migrations/0006_floors.sql',
+    file: 'store/migrations/0007_floors.sql',
     find: 'IF v_emptied IS NOT NULL THEN',
     replace: 'IF false THEN',
     tests: TABLE_TESTS,
@@ -170,7 +170,7 @@ export const FENCE: readonly Mutant[] = [
   {
     name: 'fence-floor',
     off: 'a PostgreSQL that went back in time gives generations away again',
-    file: 'store/migrations/0006_floors.sql',
+    file: 'store/migrations/0007_floors.sql',
     find: 'generation := greatest(generation, v_floor) + 1;',
     replace: 'generation := generation + 1;',
     tests: TABLE_TESTS,
