@@ -18,6 +18,7 @@ const net = loopbackNet();
 const DISPATCHER = `${net}.20`;
 const NEAR = [`${net}.30`, `${net}.31`] as const;
 const FAR = `${net}.130`;
+const OUTBOUND = [`${net}.40`, `${net}.41`] as const;
 /** Calls from here need no password. */
 const SRC = '192.0.2.99:5060';
 
@@ -25,6 +26,7 @@ let db: Telephony;
 let dispatcher: Node;
 let edge: SipPeer;
 let media: Map<string, SipPeer>;
+let outbound: readonly SipPeer[];
 let taken: Map<string, ReturnType<typeof answerAll>>;
 
 before(async () => {
@@ -35,6 +37,8 @@ before(async () => {
     [30, NEAR[0]],
     [30, NEAR[1]],
     [130, FAR],
+    [40, OUTBOUND[0]],
+    [40, OUTBOUND[1]],
     [50, `${net}.10`],
   ] as const) {
     await db.row(setid, host);
@@ -43,12 +47,13 @@ before(async () => {
   media = new Map();
   taken = new Map();
   for (const host of [...NEAR, FAR]) await start(host);
+  outbound = await Promise.all(OUTBOUND.map((host) => openPeer(host)));
   dispatcher = await startDispatcher(db, DISPATCHER);
 });
 after(async () => {
   for (const one of taken.values()) one.stop();
   await dispatcher.kill();
-  for (const peer of [edge, ...media.values()]) await peer.close();
+  for (const peer of [edge, ...media.values(), ...outbound]) await peer.close();
   await db.stop();
 });
 
@@ -122,6 +127,24 @@ test('a call that all our media nodes refuse is taken by another data centre; on
   for (const host of [...NEAR, FAR]) await start(host, '503 Service Unavailable');
   assert.equal((await dial('echo')).status, '500');
   for (const host of [...NEAR, FAR]) await start(host);
+});
+
+test('a call goes past an outbound node that has not heard of this dispatcher; any other 403 is an answer', async () => {
+  const caller = media.get(NEAR[0]);
+  assert.ok(caller);
+  const dialTwice = async (refusal: string): Promise<string[]> => {
+    const all = outbound.map((peer, i) => answerAll(peer, i === 0 ? refusal : '200 OK'));
+    const heard: string[] = [];
+    // In turn: one of two calls is offered first to the node that refuses.
+    for (const callId of [`call-${count++}`, `call-${count++}`]) {
+      sendCall(caller, DISPATCHER, { callId, to: 'sip:bob@carna.test' });
+      heard.push((await finalAnswer(caller, callId)).text.slice(8, 11));
+    }
+    for (const one of all) one.stop();
+    return heard.sort();
+  };
+  assert.deepEqual(await dialTwice('403 Unknown Source'), ['200', '200']);
+  assert.deepEqual(await dialTwice('403 Forbidden'), ['200', '403']);
 });
 
 test('a call that rings is not tried elsewhere', async () => {
