@@ -8,6 +8,7 @@ import { startLocationPlatform } from './registrations.js';
 import { header } from './sip-peer.js';
 
 const PATIENCE_MS = 10_000;
+const RINGING_MS = 1_000;
 let platform: LocationPlatform;
 /** The load-balancer by which every phone is registered. */
 let edge: Phones;
@@ -54,10 +55,13 @@ async function register(user: string, phones: Readonly<Record<string, number>>):
 }
 
 /** What the edge answers for a phone: a status line and headers. */
-function answering(answerOf: (phone: string) => readonly [status: string, ...string[]]): void {
+function answering(
+  answerOf: (phone: string, request: string) => readonly [status: string, ...string[]],
+): void {
   edge.onRequest((request: Incoming) => {
     if (request.text.startsWith('ACK ')) return;
-    const [line, ...headers] = answerOf(/^\w+ sip:(\w+)@/.exec(request.text)?.[1] ?? '');
+    const phone = /^\w+ sip:(\w+)@/.exec(request.text)?.[1] ?? '';
+    const [line, ...headers] = answerOf(phone, request.text);
     edge.reply(request, line, headers);
   });
 }
@@ -78,6 +82,26 @@ test('the edge hears when no other phone is left to try, and not before', async 
   await register('u2', { alone: 1 });
   assert.equal(status(await call('u2')), 200);
   assert.deepEqual(header(inviteOf('alone'), 'X-Carna-Last'), ['1']);
+});
+
+test('phones that a draining edge left to others are called after all when of the others none rang', async () => {
+  await register('u5', { desk5: 0.9, mobile5: 0.1 });
+  const drains = (request: string): string =>
+    header(request, 'X-Carna-Last').length === 0 ? '503 Draining' : '200 OK';
+  answering((phone, text) => [phone === 'desk5' ? drains(text) : '480 Connection Gone']);
+  assert.equal(status(await call('u5')), 200);
+  answering((phone) => [phone === 'desk5' ? '503 Draining' : '480 Connection Gone']);
+  assert.equal(status(await call('u5')), 480, 'once, and no more');
+  await register('u6', { desk6: 0.9, mobile6: 0.1 });
+  edge.onRequest((request: Incoming) => {
+    if (request.text.startsWith('ACK ')) return;
+    if (!request.text.startsWith('INVITE sip:mobile6@')) {
+      return edge.reply(request, drains(request.text));
+    }
+    edge.reply(request, '180 Ringing');
+    setTimeout(() => edge.reply(request, '480 No Answer'), RINGING_MS);
+  });
+  assert.equal(status(await call('u6')), 480, 'nobody rings twice');
 });
 
 test('a phone sends nobody anywhere: its 3xx is a phone that cannot be reached, and its Contact stays inside', async () => {
