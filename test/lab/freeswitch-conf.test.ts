@@ -88,6 +88,11 @@ test('nodes that share an address can be given media ports of their own', () => 
   assert.match(text, /<param name="rtp-end-port" value="24998"\/>/);
 });
 
+test('a call that brings no session description is taken, and not before the dialplan says by whom', () => {
+  // `true` would answer each such call at once, also one that is for a phone.
+  assert.match(expanded(), /<param name="enable-3pcc" value="proxy"\/>/);
+});
+
 test('the dialplan is asked for by HTTP when there is an address, and only then', () => {
   assert.doesNotMatch(expanded(), /<load module="mod_xml_curl"/);
   assert.doesNotMatch(expanded({ CARNA_XML_CURL_URL: '' }), /<load module="mod_xml_curl"/);
