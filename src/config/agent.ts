@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { NODE_KINDS, ROLES, TRANSPORTS } from '../topology/node.js';
 import { BUS_VARIABLES, busFaults } from './bus-variables.js';
@@ -194,6 +195,12 @@ function jointFaults(values: ValuesOf<typeof AGENT_VARIABLES>): string[] {
   if (kind === 'freeswitch' && values.eslPassword === null) {
     faults.push(
       'CARNA_ESL_PASSWORD (or CARNA_ESL_PASSWORD_FILE): expected the password of the event socket, found nothing',
+    );
+  }
+  // It stands in the profile and in session descriptions as it is, where phones look up no name.
+  if (kind === 'freeswitch' && runtimeOf(values) !== 'observe' && !isIPv4(values.sipHost)) {
+    faults.push(
+      `CARNA_SIP_HOST: expected an IPv4 address for a FreeSWITCH that the agent starts, found ${values.sipHost}`,
     );
   }
   if (kind === 'kamailio' && values.databaseUrl === null) {

@@ -122,7 +122,19 @@ test('nodes of the bus are known by an address, and the bus has a port of its ow
     ]);
     check({ ...bus, CARNA_ROLE: role, CARNA_DMQ_PORT: '5060' }, [/^CARNA_DMQ_PORT: /]);
   }
-  loadAgentConfig({ ...MEDIA, CARNA_SIP_HOST: 'media.example.net' }, noFile);
+  const dispatcher = { ...MEDIA, ...bus, CARNA_ROLE: 'dispatcher' };
+  loadAgentConfig({ ...dispatcher, CARNA_SIP_HOST: 'dispatcher.example.net' }, noFile);
+});
+
+test('a FreeSWITCH that the agent starts is given an IPv4 address; of somebody else’s any is published', () => {
+  const image = { CARNA_RUNTIME: 'docker', CARNA_SERVER_IMAGE: 'carna/freeswitch:1' };
+  for (const CARNA_SIP_HOST of ['media.example.net', '[2001:db8::1]', '10.0.0']) {
+    for (const runtime of [{}, image]) {
+      check({ ...runtime, CARNA_SIP_HOST }, [/^CARNA_SIP_HOST: expected an IPv4 address/]);
+    }
+    loadAgentConfig({ ...MEDIA, CARNA_RUNTIME: 'observe', CARNA_SIP_HOST }, noFile);
+  }
+  loadAgentConfig({ ...MEDIA, ...image }, noFile);
 });
 
 test('in a Mesos task the whole task id names the reconciler, unless it has a name', () => {
