@@ -65,6 +65,14 @@ test('a refused onward leg is told as it is, but for 5xx and challenges; only 50
   }
 });
 
+test('a leg without a status was silent, unless it was sent elsewhere or rang until the time was up', () => {
+  const silent = expressionOf('onward.xml', '${originate_disposition}');
+  for (const cause of ['RECOVERY_ON_TIMER_EXPIRE', 'NORMAL_TEMPORARY_FAILURE', '']) {
+    assert.match(cause, silent);
+  }
+  for (const cause of ['REQUESTED_CHAN_UNAVAIL', 'NO_ANSWER']) assert.doesNotMatch(cause, silent);
+});
+
 test('the onward leg says what the stand-in says: who calls, and whether that may be shown', () => {
   const text = readFileSync(join(CONF, 'dialplan/onward.xml'), 'utf8');
   const exported = [...text.matchAll(/application="export" data="nolocal:sip_h_([\w-]+)=/g)];
