@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { waitUntil } from '../../../src/util/wait.js';
 import type { Callers } from './callers-scene.js';
@@ -78,6 +79,29 @@ test('thousands of users at once are known, and forgotten, within moments', asyn
     15_000,
     async () => !(await isKnown(1)) && !(await isKnown(3000)),
   );
+});
+
+test('no bytes of a name, and no question that PostgreSQL refuses, let anybody take it for away', async () => {
+  const named = async (callId: string, user: string): Promise<string> =>
+    status(
+      (
+        await callWithPassword(
+          edge,
+          DISPATCHER,
+          { callId, from: 'nobody', to: BOB },
+          { user, password: 'x' },
+        )
+      ).text,
+    );
+  assert.equal(await named('name-nul', 'a\0b'), '400', 'no head holds a NUL');
+  assert.equal(await named('name-no-utf8', 'a\xff'), '403');
+  assert.equal(await named('name-quote', "a'"), '403');
+  assert.equal(await named('name-before', 'nobody'), '403');
+  await db.sql('revoke select on carna.credential from carna_dispatcher');
+  assert.equal(await named('name-refused', 'nobody'), '503');
+  await db.sql('grant select on carna.credential to carna_dispatcher');
+  assert.equal(await named('name-after', 'nobody'), '403', 'who knows is asked at once');
+  assert.doesNotMatch(readFileSync(dispatcher.logFile, 'utf8'), /database does not answer/);
 });
 
 test('with the database frozen or dead known users call, unknown ones are told to try later', async () => {
