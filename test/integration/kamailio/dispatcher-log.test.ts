@@ -62,8 +62,8 @@ async function logged(callId: string): Promise<string[]> {
   return rows.map((row) => Object.values(row).join(' | '));
 }
 
-async function end(callId: string, seconds: number): Promise<void> {
-  const info = `end-of-${callId}`;
+async function end(name: string, seconds: number, callId = name): Promise<void> {
+  const info = `end-of-${name}`;
   sendCall(edge, DISPATCHER, {
     callId: info,
     to: `sip:call-ended@${DISPATCHER}`,
@@ -107,6 +107,22 @@ test('no bytes of a caller break out of the log, or keep an event out of it', as
     (await db.store.query({ text: 'select 1 from acc where callid = $1', values: [callId] }))
       .length;
   await waitUntil('the call is logged', 15_000, async () => (await rows()) >= 2);
+});
+
+test('no length keeps an event out of the log: it is cut to what the tables hold', async () => {
+  const callId = `long-${'c'.repeat(3_000)}`;
+  const to = `sip:${'b'.repeat(5_000)}@carna.test`;
+  await callWithPassword(edge, DISPATCHER, { callId, to }, ALICE);
+  await end('long', 1, callId);
+  const kept = callId.slice(0, 255);
+  await waitUntil('the call is logged', 15_000, async () => (await logged(kept)).length >= 3);
+  assert.deepEqual(
+    await logged(kept),
+    ['INVITE | 100 | start', 'INVITE | 200 | answer', 'BYE | 200 | end'].map(
+      (what, index) =>
+        `${what} | alice@carna.test | ${to.slice(0, 255)} | ${kept} | ${index === 0 ? '' : 'peer'}`,
+    ),
+  );
 });
 
 test('while the database hangs every call of a known user is answered at once, and logged afterwards', async () => {

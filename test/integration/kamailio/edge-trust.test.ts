@@ -146,6 +146,22 @@ test('who says within a dialog that he is the far side must be it: his identity 
   assert.deepEqual(seen, []);
 });
 
+test('a Call-ID or tag longer than the call log holds is refused', async () => {
+  const s = await scene();
+  const send = (branch: string, callId: string, tag: string): void => {
+    const parts = { from: s.caller, uri: `sip:x@${s.loadBalancer}`, callId, branch };
+    const text = request('INVITE', parts).replace(/(\r\nFrom: .*;tag=).*/, `$1${tag}`);
+    s.caller.send(text, s.loadBalancer);
+  };
+  send('call', 'c'.repeat(256), 'tag');
+  await s.caller.until(/^SIP\/2.0 400 [^]*z9hG4bK-call[;\r]/);
+  send('tag', 'short', 't'.repeat(129));
+  await s.caller.until(/^SIP\/2.0 400 [^]*z9hG4bK-tag[;\r]/);
+  send('held', 'c'.repeat(255), 't'.repeat(128));
+  await s.media[0]?.until(/^INVITE [^]*z9hG4bK-held[;\r]/);
+  assert.equal(s.media[0]?.received.length, 1);
+});
+
 test('what stands alone goes to the dispatchers; a subscription keeps its way', async () => {
   const s = await scene({ dispatchers: 0, dispatcherPeers: 1 });
   const [dispatcher] = s.dispatcherPeers;
