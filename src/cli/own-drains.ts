@@ -60,9 +60,20 @@ async function readWithOurs(
   }
 }
 
-/** Whether that is the very drain that we asked for. Pure. */
+/**
+ * Whether that is the very drain that we asked for. Who changes a drain keeps what he does not say anew, so that one
+ * member that differs makes it another's. Pure.
+ */
 export function isSameIntent(present: IntentRecord | undefined, mine: IntentRecord): boolean {
-  return present?.since === mine.since && present.by === mine.by && present.why === mine.why;
+  return (
+    present?.nodeId === mine.nodeId &&
+    present.want === mine.want &&
+    present.by === mine.by &&
+    present.why === mine.why &&
+    present.since === mine.since &&
+    present.deadline === mine.deadline &&
+    present.now === mine.now
+  );
 }
 
 /**

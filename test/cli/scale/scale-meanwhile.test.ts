@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { IntentRecord } from '../../../src/topology/node.js';
+import * as p from '../support.js';
 import { assertDown, withStage } from './scale-stage.js';
 import { mediaTask } from './small-marathon.js';
 
@@ -90,18 +92,27 @@ test('a draining node whose znode vanishes is not taken for drained while its ro
     assert.deepEqual([stage.platform.killed, stage.platform.intents.size], [[], 0]);
   }));
 
-test('what somebody else asked of a node meanwhile is not taken back', () =>
-  withStage([5, 50, 60], async (stage) => {
-    const { intents } = stage.platform;
-    let isChanged = false;
-    const { code, out } = await stage.carna('scale media 2 --yes', () => {
-      const present = intents.get(mediaTask(1));
-      if (isChanged || present === undefined) return;
-      isChanged = true;
-      intents.set(mediaTask(1), { ...present, by: 'ann', why: 'disk' });
-      stage.marathon.scaleTo(4);
-    });
-    assert.equal(code, 1);
-    assert.match(out, /Still draining, as somebody else asked meanwhile: \S+01/);
-    assert.equal(intents.get(mediaTask(1))?.by, 'ann');
-  }));
+const CHANGED: readonly [string, Partial<IntentRecord>][] = [
+  ['who and why', { by: 'ann', why: 'disk' }],
+  ['--now', { now: true }],
+  ['a deadline', { deadline: p.NOW + 30 * 60_000 }],
+  ['that it is maintenance', { want: 'maintenance' }],
+];
+
+for (const [what, change] of CHANGED) {
+  test(`a drain of which somebody else says ${what} meanwhile is not taken back`, () =>
+    withStage([5, 50, 60], async (stage) => {
+      const { intents } = stage.platform;
+      let changed: IntentRecord | null = null;
+      const { code, out } = await stage.carna('scale media 2 --yes', () => {
+        const present = intents.get(mediaTask(1));
+        if (changed !== null || present === undefined) return;
+        changed = { ...present, ...change };
+        intents.set(mediaTask(1), changed);
+        stage.marathon.scaleTo(4);
+      });
+      assert.equal(code, 1);
+      assert.match(out, /Still draining, as somebody else asked meanwhile: \S+01/);
+      assert.deepEqual(intents.get(mediaTask(1)), changed);
+    }));
+}
