@@ -4,29 +4,36 @@ import { CarnaError } from '../util/errors.js';
 import type { Context } from './context.js';
 import { lookBeforeDrains } from './drain-guard.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
-import { readBesideOurs, takeBackOurs } from './own-drains.js';
+import { isSameIntent, readBesideOurs, takeBackOurs } from './own-drains.js';
 
 /** Drains that were agreed to. */
 export interface AskedDrains {
   /** The registry as it is after the answer. */
   readonly before: TopologyData;
-  /** All that are to be written; those of whom nobody had asked one before are judged. */
-  readonly intents: readonly IntentRecord[];
+  /** As they are asked for where none stands; those of whom nobody had asked one before are judged. */
+  readonly fresh: readonly IntentRecord[];
   readonly limits: DrainLimits;
   readonly isForced: boolean;
   /** Nobody thought about it: it was judged just now. */
   readonly isJudged: boolean;
 }
 
-/** Why they are not asked for any more, and what stands then. */
+/** They are not asked for any more: why, and what stands then. */
 export interface Withdrawn {
+  readonly kind: 'withdrawn';
   readonly checks: readonly DrainCheck[];
   readonly after: readonly string[];
 }
 
+export type Asked =
+  | Withdrawn
+  /** All that were to drain, as it stands now: also what somebody else asked meanwhile. */
+  | { readonly kind: 'standing'; readonly intents: readonly IntentRecord[] };
+
 /**
  * Writes drains while what must stay does: judged after the answer, and once more when those that others ask
- * can be seen beside ours, which are taken back then. Null when they stand.
+ * can be seen beside ours, which are taken back then. Ours are those that `write` gives as they were asked for: it
+ * gives what stands.
  *
  * Rejects as `write` and the registry do; what could not be judged is taken back first, and that is said.
  */
@@ -34,28 +41,33 @@ export async function askDrains(
   context: Context,
   data: OperatorData,
   asked: AskedDrains,
-  write: () => Promise<void>,
-): Promise<Withdrawn | null> {
-  const { before, isForced, isJudged, limits } = asked;
-  const ours = asked.intents.filter(({ nodeId }) => !before.intents.has(nodeId));
+  write: () => Promise<readonly IntentRecord[]>,
+): Promise<Asked> {
+  const { before, fresh, isForced, isJudged, limits } = asked;
   const isHeld = (checks: readonly DrainCheck[]): boolean =>
     checks.some(({ kind }) => kind === 'refused');
   const look = async (
     topology: Pick<TopologyData, 'nodes' | 'intents'>,
+    drains: readonly IntentRecord[],
   ): Promise<readonly DrainCheck[]> => {
-    const records = ours.flatMap(({ nodeId }) => recordOf(topology, nodeId));
+    const records = drains.flatMap(({ nodeId }) => recordOf(topology, nodeId));
     return (await lookBeforeDrains(data, topology, records, limits)).checks;
   };
   if (!isForced && !isJudged) {
-    const checks = await look(before);
-    if (isHeld(checks)) return { checks, after: ['Nothing was changed.'] };
+    const checks = await look(
+      before,
+      fresh.filter(({ nodeId }) => !before.intents.has(nodeId)),
+    );
+    if (isHeld(checks)) return { kind: 'withdrawn', checks, after: ['Nothing was changed.'] };
   }
-  await write();
-  if (isForced || ours.length === 0) return null;
+  const intents = await write();
+  const ours = fresh.filter((mine) => intents.some((one) => isSameIntent(one, mine)));
+  const standing = { kind: 'standing', intents } as const;
+  if (isForced || ours.length === 0) return standing;
   try {
-    const checks = await look(await readBesideOurs(context, data, before, ours));
-    if (!isHeld(checks)) return null;
-    return { checks, after: [MET, ...(await takeBackOurs(data, ours))] };
+    const checks = await look(await readBesideOurs(context, data, before, ours), ours);
+    if (!isHeld(checks)) return standing;
+    return { kind: 'withdrawn', checks, after: [MET, ...(await takeBackOurs(data, ours))] };
   } catch (err) {
     if (err instanceof CarnaError) context.printError(...(await takeBackOurs(data, ours)));
     throw err;

@@ -1,14 +1,14 @@
 import type { CliConfig } from '../config/cli.js';
 import type { DrainCheck, DrainLimits } from '../topology/drain-check.js';
 import type { IntentRecord, NodeRecord } from '../topology/node.js';
-import type { Withdrawn } from './ask-drains.js';
+import type { Asked } from './ask-drains.js';
 import { askDrains } from './ask-drains.js';
 import { isAgreed } from './consent.js';
 import type { Context } from './context.js';
 import type { DrainsOutlook } from './drain-guard.js';
 import { drainCheckJson, lookBeforeDrains, outlookLines, printRefusals } from './drain-guard.js';
 import type { DrainOptions } from './drain-intent.js';
-import { alreadyText, changesIntent, newIntent } from './drain-intent.js';
+import { alreadyText, changesIntent, changeTo, newIntent } from './drain-intent.js';
 import { waitForDrains } from './drain-wait.js';
 import { EXIT } from './exit-codes.js';
 import type { ExitCode } from './exit-codes.js';
@@ -17,7 +17,7 @@ import type { HostTarget } from './host-target.js';
 import type { DrainJson } from './json-shapes.js';
 import { JSON_SCHEMA, jsonLine } from './json-shapes.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
-import { readFresh } from './own-drains.js';
+import { isSameIntent, readFresh } from './own-drains.js';
 import { hostDrainWarning } from './render/drain-text.js';
 import { plural } from './render/units.js';
 
@@ -38,7 +38,10 @@ export async function drainHost(
   if (target.nodes.length === 0) return printEmptyHost(context, host, target);
   const fresh = target.nodes.filter(({ nodeId }) => !topology.intents.has(nodeId));
   const asked = changesIntent(options) ? target.nodes : fresh;
-  sayAlready(context, topology, target.nodes, asked, options);
+  for (const record of target.nodes) {
+    const intent = topology.intents.get(record.nodeId);
+    if (intent !== undefined && !asked.includes(record)) sayAlready(context, intent, options);
+  }
   if (asked.length > 0) {
     const outlook = await lookBeforeDrains(data, topology, fresh, limits);
     const isRefused = outlook.checks.some(({ kind }) => kind === 'refused');
@@ -51,9 +54,9 @@ export async function drainHost(
       return EXIT.no;
     }
     const agreed = { ...plan, topology: await readFresh(data) };
-    const withdrawn = await askHost(context, data, agreed, limits);
-    if (withdrawn !== null) {
-      return refuse(context, host, fresh, withdrawn.checks, options, withdrawn.after);
+    const said = await askHost(context, data, agreed, limits);
+    if (said.kind === 'withdrawn') {
+      return refuse(context, host, fresh, said.checks, options, said.after);
     }
   }
   if (options.wait !== true) return EXIT.done;
@@ -71,22 +74,13 @@ interface Plan {
   readonly options: DrainOptions;
 }
 
-function sayAlready(
-  context: Context,
-  { intents }: TopologyData,
-  nodes: readonly NodeRecord[],
-  asked: readonly NodeRecord[],
-  options: DrainOptions,
-): void {
-  for (const record of nodes) {
-    const intent = intents.get(record.nodeId);
-    if (intent === undefined || asked.includes(record)) continue;
-    if (options.json === true) {
-      context.print(
-        lineOf({ nodeId: record.nodeId, did: 'already-draining', intent, check: null }),
-      );
-    } else context.print(alreadyText(intent, context.clock.wallMs()));
-  }
+function sayAlready(context: Context, intent: IntentRecord, options: DrainOptions): void {
+  const { nodeId } = intent;
+  context.print(
+    options.json === true
+      ? lineOf({ nodeId, did: 'already-draining', intent, check: null })
+      : alreadyText(intent, context.clock.wallMs()),
+  );
 }
 
 function refuse(
@@ -112,7 +106,11 @@ function isHostAgreed(context: Context, plan: Plan): Promise<boolean> {
   return isAgreed(context, {
     verb: 'drain',
     warning: () => {
-      const intents = asked.map((record) => intentOf(context, plan, record));
+      const intents = asked.map(({ nodeId }) => {
+        const present = plan.topology.intents.get(nodeId);
+        const fresh = freshOf(context, plan, nodeId);
+        return present === undefined ? fresh : newIntent(context, nodeId, options, present);
+      });
       const nowMs = context.clock.wallMs();
       return [
         ...hostDrainWarning(host, asked, intents, outlook.calls, nowMs),
@@ -126,14 +124,10 @@ function isHostAgreed(context: Context, plan: Plan): Promise<boolean> {
   });
 }
 
-function intentOf(
-  context: Context,
-  { host, topology, options }: Plan,
-  record: NodeRecord,
-): IntentRecord {
-  const fresh = { want: 'maintenance', why: `maintenance of ${host}` } as const;
-  const present = topology.intents.get(record.nodeId) ?? fresh;
-  return newIntent(context, record.nodeId, options, present);
+/** As it is asked for where none stands. */
+function freshOf(context: Context, { host, options }: Plan, nodeId: string): IntentRecord {
+  const why = `maintenance of ${host}`;
+  return newIntent(context, nodeId, options, { want: 'maintenance', why });
 }
 
 /** The intents are made after the answer. */
@@ -142,43 +136,50 @@ async function askHost(
   data: OperatorData,
   plan: Plan,
   limits: DrainLimits,
-): Promise<Withdrawn | null> {
+): Promise<Asked> {
   const { host, topology: before, asked, options } = plan;
-  const intents = asked.map((record) => intentOf(context, plan, record));
+  const fresh = asked.map(({ nodeId }) => freshOf(context, plan, nodeId));
   const how = { isForced: options.force === true, isJudged: options.yes === true };
-  const withdrawn = await askDrains(context, data, { before, intents, limits, ...how }, () =>
-    writeIntents(context, data, plan, intents),
+  const said = await askDrains(context, data, { before, fresh, limits, ...how }, () =>
+    writeIntents(context, data, plan, fresh),
   );
-  if (withdrawn !== null || options.json === true) return withdrawn;
-  const nodeIds = intents.map(({ nodeId }) => nodeId).join(', ');
+  if (said.kind === 'withdrawn' || options.json === true) return said;
+  const ours = said.intents.filter((one) => isAsked(one, fresh, options));
+  if (ours.length === 0) return said;
   const progress = options.wait === true ? '' : ` Progress: carna drain --host ${host} --wait.`;
-  context.print(
-    `${host}: drain asked of ${nodeIds}.${progress} Undo: carna undrain --host ${host}`,
-  );
-  return null;
+  const names = ours.map(({ nodeId }) => nodeId).join(', ');
+  context.print(`${host}: drain asked of ${names}.${progress} Undo: carna undrain --host ${host}`);
+  return said;
 }
 
-/** One after the other: when one cannot be written, it says which are. */
+/** What stands was asked for by us, or something new was said to it. */
+function isAsked(
+  intent: IntentRecord,
+  fresh: readonly IntentRecord[],
+  options: DrainOptions,
+): boolean {
+  return changesIntent(options) || fresh.some((mine) => isSameIntent(intent, mine));
+}
+
+/** One after the other: when one cannot be written, it says which are. Gives what stands then. */
 async function writeIntents(
   context: Context,
   data: OperatorData,
   plan: Plan,
-  intents: readonly IntentRecord[],
-): Promise<void> {
-  const { host, topology, asked, outlook, options } = plan;
-  const isJson = options.json === true;
-  const written: string[] = [];
+  fresh: readonly IntentRecord[],
+): Promise<readonly IntentRecord[]> {
+  const { host, asked, options } = plan;
+  const standing: IntentRecord[] = [];
   try {
-    for (const intent of intents) {
-      const { nodeId } = intent;
-      const role = asked.find((record) => record.nodeId === nodeId)?.role;
-      await data.writeIntent(intent);
-      written.push(nodeId);
-      const isFresh = !topology.intents.has(nodeId);
-      const check = isFresh ? checkOf(outlook.checks, role, options.force === true) : null;
-      if (isJson) context.print(lineOf({ nodeId, did: 'asked', intent, check }));
+    for (const mine of fresh) {
+      const intent = await data.changeIntent(mine.nodeId, changeTo(context, options, mine));
+      standing.push(intent);
+      if (isAsked(intent, fresh, options)) sayAsked(context, plan, intent, mine);
+      else sayAlready(context, intent, options);
     }
+    return standing;
   } catch (err) {
+    const written = standing.map(({ nodeId }) => nodeId);
     const rest = asked.map(({ nodeId }) => nodeId).filter((nodeId) => !written.includes(nodeId));
     const done = written.length === 0 ? 'none' : written.join(', ');
     context.printError(
@@ -186,6 +187,17 @@ async function writeIntents(
     );
     throw err;
   }
+}
+
+/** As text all are told together, once it is known that they stand. */
+function sayAsked(context: Context, plan: Plan, intent: IntentRecord, mine: IntentRecord): void {
+  const { asked, outlook, options } = plan;
+  if (options.json !== true) return;
+  const { nodeId } = intent;
+  const role = asked.find((record) => record.nodeId === nodeId)?.role;
+  const isOurs = isSameIntent(intent, mine);
+  const check = isOurs ? checkOf(outlook.checks, role, options.force === true) : null;
+  context.print(lineOf({ nodeId, did: 'asked', intent, check }));
 }
 
 function checkOf(

@@ -1,6 +1,8 @@
+import type { IntentChange } from '../registry/intents.js';
 import type { IntentRecord } from '../topology/node.js';
 import { operatorName } from './consent.js';
 import type { Context } from './context.js';
+import { isSameIntent } from './own-drains.js';
 import { printable } from './render/colour.js';
 import { formatAge, formatDuration } from './render/units.js';
 
@@ -40,6 +42,18 @@ export function newIntent(
     deadline:
       options.deadline === undefined ? (present.deadline ?? null) : nowMs + options.deadline,
     now: options.now === true || present.now === true,
+  };
+}
+
+/** `fresh` where nobody asked for a drain; what somebody else asks, whenever he did, is only told what is new. */
+export function changeTo(
+  context: Context,
+  options: DrainOptions,
+  fresh: IntentRecord,
+): IntentChange {
+  return (present) => {
+    if (present === null || isSameIntent(present, fresh)) return fresh;
+    return changesIntent(options) ? newIntent(context, fresh.nodeId, options, present) : present;
   };
 }
 

@@ -63,7 +63,8 @@ export function openLiveData(config: CliConfig): OperatorData {
     readSimilarUsers: async (aor, limit) => readSimilarUsers(connections.store(), aor, limit),
     readOwners: async (number) => readOwners(connections.store(), number),
     writeOverride: async (override) => (await connections.registry()).writeOverride(override),
-    writeIntent: async (intent) => (await connections.registry()).writeIntent(intent),
+    changeIntent: async (nodeId, change) =>
+      (await connections.registry()).changeIntent(nodeId, change),
     removeIntent: async (nodeId) => {
       const view = await connections.view();
       const isThere = view.intents().records.has(nodeId);

@@ -1,3 +1,4 @@
+import type { IntentChange } from '../registry/intents.js';
 import type { RefusedWrite } from '../store/refused-writes.js';
 import type { ContactPage, ContactQuery } from '../store/registrations.js';
 import type { User } from '../store/subscribers.js';
@@ -74,8 +75,8 @@ export interface OperatorData {
   readSimilarUsers(aor: Aor, limit: number): Promise<readonly Aor[]>;
   /** Who has a number. */
   readOwners(number: string): Promise<readonly Aor[]>;
-  /** Creates or replaces the intent of a node. */
-  writeIntent(intent: IntentRecord): Promise<void>;
+  /** Sets what `change` makes of the intent that stands for a node, and gives what stands then; see IntentChange. */
+  changeIntent(nodeId: string, change: IntentChange): Promise<IntentRecord>;
   /** False when there was none. */
   removeIntent(nodeId: string): Promise<boolean>;
   /** Creates or replaces an operator's word against the guards of a set. */

@@ -15,6 +15,8 @@ import type {
 } from '../topology/node.js';
 import { DeposedError, InvalidInputError } from '../util/errors.js';
 import type { ZkConnect } from './connection-options.js';
+import { changeIntent } from './intents.js';
+import type { IntentChange } from './intents.js';
 import { runForLeader } from './leader.js';
 import type { Term } from './leader.js';
 import { totalOf } from './open-views.js';
@@ -66,6 +68,8 @@ export interface Registry {
   publishApplied(nodeId: string): Publication<AppliedRecord>;
   /** Sets or replaces an operator's will. */
   writeIntent(record: IntentRecord): Promise<void>;
+  /** Sets what `change` makes of the will that stands, and gives what stands then; see IntentChange. */
+  changeIntent(nodeId: string, change: IntentChange): Promise<IntentRecord>;
   /** Fine when there is none. */
   removeIntent(nodeId: string): Promise<void>;
   /** Sets or replaces an operator's word against the guards of a set. */
@@ -126,6 +130,8 @@ export function openRegistry(options: RegistryOptions): Registry {
     },
     writeIntent: async (record) =>
       writeZnode(session, paths.intents, checkNodeId(record.nodeId), intentData(record)),
+    changeIntent: async (nodeId, change) =>
+      changeIntent(session, paths.intents, checkNodeId(nodeId), change),
     removeIntent: (nodeId) => removeZnode(session, `${paths.intents}/${checkNodeId(nodeId)}`),
     writeOverride: async (record) => {
       const data = Buffer.from(encodeOverrideRecord(record));

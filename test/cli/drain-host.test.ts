@@ -105,10 +105,10 @@ test('a node that drains already is told and left as it is, the others follow', 
 test('a registry that fails half-way: who was asked is told', async () => {
   const written: string[] = [];
   const { data } = keeping(NODES, [], {
-    writeIntent: async ({ nodeId }) => {
+    changeIntent: p.changing(new Map(), async ({ nodeId }) => {
       if (nodeId === 'reg-1') throw new RegistryNotSentError('ZooKeeper is away');
       written.push(nodeId);
-    },
+    }),
   });
   const { code, err } = await p.carna(`drain --host ${HOST} --yes`, data);
   assert.match(err, /^asked to drain: media-1; perhaps not: reg-1\. Again: carna drain --host /);

@@ -15,11 +15,12 @@ const others = ({ intents }: Keeping): void =>
 
 /** Somebody else's drains are written just before our first. */
 function met(): Keeping {
+  const write = async (intent: IntentRecord): Promise<void> => {
+    if (keeping.intents.size === 0) others(keeping);
+    keeping.intents.set(intent.nodeId, intent);
+  };
   const keeping: Keeping = keepingIntents({
-    writeIntent: async (intent: IntentRecord) => {
-      if (keeping.intents.size === 0) others(keeping);
-      keeping.intents.set(intent.nodeId, intent);
-    },
+    changeIntent: (...asked) => p.changing(keeping.intents, write)(...asked),
   });
   return keeping;
 }
@@ -27,7 +28,9 @@ function met(): Keeping {
 for (const what of ['media-1', '--host 10.0.3.1']) {
   test(`drain ${what}: drains that somebody else asks for at the question are seen after it`, async () => {
     const writes: IntentRecord[] = [];
-    const keeping = keepingIntents({ writeIntent: async (intent) => void writes.push(intent) });
+    const keeping = keepingIntents({
+      changeIntent: p.changing(new Map(), async (intent) => void writes.push(intent)),
+    });
     const { code, err } = await p.carna(`drain ${what}`, keeping.data, {
       ...{ columns: 100, input: 'y\n' },
       onOutput: (text) => (text.includes('[y/N]') ? others(keeping) : undefined),
@@ -73,6 +76,27 @@ for (const what of ['media-1', '--host 10.0.3.1']) {
     assert.deepEqual(
       [code, keeping.intents.get('media-1')],
       [0, p.intent('media-1', { deadline })],
+    );
+  });
+
+  test(`drain ${what}: one that somebody else asks for while agents are asked stays theirs`, async () => {
+    const ann = p.intent('media-1', { why: 'disk', deadline: null });
+    let isAnswered = false;
+    const keeping: Keeping = keepingIntents({
+      readAgentHealth: async () => {
+        if (isAnswered) keeping.intents.set('media-1', ann);
+        isAnswered = false;
+        return { nodeId: null, state: 'up', calls: 61, drain: null };
+      },
+    });
+    const { code, out } = await p.carna(`drain ${what}`, keeping.data, {
+      ...{ columns: 100, input: 'y\n' },
+      onOutput: (text) => void (isAnswered ||= text.includes('[y/N]')),
+    });
+    assert.deepEqual([code, [...keeping.intents.values()]], [0, [ann]]);
+    assert.match(
+      out,
+      /media-1: drain was asked 60 s ago by ann: disk\. Undo: carna undrain media-1\n$/,
     );
   });
 }

@@ -18,7 +18,7 @@ export function keepingIntents(
   const own = nodes === undefined ? {} : { nodes };
   const data = p.fakeData({
     readTopology: async () => p.topology({ ...own, intents: new Map(intents) }),
-    writeIntent: async (intent) => void intents.set(intent.nodeId, intent),
+    changeIntent: p.changing(intents),
     removeIntent: async (nodeId) => intents.delete(nodeId),
     readAgentHealth: async () => ({ nodeId: null, state: 'up', calls: 61, drain: null }),
     ...more,

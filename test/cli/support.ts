@@ -135,6 +135,19 @@ export const TABLE: readonly DispatcherRow[] = [
   row(30, 'media-10', '10.0.3.10'),
 ];
 
+/** Changes intents where they are kept; `write` puts one there. */
+export function changing(
+  intents: Map<string, IntentRecord>,
+  write = async (intent: IntentRecord): Promise<void> => void intents.set(intent.nodeId, intent),
+): OperatorData['changeIntent'] {
+  return async (nodeId, change) => {
+    const present = intents.get(nodeId) ?? null;
+    const wanted = change(present);
+    if (wanted !== present) await write(wanted);
+    return wanted;
+  };
+}
+
 /** Data that never changes; tests override what they need. */
 export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
   return {
@@ -162,7 +175,7 @@ export function fakeData(more: Partial<OperatorData> = {}): OperatorData {
     readUser: async () => null,
     readSimilarUsers: async () => [],
     readOwners: async () => [],
-    writeIntent: async () => undefined,
+    changeIntent: async (_, change) => change(null),
     writeOverride: async () => undefined,
     removeIntent: async () => false,
     readAgentHealth: async (http) => {

@@ -11,14 +11,14 @@ import { drainCheckJson, lookBeforeDrain, outlookLines, printRefusal } from '../
 import type { DrainOutlook } from '../drain-guard.js';
 import { drainHost } from '../drain-host.js';
 import type { DrainOptions } from '../drain-intent.js';
-import { alreadyText, changesIntent, newIntent } from '../drain-intent.js';
+import { alreadyText, changesIntent, changeTo, newIntent } from '../drain-intent.js';
 import { oneTarget } from '../host-target.js';
 import { waitForDrain } from '../drain-wait.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import type { OperatorData, TopologyData } from '../operator-data.js';
-import { readFresh } from '../own-drains.js';
+import { isSameIntent, readFresh } from '../own-drains.js';
 import { drainWarning } from '../render/drain-text.js';
 import { printUnknownNode } from '../render/unknown-node.js';
 
@@ -136,15 +136,20 @@ async function askDrain(
     return EXIT.no;
   }
   const before = await readFresh(data);
-  const standing = before.intents.get(nodeId);
   // Made after the answer: a deadline does not run while somebody thinks.
-  const intent = newIntent(context, nodeId, options, standing ?? { want: 'drain' });
-  const asked = { before, intents: [intent], limits, isForced, isJudged: options.yes === true };
-  const withdrawn = await askDrains(context, data, asked, () => data.writeIntent(intent));
-  if (withdrawn !== null) {
-    return refuse(context, record, withdrawn.checks, options, withdrawn.after);
+  const fresh = newIntent(context, nodeId, options, { want: 'drain' });
+  const how = { before, fresh: [fresh], limits, isForced, isJudged: options.yes === true };
+  const asked = await askDrains(context, data, how, async () => [
+    await data.changeIntent(nodeId, changeTo(context, options, fresh)),
+  ]);
+  if (asked.kind === 'withdrawn') {
+    return refuse(context, record, asked.checks, options, asked.after);
   }
-  sayAsked(context, intent, standing === undefined ? check : null, options);
+  for (const intent of asked.intents) {
+    const isOurs = isSameIntent(intent, fresh);
+    if (isOurs || changesIntent(options)) sayAsked(context, intent, isOurs ? check : null, options);
+    else sayAlready(context, intent, options);
+  }
   return EXIT.done;
 }
 

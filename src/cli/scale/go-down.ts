@@ -6,7 +6,7 @@ import { drainCheckJson, outlookLines } from '../drain-guard.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import type { TopologyData } from '../operator-data.js';
-import { readBesideOurs, readFresh } from '../own-drains.js';
+import { isSameIntent, readBesideOurs, readFresh } from '../own-drains.js';
 import { callsOn, callsWarning, headline, victimLines } from '../render/scale-text.js';
 import type { ScaleOptions } from './options.js';
 import type { InPlan } from './plan-in.js';
@@ -65,12 +65,11 @@ async function drainAndKill(
   }
   const ours = new Map<string, IntentRecord>();
   try {
-    for (const plan of plans) await askDrains(run, plan, options, before, ours);
+    for (const plan of plans) await askDrains(run, plan, options, ours);
     const checks = await checkBesideOurs(run, plans, before, [...ours.values()]);
     if (isHeld(run, checks)) return await backOff(run, plans, checks, ours);
   } catch (err) {
     if (!(err instanceof CarnaError)) throw err;
-    // The one whose writing failed may stand all the same.
     for (const { subject, victims } of plans) {
       const mine = victims.flatMap(({ nodeId }) => ours.get(nodeId) ?? []);
       const after = await takeBack(run, subject, mine);
@@ -87,20 +86,17 @@ async function drainAndKill(
   return worst;
 }
 
-/** `ours` takes whom nobody had asked to drain before, before it is written. */
+/** `ours` takes whom nobody else has asked to drain by then, also one whose writing failed: it may stand all the same. */
 async function askDrains(
   run: ScaleRun,
   plan: InPlan,
   options: ScaleOptions,
-  { intents }: Pick<TopologyData, 'intents'>,
   ours: Map<string, IntentRecord>,
 ): Promise<void> {
   const { role, appId } = plan.subject;
   const { target } = plan.goal;
   const why = options.why ?? (target === null ? 'scale-in' : `scale ${role ?? appId} to ${target}`);
   for (const { nodeId } of plan.victims) {
-    const present = intents.get(nodeId);
-    if (present !== undefined && options.deadline === undefined) continue;
     const nowMs = run.context.clock.wallMs();
     const fresh: IntentRecord = {
       schema: 1,
@@ -109,13 +105,16 @@ async function askDrains(
       by: options.by ?? operatorName(run.context),
       why,
       since: nowMs,
-      deadline: null,
+      deadline: options.deadline === undefined ? null : nowMs + options.deadline,
       now: false,
     };
-    const deadline = options.deadline === undefined ? null : nowMs + options.deadline;
-    const intent = { ...(present ?? fresh), deadline };
-    if (present === undefined) ours.set(nodeId, intent);
-    await run.data.writeIntent(intent);
+    await run.data.changeIntent(nodeId, (present) => {
+      const isOurs = present === null || isSameIntent(present, fresh);
+      if (isOurs) ours.set(nodeId, fresh);
+      else ours.delete(nodeId);
+      if (isOurs) return fresh;
+      return options.deadline === undefined ? present : { ...present, deadline: fresh.deadline };
+    });
   }
 }
 

@@ -14,7 +14,7 @@ export type ScaleMarathon = Pick<
 /** What scaling asks of the platform. */
 export type ScaleData = Pick<
   OperatorData,
-  'readTopology' | 'readTable' | 'readAgentHealth' | 'writeIntent' | 'removeIntent'
+  'readTopology' | 'readTable' | 'readAgentHealth' | 'changeIntent' | 'removeIntent'
 >;
 
 /** What all steps of one command share. */

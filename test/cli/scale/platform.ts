@@ -100,7 +100,7 @@ export class Platform {
     return p.fakeData({
       readTopology: async () => this.#topology(),
       readTable: async () => this.#rows(),
-      writeIntent: async (intent) => void this.intents.set(intent.nodeId, intent),
+      changeIntent: p.changing(this.intents),
       removeIntent: async (nodeId) => this.intents.delete(nodeId),
       readAgentHealth: async (http) => this.#health(http),
       ...more,

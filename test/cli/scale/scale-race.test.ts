@@ -25,15 +25,15 @@ for (const line of [SCALE_IN, 'scale media 2']) {
   test(`${line.split(' ')[0] ?? ''}: drains that somebody else asks for at the question are seen after it`, () =>
     withStage([1, 1, 9, 9], async (stage) => {
       const writes: IntentRecord[] = [];
-      const writeIntent = async (intent: IntentRecord): Promise<void> => {
+      const changeIntent = p.changing(stage.platform.intents, async (intent) => {
         writes.push(intent);
         stage.platform.intents.set(intent.nodeId, intent);
-      };
+      });
       const terminal = {
         ...{ columns: 200, input: 'y\n' },
         onOutput: (text: string) => (text.includes('[y/N]') ? others(stage) : undefined),
       };
-      const more = { data: { writeIntent }, terminal };
+      const more = { data: { changeIntent }, terminal };
       const { code, err } = await stage.carna(line, undefined, more);
       assert.equal(code, 4, err);
       assert.match(err, REFUSED);
@@ -46,18 +46,41 @@ for (const line of [SCALE_IN, 'scale media 2']) {
 test('two that ask at the same time: who sees the drains of the other takes its own back', () =>
   withStage([1, 1, 1, 1], async (stage) => {
     const { intents } = stage.platform;
-    const writeIntent = async (intent: IntentRecord): Promise<void> => {
+    const changeIntent = p.changing(intents, async (intent) => {
       if (intents.size === 0) others(stage);
       intents.set(intent.nodeId, intent);
-    };
+    });
     const { code, out, err } = await stage.carna(`${SCALE_IN} --yes`, undefined, {
-      data: { writeIntent },
+      data: { changeIntent },
     });
     assert.equal(code, 4, out);
     assert.match(err, REFUSED);
     assert.match(err, /Nothing was killed\.\nWho was drained for this alone takes calls again\./);
     assert.match(out, /01\._app\.1: its drain is taken back/);
     assertOnlyTheirs(stage);
+  }));
+
+test('a drain that somebody else asks for while agents are asked stays theirs', () =>
+  withStage([5, 50, 60], async (stage) => {
+    const { intents } = stage.platform;
+    const ann = p.intent(mediaTask(1), { why: 'disk', deadline: null });
+    const real = stage.platform.data();
+    let isAnswered = false;
+    const readAgentHealth: OperatorData['readAgentHealth'] = async (http) => {
+      if (isAnswered) intents.set(mediaTask(1), ann);
+      isAnswered = false;
+      return real.readAgentHealth(http);
+    };
+    const terminal = {
+      ...{ columns: 200, input: 'y\n' },
+      onOutput: (text: string) => void (isAnswered ||= text.includes('[y/N]')),
+    };
+    const { code, out } = await stage.carna('scale media 2', () => stage.marathon.scaleTo(4), {
+      data: { readAgentHealth },
+      terminal,
+    });
+    assert.match(out, /somebody else changed it meanwhile: nothing was killed/);
+    assert.deepEqual([code, [...intents.values()]], [1, [ann]]);
   }));
 
 test('drains that come with the last answer of an agent are not missed', () =>

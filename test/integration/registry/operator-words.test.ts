@@ -33,6 +33,23 @@ test("an operator's word against the guards is seen, replaced and taken away, an
   all.close();
 });
 
+test('of two operators who change one word at once neither overwrites the other', async () => {
+  const both = await Promise.all([registry('two'), registry('two')]);
+  const nobodys = intentRecord({ why: '' });
+  for (let round = 0; round < 10; round++) {
+    await Promise.all(
+      both.map((one, i) =>
+        one.changeIntent('media-1', (present) => {
+          const { why, ...rest } = present ?? nobodys;
+          return { ...rest, why: `${why}${i}` };
+        }),
+      ),
+    );
+  }
+  const { why } = await both[0].changeIntent('media-1', (present) => present ?? nobodys);
+  assert.equal([...why].sort().join(''), '0'.repeat(10) + '1'.repeat(10));
+});
+
 test("an operator's word outlives ZooKeeper's data as long as the agent lives, and can be taken back", async () => {
   const server = new TestServer(testDir('zk-wiped'), await freePort(), 500, []);
   await server.start();
