@@ -4,7 +4,8 @@ import { CarnaError } from '../util/errors.js';
 import type { Context } from './context.js';
 import { lookBeforeDrains } from './drain-guard.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
-import { isSameIntent, readBesideOurs, takeBackOurs } from './own-drains.js';
+import type { TakenBack } from './own-drains.js';
+import { isSameIntent, readBesideOurs, takeBackOurs, UNTOUCHED } from './own-drains.js';
 
 /** Drains that were agreed to. */
 export interface AskedDrains {
@@ -16,13 +17,15 @@ export interface AskedDrains {
   readonly isForced: boolean;
   /** Nobody thought about it: it was judged just now. */
   readonly isJudged: boolean;
+  /** Hears of each that is taken back because it could not be judged. */
+  readonly tellTakenBack?: (nodeId: string) => void;
 }
 
 /** They are not asked for any more: why, and what stands then. */
 export interface Withdrawn {
   readonly kind: 'withdrawn';
   readonly checks: readonly DrainCheck[];
-  readonly after: readonly string[];
+  readonly stands: TakenBack;
 }
 
 export type Asked =
@@ -58,7 +61,7 @@ export async function askDrains(
       before,
       fresh.filter(({ nodeId }) => !before.intents.has(nodeId)),
     );
-    if (isHeld(checks)) return { kind: 'withdrawn', checks, after: ['Nothing was changed.'] };
+    if (isHeld(checks)) return { kind: 'withdrawn', checks, stands: UNTOUCHED };
   }
   const intents = await write();
   const ours = fresh.filter((mine) => intents.some((one) => isSameIntent(one, mine)));
@@ -67,9 +70,13 @@ export async function askDrains(
   try {
     const checks = await look(await readBesideOurs(context, data, before, ours), ours);
     if (!isHeld(checks)) return standing;
-    return { kind: 'withdrawn', checks, after: [MET, ...(await takeBackOurs(data, ours))] };
+    const taken = await takeBackOurs(data, ours);
+    const stands = { ...taken, after: [MET, ...taken.after] };
+    return { kind: 'withdrawn', checks, stands };
   } catch (err) {
-    if (err instanceof CarnaError) context.printError(...(await takeBackOurs(data, ours)));
+    if (!(err instanceof CarnaError)) throw err;
+    const { after, open } = await takeBackOurs(data, ours, asked.tellTakenBack);
+    context.printError(...after, ...open);
     throw err;
   }
 }

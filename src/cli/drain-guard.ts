@@ -6,7 +6,11 @@ import { DEFAULT_WIRING } from '../topology/wiring.js';
 import type { Context } from './context.js';
 import type { DrainCheckJson } from './json-shapes.js';
 import { readLoads } from './load-reader.js';
+import { EXIT } from './exit-codes.js';
+import type { ExitCode } from './exit-codes.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
+import type { TakenBack } from './own-drains.js';
+import { exitCodeAfter, UNTOUCHED } from './own-drains.js';
 
 /** Agents of one role that are asked for their calls before a drain. */
 const MAX_PEERS_ASKED = 1_000;
@@ -58,27 +62,20 @@ export async function lookBeforeDrains(
   return { checks, calls };
 }
 
-/** Says why a drain is refused and what can be done about it. */
-export function printRefusal(
-  context: Context,
-  record: NodeRecord,
-  checks: readonly DrainCheck[],
-  after?: readonly string[],
-): void {
-  printRefusals(context, checks, `carna drain ${record.nodeId} --force`, after);
-}
-
-/** The same for several roles; `forced` is the command that does it all the same, `after` says what stands. */
+/**
+ * Says why drains are refused and what can be done about it; gives the exit code that goes with what stands. `forced`
+ * is the command that does it all the same.
+ */
 export function printRefusals(
   context: Context,
   checks: readonly DrainCheck[],
   forced: string,
-  after: readonly string[] = ['Nothing was changed.'],
-): void {
+  stands: TakenBack = UNTOUCHED,
+): ExitCode {
+  const code = exitCodeAfter(stands, EXIT.held);
   const refused = checks.flatMap((check) => (check.kind === 'refused' ? [check] : []));
-  if (refused.length === 0) return;
   const reasons = refused.flatMap(({ lines: [first = '', ...more], notes }) => [
-    `refused (exit 4): ${first}`,
+    `refused (exit ${code}): ${first}`,
     ...more,
     ...notes.map(sentence),
   ]);
@@ -86,7 +83,9 @@ export function printRefusals(
     role === 'load-balancer' ? 'load-balancer' : `${role} node`,
   );
   const first = `Bring another ${nouns.join(' and another ')} up first`;
-  context.printError(...reasons, `${after.join(' ')} ${first}, or: ${forced}`);
+  const next = `${stands.after.join(' ')} ${first}, or: ${forced}`;
+  context.printError(...reasons, next, ...stands.open);
+  return code;
 }
 
 /** What stays, and what could not be looked at; with `isForced` that the guard was overridden. */

@@ -17,6 +17,7 @@ import type { HostTarget } from './host-target.js';
 import type { DrainJson } from './json-shapes.js';
 import { JSON_SCHEMA, jsonLine } from './json-shapes.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
+import type { TakenBack } from './own-drains.js';
 import { isSameIntent, readFresh } from './own-drains.js';
 import { hostDrainWarning } from './render/drain-text.js';
 import { plural } from './render/units.js';
@@ -56,7 +57,7 @@ export async function drainHost(
     const agreed = { ...plan, topology: await readFresh(data) };
     const said = await askHost(context, data, agreed, limits);
     if (said.kind === 'withdrawn') {
-      return refuse(context, host, fresh, said.checks, options, said.after);
+      return refuse(context, host, fresh, said.checks, options, said.stands);
     }
   }
   if (options.wait !== true) return EXIT.done;
@@ -89,16 +90,16 @@ function refuse(
   fresh: readonly NodeRecord[],
   checks: readonly DrainCheck[],
   options: DrainOptions,
-  after?: readonly string[],
+  stands?: TakenBack,
 ): ExitCode {
   if (options.json === true) {
     for (const { nodeId, role } of fresh) {
       const check = checkOf(checks, role, false);
-      context.print(lineOf({ nodeId, did: 'refused', intent: null, check }));
+      const intent = stands?.failed.find((one) => one.nodeId === nodeId) ?? null;
+      context.print(lineOf({ nodeId, did: 'refused', intent, check }));
     }
   }
-  printRefusals(context, checks, `carna drain --host ${host} --force`, after);
-  return EXIT.held;
+  return printRefusals(context, checks, `carna drain --host ${host} --force`, stands);
 }
 
 function isHostAgreed(context: Context, plan: Plan): Promise<boolean> {
@@ -140,9 +141,12 @@ async function askHost(
   const { host, topology: before, asked, options } = plan;
   const fresh = asked.map(({ nodeId }) => freshOf(context, plan, nodeId));
   const how = { isForced: options.force === true, isJudged: options.yes === true };
-  const said = await askDrains(context, data, { before, fresh, limits, ...how }, () =>
-    writeIntents(context, data, plan, fresh),
-  );
+  const tellTakenBack = (nodeId: string): void => {
+    if (options.json !== true) return;
+    context.print(lineOf({ nodeId, did: 'undrained', intent: null, check: null }));
+  };
+  const wish = { before, fresh, limits, ...how, tellTakenBack };
+  const said = await askDrains(context, data, wish, () => writeIntents(context, data, plan, fresh));
   if (said.kind === 'withdrawn' || options.json === true) return said;
   const ours = said.intents.filter((one) => isAsked(one, fresh, options));
   if (ours.length === 0) return said;

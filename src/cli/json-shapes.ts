@@ -135,9 +135,12 @@ export interface TimelineJson {
 export interface DrainJson {
   readonly schema: typeof JSON_SCHEMA;
   readonly nodeId: string;
-  /** `refused`: by the guard, nothing was written, or after `asked` it was taken back (exit code 4). */
+  /**
+   * `refused`: by the guard, nothing was written, or after `asked` it was taken back (exit code 4), or could not be (3).
+   * `undrained` also after `asked`: what stood could not be judged.
+   */
   readonly did: 'asked' | 'refused' | 'already-draining' | 'undrained' | 'nothing-to-undo';
-  /** As it stands now; null after undrain and when refused. */
+  /** As it stands now; null after undrain, and when refused unless it could not be taken back. */
   readonly intent: IntentRecord | null;
   /** What the guard found; null when it was not asked: undrain, and a drain that was asked before. */
   readonly check: DrainCheckJson | null;

@@ -1,6 +1,8 @@
 import type { IntentRecord } from '../topology/node.js';
 import { CarnaError, messageOf, RegistryNotSentError } from '../util/errors.js';
 import type { Context } from './context.js';
+import { EXIT } from './exit-codes.js';
+import type { ExitCode } from './exit-codes.js';
 import type { OperatorData, TopologyData } from './operator-data.js';
 
 type Read = Pick<OperatorData, 'readTopology'>;
@@ -76,16 +78,34 @@ export function isSameIntent(present: IntentRecord | undefined, mine: IntentReco
   );
 }
 
+/** What became of drains that were to be taken back, for people. */
+export interface TakenBack {
+  /** Sentences. */
+  readonly after: readonly string[];
+  /** Those that could not be taken back. */
+  readonly failed: readonly IntentRecord[];
+  /** Lines about these: why, and how each is undone. */
+  readonly open: readonly string[];
+}
+
+/** When none was written. */
+export const UNTOUCHED: TakenBack = { after: ['Nothing was changed.'], failed: [], open: [] };
+
+/** The exit code of a command that took its drains back: what stands against its will is no clean end. Pure. */
+export function exitCodeAfter({ failed }: TakenBack, code: ExitCode): ExitCode {
+  return failed.length > 0 ? EXIT.away : code;
+}
+
 /**
- * Takes these drains back, but none that somebody else has changed since; `tell` hears of each. Gives the lines
- * that say what stands after it. Rejects with no CarnaError.
+ * Takes these drains back, but none that somebody else has changed since; `tell` hears of each. Rejects with no
+ * CarnaError.
  */
 export async function takeBackOurs(
   data: Pick<OperatorData, 'readTopology' | 'removeIntent'>,
   ours: readonly IntentRecord[],
   tell: (nodeId: string) => void = () => undefined,
-): Promise<readonly string[]> {
-  const failed: string[] = [];
+): Promise<TakenBack> {
+  const failed: IntentRecord[] = [];
   const others: string[] = [];
   let why = '';
   for (const mine of ours) {
@@ -101,22 +121,20 @@ export async function takeBackOurs(
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
       why = messageOf(err);
-      failed.push(nodeId);
+      failed.push(mine);
     }
   }
-  const lines: string[] = [];
+  const after: string[] = [];
   if (ours.length > failed.length + others.length) {
-    lines.push('Who was drained for this alone takes calls again.');
+    after.push('Who was drained for this alone takes calls again.');
   }
   if (others.length > 0) {
-    lines.push(`Still draining, as somebody else asked meanwhile: ${others.join(', ')}.`);
+    after.push(`Still draining, as somebody else asked meanwhile: ${others.join(', ')}.`);
   }
-  if (failed.length === 0) return lines;
-  return [
-    ...lines,
-    `Still draining, because it could not be taken back (${why}): ${failed.join(', ')}.`,
-    undoText(failed),
-  ];
+  if (failed.length === 0) return { after, failed, open: [] };
+  const nodeIds = failed.map(({ nodeId }) => nodeId);
+  const still = `Still draining, because it could not be taken back (${why}): ${nodeIds.join(', ')}.`;
+  return { after, failed, open: [still, undoText(nodeIds)] };
 }
 
 /** How a drain is undone. Pure. */

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { DrainJson } from '../../src/cli/json-shapes.js';
+import type { OperatorData } from '../../src/cli/operator-data.js';
 import type { IntentRecord } from '../../src/topology/node.js';
+import { RegistryNotSentError } from '../../src/util/errors.js';
 import type { Keeping } from './keeping-intents.js';
 import { keepingIntents } from './keeping-intents.js';
 import * as p from './support.js';
@@ -14,13 +17,14 @@ const others = ({ intents }: Keeping): void =>
   THEIRS.forEach((nodeId) => intents.set(nodeId, p.intent(nodeId)));
 
 /** Somebody else's drains are written just before our first. */
-function met(): Keeping {
+function met(more: Partial<OperatorData> = {}): Keeping {
   const write = async (intent: IntentRecord): Promise<void> => {
     if (keeping.intents.size === 0) others(keeping);
     keeping.intents.set(intent.nodeId, intent);
   };
   const keeping: Keeping = keepingIntents({
     changeIntent: (...asked) => p.changing(keeping.intents, write)(...asked),
+    ...more,
   });
   return keeping;
 }
@@ -56,6 +60,22 @@ for (const what of ['media-1', '--host 10.0.3.1']) {
     const json = await p.carna(`drain ${what} --yes --json`, met().data);
     const last = JSON.parse(json.out.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
     assert.deepEqual([json.code, last['did'], last['intent']], [4, 'refused', null]);
+  });
+
+  test(`drain ${what}: one that could not be taken back is no clean refusal`, async () => {
+    const removeIntent = async (): Promise<boolean> => {
+      throw new RegistryNotSentError('ZooKeeper is away');
+    };
+    const { code, err } = await p.carna(`drain ${what} --yes`, met({ removeIntent }).data);
+    assert.match(err, /^refused \(exit 3\): set 30 would keep no media nodes/);
+    assert.match(
+      err,
+      /in the same moment\. Bring another media node up first, or: carna drain \S+.* --force\nStill draining, because it could not be taken back \(ZooKeeper is away\): media-1\.\nUndo: carna undrain media-1\n$/,
+    );
+    assert.equal(code, 3);
+    const json = await p.carna(`drain ${what} --yes --json`, met({ removeIntent }).data);
+    const last = JSON.parse(json.out.trim().split('\n').at(-1) ?? '') as DrainJson;
+    assert.deepEqual([json.code, last.did, last.intent?.by], [3, 'refused', 'bob']);
   });
 
   test(`drain ${what} --force goes against what others ask, too`, async () => {
@@ -100,3 +120,17 @@ for (const what of ['media-1', '--host 10.0.3.1']) {
     );
   });
 }
+
+test('drain --host --json: what could not be judged and was taken back is told', async () => {
+  const keeping: Keeping = keepingIntents({
+    readTopology: async () =>
+      p.topology({ intents: new Map(keeping.intents), isFresh: keeping.intents.size === 0 }),
+  });
+  const { code, out } = await p.carna('drain --host 10.0.3.1 --yes --json', keeping.data);
+  const lines = out.trim().split('\n');
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as DrainJson).did),
+    ['asked', 'undrained'],
+  );
+  assert.deepEqual([code, keeping.intents.size], [3, 0]);
+});

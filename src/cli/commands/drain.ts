@@ -7,7 +7,7 @@ import { askDrains } from '../ask-drains.js';
 import { isAgreed } from '../consent.js';
 import { withOperatorData } from '../context.js';
 import type { Context } from '../context.js';
-import { drainCheckJson, lookBeforeDrain, outlookLines, printRefusal } from '../drain-guard.js';
+import { drainCheckJson, lookBeforeDrain, outlookLines, printRefusals } from '../drain-guard.js';
 import type { DrainOutlook } from '../drain-guard.js';
 import { drainHost } from '../drain-host.js';
 import type { DrainOptions } from '../drain-intent.js';
@@ -18,6 +18,7 @@ import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { JSON_SCHEMA, jsonLine } from '../json-shapes.js';
 import type { OperatorData, TopologyData } from '../operator-data.js';
+import type { TakenBack } from '../own-drains.js';
 import { isSameIntent, readFresh } from '../own-drains.js';
 import { drainWarning } from '../render/drain-text.js';
 import { printUnknownNode } from '../render/unknown-node.js';
@@ -66,7 +67,7 @@ A drained node keeps its server until its task is stopped; calls that outlive th
 Refused, with numbers, when too few nodes of its role or too little room for the calls of now would stay.
 Exit code 1 when there is no such node, the answer was no, or (--wait) it was left, taken back, is
 overdue, or the deadline passed with calls on it; 4 when it was refused: nothing is changed then, or taken back when
-somebody else drains nodes in the same moment.
+somebody else drains nodes in the same moment; 3 when it could not be taken back: who drains on is said.
 Examples:
   carna drain media-1 --why "kernel update" --wait
   carna drain media-1 --deadline 30m --yes
@@ -143,7 +144,7 @@ async function askDrain(
     await data.changeIntent(nodeId, changeTo(context, options, fresh)),
   ]);
   if (asked.kind === 'withdrawn') {
-    return refuse(context, record, asked.checks, options, asked.after);
+    return refuse(context, record, asked.checks, options, asked.stands);
   }
   for (const intent of asked.intents) {
     const isOurs = isSameIntent(intent, fresh);
@@ -158,18 +159,16 @@ function refuse(
   record: NodeRecord,
   checks: readonly DrainCheck[],
   options: Options,
-  after?: readonly string[],
+  stands?: TakenBack,
 ): ExitCode {
   const { nodeId } = record;
   if (options.json === true) {
     const [check] = checks;
     const found = check === undefined ? null : drainCheckJson(check, false);
-    context.print(
-      jsonLine({ schema: JSON_SCHEMA, nodeId, did: 'refused', intent: null, check: found }),
-    );
+    const [intent = null] = stands?.failed ?? [];
+    context.print(jsonLine({ schema: JSON_SCHEMA, nodeId, did: 'refused', intent, check: found }));
   }
-  printRefusal(context, record, checks, after);
-  return EXIT.held;
+  return printRefusals(context, checks, `carna drain ${nodeId} --force`, stands);
 }
 
 function isDrainAgreed(

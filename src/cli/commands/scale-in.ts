@@ -35,8 +35,8 @@ export function registerScaleIn(program: Command, context: Context): void {
       `
 All are drained together and killed in one call per app, when no call is left on them. Safe to repeat.
 When it ends with nothing killed, the drains that it asked for are taken back, except after Ctrl-C; it says so.
-Exit code 1 when it did not get there; 3 when Marathon or ZooKeeper is away; 4 when floor or headroom refuse it, also
-because somebody else drains nodes in the same moment.
+Exit code 1 when it did not get there; 3 when Marathon or ZooKeeper is away, or drains could not be taken back; 4 when
+floor or headroom refuse it, also because somebody else drains nodes in the same moment.
 Example:
   carna scale-in NODE1 NODE2 --deadline 30m`,
     )

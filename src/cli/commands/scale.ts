@@ -43,8 +43,8 @@ Down: chooses nodes (those that drain already, then those that take no calls, th
 them, and has exactly them killed in one call once no call is left on them; then looks that they are gone.
 Safe to repeat: what was left half-way (Ctrl-C, a lost connection) is gone on with. When it ends with nothing
 killed, the drains that it asked for are taken back, except after Ctrl-C; it says so.
-Exit code 1 when it did not get there; 3 when Marathon or ZooKeeper is away; 4 when floor or headroom refuse it, also
-because somebody else drains nodes in the same moment.
+Exit code 1 when it did not get there; 3 when Marathon or ZooKeeper is away, or drains could not be taken back; 4 when
+floor or headroom refuse it, also because somebody else drains nodes in the same moment.
 Examples:
   carna scale media 6
   carna scale media 2 --dry-run

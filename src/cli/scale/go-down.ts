@@ -6,7 +6,14 @@ import { drainCheckJson, outlookLines } from '../drain-guard.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import type { TopologyData } from '../operator-data.js';
-import { isSameIntent, readBesideOurs, readFresh } from '../own-drains.js';
+import type { TakenBack } from '../own-drains.js';
+import {
+  exitCodeAfter,
+  isSameIntent,
+  readBesideOurs,
+  readFresh,
+  UNTOUCHED,
+} from '../own-drains.js';
 import { callsOn, callsWarning, headline, victimLines } from '../render/scale-text.js';
 import type { ScaleOptions } from './options.js';
 import type { InPlan } from './plan-in.js';
@@ -70,12 +77,15 @@ async function drainAndKill(
     if (isHeld(run, checks)) return await backOff(run, plans, checks, ours);
   } catch (err) {
     if (!(err instanceof CarnaError)) throw err;
+    let code = exitCodeOf(err);
     for (const { subject, victims } of plans) {
       const mine = victims.flatMap(({ nodeId }) => ours.get(nodeId) ?? []);
-      const after = await takeBack(run, subject, mine);
-      run.teller.lines(subject, 'failed', [`${messageOf(err)}: nothing was killed.`, ...after]);
+      const stands = await takeBack(run, subject, mine);
+      const lines = [`${messageOf(err)}: nothing was killed.`, ...stands.after, ...stands.open];
+      run.teller.lines(subject, 'failed', lines);
+      code = exitCodeAfter(stands, code);
     }
-    return exitCodeOf(err);
+    return code;
   }
   let worst: ExitCode = EXIT.done;
   for (const plan of plans) {
@@ -142,28 +152,39 @@ async function backOff(
   checks: Checks,
   ours: ReadonlyMap<string, IntentRecord>,
 ): Promise<ExitCode> {
-  const after: string[] = [];
+  const taken: TakenBack[] = [];
   for (const { subject, victims } of plans) {
     const mine = victims.flatMap(({ nodeId }) => ours.get(nodeId) ?? []);
-    after.push(...(await takeBack(run, subject, mine)));
+    taken.push(await takeBack(run, subject, mine));
   }
   const met = 'Nodes left, or somebody else asked for drains, in the same moment.';
-  return refuse(run, plans, checks, [`${met} Nothing was killed.`, ...new Set(after)]);
+  const after = new Set(taken.flatMap((one) => one.after));
+  return refuse(run, plans, checks, {
+    after: [`${met} Nothing was killed.`, ...after],
+    failed: taken.flatMap(({ failed }) => failed),
+    open: taken.flatMap(({ open }) => open),
+  });
 }
+
+const UNTOUCHED_YET: TakenBack = {
+  ...UNTOUCHED,
+  after: ['Nothing was changed. Ask for a larger number, or: --force'],
+};
 
 function refuse(
   run: ScaleRun,
   plans: readonly InPlan[],
   checks: Checks,
-  after: readonly string[] = ['Nothing was changed. Ask for a larger number, or: --force'],
+  stands = UNTOUCHED_YET,
 ): ExitCode {
+  const code = exitCodeAfter(stands, EXIT.held);
   const why = [...checks.values()].flatMap((check) =>
     check.kind === 'refused' ? [...check.lines, ...check.notes] : [],
   );
-  const lines = [`refused (exit 4): ${why.join(' ')}`, ...after];
+  const lines = [`refused (exit ${code}): ${why.join(' ')}`, ...stands.after, ...stands.open];
   if (run.teller.isJson) tellPlans(run, plans, checks, lines, 'refused');
   run.context.printError(...lines);
-  return EXIT.held;
+  return code;
 }
 
 function planLines(

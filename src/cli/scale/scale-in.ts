@@ -10,7 +10,7 @@ import {
 } from '../../util/errors.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
-import { OWN_INTENT_MS, undoText } from '../own-drains.js';
+import { exitCodeAfter, OWN_INTENT_MS, undoText } from '../own-drains.js';
 import { formatDuration } from '../render/units.js';
 import { DrainTeller } from './drain-teller.js';
 import { KillCheck } from './kill-check.js';
@@ -52,8 +52,8 @@ export class ScaleIn {
       return await this.#untilKilled(stop);
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
-      if (this.#isSent) this.#tellUnseen(err);
-      else await this.#giveUp(messageOf(err));
+      if (!this.#isSent) return await this.#giveUp(messageOf(err), exitCodeOf(err));
+      this.#tellUnseen(err);
       return exitCodeOf(err);
     }
   }
@@ -218,9 +218,10 @@ export class ScaleIn {
   /** Nothing was killed: who was drained for this alone takes calls again. */
   async #giveUp(why: string, code: ExitCode = EXIT.no): Promise<ExitCode> {
     const { subject } = this.#plan;
-    const after = await takeBack(this.#run, subject, this.#ours);
-    this.#run.teller.lines(subject, 'failed', [`${why}: nothing was killed.`, ...after]);
-    return code;
+    const stands = await takeBack(this.#run, subject, this.#ours);
+    const lines = [`${why}: nothing was killed.`, ...stands.after, ...stands.open];
+    this.#run.teller.lines(subject, 'failed', lines);
+    return exitCodeAfter(stands, code);
   }
 
   #tellUnseen(err: CarnaError): void {

@@ -6,7 +6,7 @@ import type { DrainCheckJson } from '../json-shapes.js';
  *
  * - `plan`: what will be done, or with --dry-run would be; `victims` are the nodes that go.
  * - `refused`: the guard or the state of the platform; nothing was changed, or after `undrained` nothing but drains that
- *   were taken back.
+ *   were taken back, or (exit code 3) could not be.
  * - `asked`: Marathon was asked for the number. `locked`: another deployment is under way. `away`: somebody does
  *   not answer; it is asked again. `waiting`: instances wait for offers.
  * - of a node on its way in: `task`, `registered`, `up`, `row` (in the table), `listed` (every Kamailio proved a list with it).

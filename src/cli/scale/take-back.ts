@@ -1,4 +1,5 @@
 import type { IntentRecord } from '../../topology/node.js';
+import type { TakenBack } from '../own-drains.js';
 import { takeBackOurs } from '../own-drains.js';
 import type { InPlan } from './plan-in.js';
 import type { ScaleRun } from './run.js';
@@ -9,7 +10,7 @@ export function takeBack(
   run: Pick<ScaleRun, 'data' | 'teller'>,
   subject: Subject,
   ours: readonly IntentRecord[],
-): Promise<readonly string[]> {
+): Promise<TakenBack> {
   return takeBackOurs(run.data, ours, (nodeId) =>
     run.teller.step(subject, 'undrained', `${nodeId}: its drain is taken back`, { nodeId }),
   );

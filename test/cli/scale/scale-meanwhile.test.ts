@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IntentRecord } from '../../../src/topology/node.js';
+import { RegistryNotSentError } from '../../../src/util/errors.js';
 import * as p from '../support.js';
 import { assertDown, withStage } from './scale-stage.js';
 import { mediaTask } from './small-marathon.js';
@@ -20,6 +21,25 @@ test('somebody raises the number meanwhile: nothing is killed, told why', () =>
     );
     assert.deepEqual([stage.platform.killed, stage.platform.intents.size], [[], 0]);
     assert.equal(stage.marathon.instances, 4);
+  }));
+
+test('who gives up and cannot take its drain back says so by its exit code, too', () =>
+  withStage([5, 20, 5], async (stage) => {
+    const removeIntent = async (): Promise<boolean> => {
+      throw new RegistryNotSentError('ZooKeeper is away');
+    };
+    const { code, out } = await stage.carna(
+      'scale media 2 --yes',
+      () => {
+        if (stage.platform.intents.size > 0) stage.marathon.scaleTo(4);
+      },
+      { data: { removeIntent } },
+    );
+    assert.match(
+      out,
+      /nothing was killed\.\nStill draining, because it could not be taken back \(ZooKeeper is away\): \S+\.\nUndo: carna undrain \S+\n$/,
+    );
+    assert.deepEqual([code, stage.platform.intents.size], [3, 1]);
   }));
 
 test('somebody else kills the chosen node meanwhile: done, and killed once', () =>

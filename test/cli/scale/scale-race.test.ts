@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OperatorData } from '../../../src/cli/operator-data.js';
 import type { IntentRecord } from '../../../src/topology/node.js';
+import { RegistryNotSentError } from '../../../src/util/errors.js';
 import * as p from '../support.js';
 import { assertDown, withStage } from './scale-stage.js';
 import type { Stage } from './scale-stage.js';
@@ -15,6 +16,10 @@ const REFUSED =
 /** Somebody else asks the other half to drain. */
 const others = ({ platform }: Stage): void =>
   THEIRS.forEach((nodeId) => platform.intents.set(nodeId, p.intent(nodeId)));
+
+const away = async (): Promise<boolean> => {
+  throw new RegistryNotSentError('ZooKeeper is away');
+};
 
 const assertOnlyTheirs = ({ platform }: Stage): void => {
   assert.deepEqual([...platform.intents.keys()].sort(), THEIRS);
@@ -58,6 +63,23 @@ test('two that ask at the same time: who sees the drains of the other takes its 
     assert.match(err, /Nothing was killed\.\nWho was drained for this alone takes calls again\./);
     assert.match(out, /01\._app\.1: its drain is taken back/);
     assertOnlyTheirs(stage);
+  }));
+
+test('drains that could not be taken back are no clean refusal', () =>
+  withStage([1, 1, 1, 1], async (stage) => {
+    const { intents } = stage.platform;
+    const changeIntent = p.changing(intents, async (intent) => {
+      if (intents.size === 0) others(stage);
+      intents.set(intent.nodeId, intent);
+    });
+    const data = { changeIntent, removeIntent: away };
+    const { code, out, err } = await stage.carna(`${SCALE_IN} --yes`, undefined, { data });
+    assert.match(err, /^refused \(exit 3\): set 30 would keep no media nodes/);
+    assert.match(
+      err,
+      /Nothing was killed\.\nStill draining, because it could not be taken back \(ZooKeeper is away\): \S+01\S+, \S+02\S+\.\nUndo: carna undrain /,
+    );
+    assert.deepEqual([code, intents.size, stage.platform.killed], [3, 4, []], out);
   }));
 
 test('a drain that somebody else asks for while agents are asked stays theirs', () =>
