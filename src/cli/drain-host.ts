@@ -59,6 +59,7 @@ export async function drainHost(
     if (said.kind === 'withdrawn') {
       return refuse(context, host, fresh, said.checks, options, said.stands);
     }
+    if (said.kind === 'left' || (said.isLeft && options.wait === true)) return EXIT.no;
   }
   if (options.wait !== true) return EXIT.done;
   const nodeIds = target.nodes.map(({ nodeId }) => nodeId);
@@ -147,7 +148,7 @@ async function askHost(
   };
   const wish = { before, fresh, limits, ...how, tellTakenBack };
   const said = await askDrains(context, data, wish, () => writeIntents(context, data, plan, fresh));
-  if (said.kind === 'withdrawn' || options.json === true) return said;
+  if (said.kind !== 'standing' || options.json === true) return said;
   const ours = said.intents.filter((one) => isAsked(one, fresh, options));
   if (ours.length === 0) return said;
   const progress = options.wait === true ? '' : ` Progress: carna drain --host ${host} --wait.`;

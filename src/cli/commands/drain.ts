@@ -65,7 +65,7 @@ Safe to repeat: a second drain changes reason, deadline or --now. Undo: carna un
 A drained node keeps its server until its task is stopped; calls that outlive the deadline are cut then.
 --host drains the nodes whose SIP address or (with CARNA_MARATHON) whose task is on that host: all or none.
 Refused, with numbers, when too few nodes of its role or too little room for the calls of now would stay.
-Exit code 1 when there is no such node, the answer was no, or (--wait) it was left, taken back, is
+Exit code 1 when there is no such node, the answer was no or Ctrl-C, or (--wait) it was left, taken back, is
 overdue, or the deadline passed with calls on it; 4 when it was refused: nothing is changed then, or taken back when
 somebody else drains nodes in the same moment; 3 when it could not be taken back: who drains on is said.
 Examples:
@@ -146,12 +146,13 @@ async function askDrain(
   if (asked.kind === 'withdrawn') {
     return refuse(context, record, asked.checks, options, asked.stands);
   }
+  if (asked.kind === 'left') return EXIT.no;
   for (const intent of asked.intents) {
     const isOurs = isSameIntent(intent, fresh);
     if (isOurs || changesIntent(options)) sayAsked(context, intent, isOurs ? check : null, options);
     else sayAlready(context, intent, options);
   }
-  return EXIT.done;
+  return asked.isLeft && options.wait === true ? EXIT.no : EXIT.done;
 }
 
 function refuse(
