@@ -192,19 +192,41 @@ test('what ends the watching does not hide that the deployment goes on', async (
   assert.equal(code, 1);
 });
 
-test('an answer that was lost with the change is an error that says so', async () => {
-  const world = new MarathonWorld();
+/** A proxy answers changes in Marathon's place. */
+function cutOffChanges(world: MarathonWorld): void {
   world.intercept = ({ method, url }, response) => {
     if (method !== 'PUT' || url.includes('dryRun')) return false;
     response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway');
     return true;
   };
+}
+
+test('an answer that was lost with the change is an error that says so', async () => {
+  const world = new MarathonWorld();
+  cutOffChanges(world);
   const { code, err } = await deploy(world, group(appOf(MEDIA)));
   assert.match(err, /PUT \/v2\/groups\/carna\/dc1: it may or may not have happened/);
   assert.equal(code, 3);
   assert.equal(world.changes.length, 1);
   assert.equal(world.apps.size, 0);
 });
+
+for (const isDone of [false, true]) {
+  const change = isDone ? 'done' : 'lost';
+  test(`a lost answer to a change that was ${change}: somebody else's deployment is not taken for ours`, async () => {
+    const world = new MarathonWorld();
+    world.run(OUTBOUND, appOf(OUTBOUND), 3);
+    world.deployments.push({ id: 'd-other', apps: [OUTBOUND], step: () => true });
+    if (isDone) loseNextAnswer(world, '');
+    else cutOffChanges(world);
+    const { code, out, err } = await deploy(world, group(appOf(MEDIA), appOf(OUTBOUND)));
+    assert.doesNotMatch(out, /d-other/);
+    assert.equal(code, isDone ? 0 : 3, out);
+    if (isDone) assert.match(out, /Deployment d-\d+\.\n/);
+    else assert.match(err, /PUT \/v2\/groups\/carna\/dc1: it may or may not have happened/);
+    assert.equal(world.changes.length, 1);
+  });
+}
 
 test('a Marathon that answers nonsense is named, and nothing is half done', async () => {
   for (const body of ['<html>login', '', '{"apps": [{"id":']) {

@@ -111,10 +111,10 @@ async function send(
     if (!(err instanceof MarathonAmbiguousError)) throw err;
     const found = await orRethrow(err, lookAtGroup({ ...work, stop: uncut }, file, options));
     if (found.kind === 'locked') return found;
-    const [deploymentId] = found.underWay;
-    if (deploymentId !== undefined) return { kind: 'started', deploymentId };
-    if (found.plan.changes.length === 0) return { kind: 'started', deploymentId: null };
-    throw err;
+    if (found.plan.changes.length > 0) throw err;
+    // What was under way before holds apps that this change leaves alone.
+    const deploymentId = found.underWay.find((id) => !look.underWay.includes(id)) ?? null;
+    return { kind: 'started', deploymentId };
   }
 }
 
