@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
+import type { TopologyData } from '../../src/cli/operator-data.js';
 import { json } from '../marathon/client/fake-marathon.js';
 import { mediaWorld, NEW, rollout } from './rollout-world.js';
 import { interruptNextChange, loseNextAnswer } from './run-in-world.js';
@@ -42,6 +43,22 @@ for (const [name, answer] of BUSY) {
     assert.deepEqual([code, err], [0, '']);
   });
 }
+
+test('ZooKeeper goes away at the question: exit code 3, nothing is changed', async () => {
+  const world = mediaWorld();
+  let isFresh = true;
+  const readTopology = async (): Promise<TopologyData> => ({
+    ...(await world.data().readTopology()),
+    isFresh,
+  });
+  const terminal = {
+    ...{ columns: 200, input: 'y\n' },
+    onOutput: (text: string) => void (isFresh &&= !text.includes('[y/N]')),
+  };
+  const { code, err } = await rollout(world, NEW, '', terminal, { readTopology });
+  assert.match(err, /ZooKeeper is away: what is known of the nodes is old/);
+  assert.deepEqual([code, world.changes], [3, []]);
+});
 
 test('what ends the watching does not hide that the rollout goes on', async () => {
   const world = mediaWorld();

@@ -12,6 +12,7 @@ import { paceOf } from '../../marathon/rollout/pace.js';
 import type { RolloutLook } from '../../marathon/rollout/rollout-look.js';
 import { MarathonRefusedError } from '../../util/errors.js';
 import { readLoads } from '../load-reader.js';
+import { readFresh } from '../own-drains.js';
 import { lookAtRollout } from './look-at-rollout.js';
 import type { MarathonWork } from '../deploy/marathon-work.js';
 
@@ -69,7 +70,10 @@ const MAX_ASKED = 1_000;
 /** Marathon's own, where a definition says none. */
 const DEFAULT_GRACE_S = 5;
 
-/** Looks at the app, asks Marathon by a dry run whether the file is a change, and what can be spared. */
+/**
+ * Looks at the app, asks Marathon by a dry run whether the file is a change, and what can be spared. Throws
+ * RegistryNotSentError while that would be judged by an old registry.
+ */
 export async function planRollout(work: MarathonWork, wish: RolloutWish): Promise<RolloutOutlook> {
   const { marathon, stop } = work;
   const { appId, wanted } = wish;
@@ -157,7 +161,7 @@ async function readSpare(
   hasChecks: boolean,
 ): Promise<Blocks & Pick<RolloutPlan, 'calls'>> {
   const { app, role } = look;
-  const { nodes, intents } = await data.readTopology();
+  const { nodes, intents } = await readFresh(data);
   // A node that went since the look is one no longer.
   const own = new Map([...look.nodes].filter(([, { record }]) => nodes.has(record.nodeId)));
   const peers = new Map([...nodes].filter(([, { record }]) => record.role === role));
