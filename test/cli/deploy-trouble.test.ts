@@ -5,6 +5,7 @@ import { json } from '../marathon/client/fake-marathon.js';
 import { appOf, deploy, group, MEDIA, OUTBOUND } from './deploy-world.js';
 import { MarathonWorld } from './marathon-world.js';
 import { interruptNextChange, loseNextAnswer } from './run-in-world.js';
+import type { Terminal } from './support.js';
 
 test('a lock is waited for, then everything is looked at anew', async () => {
   const world = new MarathonWorld();
@@ -175,6 +176,36 @@ for (const isLost of [false, true]) {
     );
     assert.deepEqual([code, err], [1, '']);
     assert.equal(world.changes.length, 1);
+  });
+}
+
+test('Ctrl-C while the dry run is made just before the change: nothing is sent, told as left', async () => {
+  const world = new MarathonWorld();
+  let leave: (() => void) | null = null;
+  world.intercept = ({ url }) => {
+    if (!url.includes('dryRun') || leave === null) return false;
+    leave();
+    return true;
+  };
+  const terminal: Terminal = { onOutput: (_, interrupt) => (leave = interrupt) };
+  const { code, out, err } = await deploy(world, group(appOf(MEDIA)), '--yes', terminal);
+  assert.match(out, /\nLeft before anything was sent: nothing was changed\. Next: carna deploy /);
+  assert.deepEqual([code, err, world.changes], [1, '', []]);
+});
+
+for (const failures of [1, 100]) {
+  test(`a dry run that fails ${failures === 1 ? 'once is repeated' : 'for good says that nothing was changed'}`, async () => {
+    const world = new MarathonWorld();
+    let count = 0;
+    world.intercept = ({ url }, response) => {
+      if (!url.includes('dryRun') || ++count > failures) return false;
+      response.writeHead(503, { 'content-type': 'text/html' }).end('<html>elsewhere');
+      return true;
+    };
+    const { code, err } = await deploy(world, group(appOf(MEDIA)));
+    assert.doesNotMatch(err, /may or may not/);
+    if (failures > 1) assert.match(err, /answered 503\n.* nothing was changed, safe to repeat/);
+    assert.deepEqual([code, world.changes.length], failures > 1 ? [3, 0] : [0, 1]);
   });
 }
 

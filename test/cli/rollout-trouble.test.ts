@@ -5,6 +5,7 @@ import type { TopologyData } from '../../src/cli/operator-data.js';
 import { json } from '../marathon/client/fake-marathon.js';
 import { mediaWorld, NEW, rollout } from './rollout-world.js';
 import { interruptNextChange, loseNextAnswer } from './run-in-world.js';
+import type { Terminal } from './support.js';
 
 for (const isLost of [false, true]) {
   const answer = isLost ? 'an answer that is lost' : 'the answer';
@@ -58,6 +59,20 @@ test('ZooKeeper goes away at the question: exit code 3, nothing is changed', asy
   const { code, err } = await rollout(world, NEW, '', terminal, { readTopology });
   assert.match(err, /ZooKeeper is away: what is known of the nodes is old/);
   assert.deepEqual([code, world.changes], [3, []]);
+});
+
+test('Ctrl-C while the dry run is made just before the change: nothing is sent, told as left', async () => {
+  const world = mediaWorld();
+  let leave: (() => void) | null = null;
+  world.intercept = ({ url }) => {
+    if (!url.includes('dryRun') || leave === null) return false;
+    leave();
+    return true;
+  };
+  const terminal: Terminal = { onOutput: (_, interrupt) => (leave = interrupt) };
+  const { code, out, err } = await rollout(world, NEW, '--yes', terminal);
+  assert.match(out, /\nLeft before anything was sent: nothing was changed\. Next: carna rollout /);
+  assert.deepEqual([code, err, world.changes], [1, '', []]);
 });
 
 test('what ends the watching does not hide that the rollout goes on', async () => {

@@ -14,7 +14,7 @@ import type { GroupFile, GroupLook, LookWish } from './look-at-group.js';
 import { isStillSo, lookAtGroup } from './look-at-group.js';
 import type { MarathonWork } from './marathon-work.js';
 import { orRethrow } from './lost-answer.js';
-import { checkLimits, waitUnlocked } from './wait-unlocked.js';
+import { checkLimits, unlessLeft, waitUnlocked } from './wait-unlocked.js';
 import type { WatchEnd } from './watch-apps.js';
 import { lookAtApps, watchApps } from './watch-apps.js';
 
@@ -42,7 +42,10 @@ export async function deployGroup(
   if (plan.changes.length === 0) {
     const [running] = underWay;
     if (running !== undefined && options.isDryRun) return tell.nothing([]);
-    if (running === undefined) return tell.nothing(await readOpen(work, look));
+    if (running === undefined) {
+      const open = await unlessLeft(work, readOpen(work, look));
+      return open === 'left' ? tell.notBegun(open) : tell.nothing(open);
+    }
     return attach(work, look, running, tell);
   }
   if (plan.refusals.length > 0) return tell.refused();
@@ -79,9 +82,10 @@ async function put(
     const now = await lookUnlocked(work, file, options, tell);
     if (now === 'late' || now === 'left') return tell.notBegun(now);
     if (!isSamePlan(now.plan, agreed.plan)) return tell.changedMeanwhile();
-    const watched = await readWatched(work, now);
+    const watched = await unlessLeft(work, readWatched(work, now));
+    if (watched === 'left') return tell.notBegun(watched);
     // Since the look's first reading seconds may have passed: a count that somebody changed is not sent back.
-    const isCurrent = await isStillSo(work, now);
+    const isCurrent = await unlessLeft(work, isStillSo(work, now));
     const limits = checkLimits(work);
     if (limits !== 'free') return tell.notBegun(limits);
     if (!isCurrent) continue;
@@ -126,7 +130,8 @@ async function lookUnlocked(
   tell: DeployTeller,
 ): Promise<GroupLook | 'late' | 'left'> {
   for (;;) {
-    const look = await lookAtGroup(work, file, options);
+    const look = await unlessLeft(work, lookAtGroup(work, file, options));
+    if (look === 'left') return look;
     const holding = look.kind === 'locked' ? look.deploymentIds : holdersOf(look);
     if (look.kind === 'look' && (holding.length === 0 || options.isDryRun)) return look;
     tell.locked(holding);

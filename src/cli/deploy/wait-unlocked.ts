@@ -1,4 +1,5 @@
 import { FOLLOW_POLL_MS, followDeployment } from '../../marathon/follow-deployment.js';
+import { CarnaError } from '../../util/errors.js';
 import { leftMs } from './marathon-work.js';
 import type { MarathonWork } from './marathon-work.js';
 
@@ -28,4 +29,17 @@ export async function waitUnlocked(
 export function checkLimits(work: MarathonWork): Unlocked {
   if (work.stop.aborted) return 'left';
   return leftMs(work) > 0 ? 'free' : 'late';
+}
+
+/** What is read before anything is sent; 'left' when it failed because the operator left. */
+export async function unlessLeft<T>(
+  { stop }: Pick<MarathonWork, 'stop'>,
+  read: Promise<T>,
+): Promise<T | 'left'> {
+  try {
+    return await read;
+  } catch (err) {
+    if (stop.aborted && err instanceof CarnaError) return 'left';
+    throw err;
+  }
 }

@@ -7,7 +7,7 @@ import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import type { MarathonWork } from '../deploy/marathon-work.js';
 import { orRethrow } from '../deploy/lost-answer.js';
-import { checkLimits, waitUnlocked } from '../deploy/wait-unlocked.js';
+import { checkLimits, unlessLeft, waitUnlocked } from '../deploy/wait-unlocked.js';
 import { uncut } from '../scale/run.js';
 import { closeRollout } from './close-rollout.js';
 import type { OnWorse } from './end-rollout.js';
@@ -101,7 +101,8 @@ async function send(
       return isBlocked ? EXIT.held : EXIT.no;
     }
     // Since the look seconds may have passed: a count that somebody changed is not sent back.
-    const app = await work.marathon.readApp(options.appId, work.stop);
+    const app = await unlessLeft(work, work.marathon.readApp(options.appId, work.stop));
+    if (app === 'left') return tell.notBegun(app);
     const limits = checkLimits(work);
     if (limits !== 'free') return tell.notBegun(limits);
     if (app === undefined || !isSameState([app], [now.look.app])) continue;
@@ -174,7 +175,8 @@ async function planUnlocked(
   tell: RolloutTeller,
 ): Promise<Exclude<RolloutOutlook, { kind: 'locked' }> | 'late' | 'left'> {
   for (;;) {
-    const outlook = await planRollout(work, options);
+    const outlook = await unlessLeft(work, planRollout(work, options));
+    if (outlook === 'left') return outlook;
     if (outlook.kind !== 'locked') return outlook;
     tellLocked(tell, outlook.deploymentIds);
     const unlocked = await waitUnlocked(work, outlook.deploymentIds);

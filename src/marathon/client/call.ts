@@ -13,7 +13,7 @@ import type { Answer, NoAnswer, Question } from './exchange.js';
 import { exchange } from './exchange.js';
 import { isRedirect, MAX_REDIRECTS, redirectTarget } from './redirect.js';
 import type { ApiRequest } from './request.js';
-import { nameOf } from './request.js';
+import { isRead, nameOf } from './request.js';
 import type { MarathonSettings } from './settings.js';
 
 /** Time and chance, from outside. */
@@ -90,7 +90,6 @@ export class Caller {
 
   /** One address, with the redirects that it gives. */
   async #ask(base: URL, request: ApiRequest, leftMs: number, signal: AbortSignal): Promise<Try> {
-    const isRead = request.method === 'GET';
     let url = new URL(`${base.pathname.replace(/\/$/, '')}${request.path}`, base);
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const what = `${nameOf(request)} at ${url.origin}`;
@@ -98,9 +97,9 @@ export class Caller {
       const result = await exchange(question, this.#target.maxAnswerBytes, signal);
       if (result.kind === 'failed') {
         const error = errorOf(what, result, question.answerTimeoutMs);
-        return { kind: 'failed', isUndone: isRead || !result.wasSent, error };
+        return { kind: 'failed', isUndone: isRead(request) || !result.wasSent, error };
       }
-      if (!isRedirect(result.answer.status)) return toTry(what, isRead, result.answer);
+      if (!isRedirect(result.answer.status)) return toTry(what, isRead(request), result.answer);
       try {
         url = redirectTarget(what, url, request, result.answer.location);
       } catch (err) {
@@ -115,7 +114,7 @@ export class Caller {
   }
 }
 
-/** What is asked of one server; a change gets all the time that is left for its answer. Pure. */
+/** What is asked of one server; a change and its dry run get all the time that is left for the answer. Pure. */
 export function questionFor(
   target: Target,
   url: URL,
@@ -148,12 +147,12 @@ export function errorOf(what: string, failed: NoAnswer, timeoutMs: number): Carn
   return new MarathonUnavailableError(`${what}: ${failed.why}`);
 }
 
-function toTry(what: string, isRead: boolean, answer: Answer): Try {
+function toTry(what: string, isHarmless: boolean, answer: Answer): Try {
   const { status, contentType, body } = answer;
   if (status >= 500) {
     // Marathon's own 503 may be a timeout inside: the change can still happen.
     const error = new MarathonUnavailableError(`${what}: answered ${status}`);
-    return { kind: 'failed', isUndone: isRead, error };
+    return { kind: 'failed', isUndone: isHarmless, error };
   }
   if (status === 202 && body.length === 0) return { kind: 'reply', reply: { status, json: null } };
   const json = toJson(body);
@@ -162,7 +161,7 @@ function toTry(what: string, isRead: boolean, answer: Answer): Try {
   const found =
     body.length === 0 ? 'an empty body' : `${cutText(contentType, 80) || 'something'} that is none`;
   const error = new MarathonAnswerError(`${what}: ${status}, expected JSON, found ${found}`);
-  return { kind: 'failed', isUndone: isRead || status === 404, error };
+  return { kind: 'failed', isUndone: isHarmless || status === 404, error };
 }
 
 function ambiguous(request: ApiRequest, cause: CarnaError): MarathonAmbiguousError {

@@ -7,6 +7,13 @@ export interface ApiRequest {
   readonly path: string;
   /** JSON text. */
   readonly body?: string;
+  /** It only asks, whatever its method. */
+  readonly isDryRun?: true;
+}
+
+/** A request that changes nothing: it may be repeated, and a lost answer leaves nothing open. Pure. */
+export function isRead({ method, isDryRun }: ApiRequest): boolean {
+  return method === 'GET' || isDryRun === true;
 }
 
 /** Each name of an app's or group's path, as Marathon checks it. */
@@ -103,6 +110,7 @@ export function groupRequest(
     method: 'PUT',
     path: `/v2/groups${encodedPath('group', groupId)}${query}`,
     body: JSON.stringify(definition),
+    ...(isDryRun ? { isDryRun } : {}),
   };
 }
 
