@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { OperatorData } from '../../src/cli/operator-data.js';
 import type { MarathonWorld } from './marathon-world.js';
 import { MEDIA, mediaWorld, NEW, oneByOne, rollout, versions } from './rollout-world.js';
+import { carryOut, loseNextAnswer } from './run-in-world.js';
 import { GENERATION } from './support.js';
 import type { WorldTask } from './world-nodes.js';
 
@@ -158,3 +159,51 @@ test('roll-back lets Marathon bring the earlier definition back, and is followed
   assert.equal(code, 1);
   assert.match(world.changes[1] ?? '', /^DELETE \/v2\/deployments\/d-\d+$/);
 });
+
+/** How the answer to the end of a rollout is lost, before or after it was done. */
+const LOST: readonly [string, (world: MarathonWorld) => void][] = [
+  ['is done', (world) => loseNextAnswer(world, '', 'DELETE')],
+  [
+    'is done later',
+    (world) => {
+      let tries = 0;
+      world.intercept = (seen, response) => {
+        if (seen.method !== 'DELETE') return false;
+        if (++tries === 1) {
+          response.writeHead(502).end();
+          return true;
+        }
+        world.intercept = () => false;
+        carryOut(world, seen);
+        return false;
+      };
+    },
+  ],
+];
+
+for (const [name, lose] of LOST) {
+  test(`a roll-back that ${name} and whose answer is lost is found, and followed`, async () => {
+    const world = mediaWorld(
+      oneByOne((task) => {
+        task.nodeState = 'down';
+        task.isListed = false;
+      }),
+    );
+    const { code, out } = await rollout(
+      world,
+      NEW,
+      '--on-worse roll-back --ready-timeout 10s --yes',
+      {
+        onOutput: (text) => {
+          if (!text.includes('is worse')) return;
+          let looks = 0;
+          world.play = () => () => ++looks > 3;
+          lose(world);
+        },
+      },
+    );
+    assert.match(out, /Marathon rolls back \(d-\d+\)[^]*Rolled back\./);
+    assert.doesNotMatch(out, /nothing left to stop/);
+    assert.equal(code, 1);
+  });
+}

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { OperatorData } from '../../src/cli/operator-data.js';
+import type { Seen } from '../marathon/client/fake-marathon.js';
 import { withFake } from '../marathon/client/fake-marathon.js';
 import { testDir } from '../support/resources.js';
 import type { MarathonWorld } from './marathon-world.js';
@@ -33,19 +35,21 @@ export async function runInWorld(world: MarathonWorld, run: WorldRun): Promise<O
 }
 
 /** Carries out the next change and answers it with a text that is no whole JSON. */
-export function loseNextAnswer(world: MarathonWorld, left: string): void {
+export function loseNextAnswer(world: MarathonWorld, left: string, method = 'PUT'): void {
   world.intercept = (seen, response) => {
-    if (seen.method !== 'PUT' || seen.url.includes('dryRun')) return false;
+    if (seen.method !== method || seen.url.includes('dryRun')) return false;
     world.intercept = () => false;
-    const quiet = {
-      writeHead: () => undefined,
-      end: () => undefined,
-    } as unknown as typeof response;
-    world.handle(seen, quiet);
-    world.changes.pop();
+    carryOut(world, seen);
     response.writeHead(200, { 'content-type': 'application/json' }).end(left);
     return true;
   };
+}
+
+/** As if the request had come by another way: nobody hears the answer. */
+export function carryOut(world: MarathonWorld, seen: Seen): void {
+  const quiet = { writeHead: () => undefined, end: () => undefined } as unknown as ServerResponse;
+  world.handle(seen, quiet);
+  world.changes.pop();
 }
 
 /** Ctrl-C while the next change is being answered. */

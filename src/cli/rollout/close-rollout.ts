@@ -5,26 +5,19 @@ import type { MarathonWork } from '../deploy/marathon-work.js';
 import { printable } from '../render/colour.js';
 import { evidenceLines } from '../render/rollout-text.js';
 import { plural } from '../render/units.js';
-import type { OnWorse } from './end-rollout.js';
+import type { Ending } from './end-rollout.js';
 import { awaitRollBack, endRollout } from './end-rollout.js';
 import type { RolloutEnd } from './follow-rollout.js';
 import type { RolloutTeller } from './rollout-teller.js';
-
-/** A rollout that is no longer watched. */
-export interface Closing {
-  readonly appId: string;
-  readonly deploymentId: string;
-  readonly onWorse: OnWorse;
-}
 
 /** Says how a rollout ended; ends it when the new version is worse. */
 export async function closeRollout(
   work: MarathonWork,
   tell: RolloutTeller,
-  closing: Closing,
+  ending: Ending,
   end: RolloutEnd,
 ): Promise<ExitCode> {
-  const { appId, deploymentId } = closing;
+  const { appId, deploymentId } = ending;
   const { paint } = work.context;
   switch (end.kind) {
     case 'done':
@@ -49,7 +42,7 @@ export async function closeRollout(
     case 'worse': {
       const { evidence, isOver } = end;
       tell.say({ did: 'worse', evidence }, evidenceLines(evidence, paint));
-      if (!isOver) return cancelRollout(work, tell, closing);
+      if (!isOver) return cancelRollout(work, tell, ending);
       tell.say({ did: 'over', deploymentId }, overLines(deploymentId, evidence[0]?.taskId ?? ''));
       return EXIT.no;
     }
@@ -60,9 +53,10 @@ export async function closeRollout(
 export async function cancelRollout(
   work: MarathonWork,
   tell: RolloutTeller,
-  { appId, deploymentId, onWorse }: Closing,
+  ending: Ending,
 ): Promise<ExitCode> {
-  const ended = await endRollout(work, deploymentId, onWorse);
+  const { appId, deploymentId } = ending;
+  const ended = await endRollout(work, ending);
   switch (ended.kind) {
     case 'stopped':
       tell.say({ did: 'stopped', deploymentId }, [

@@ -21,27 +21,33 @@ export type RolloutEnded =
 const TRIES = 3;
 const PAUSE_MS = 1_000;
 
+/** A rollout that is to be ended. */
+export interface Ending {
+  readonly appId: string;
+  readonly deploymentId: string;
+  readonly onWorse: OnWorse;
+}
+
 /** Ends a deployment. To end it twice does no harm, so that a lost answer is followed by another try. */
-export async function endRollout(
-  work: MarathonWork,
-  deploymentId: string,
-  how: OnWorse,
-): Promise<RolloutEnded> {
+export async function endRollout(work: MarathonWork, ending: Ending): Promise<RolloutEnded> {
+  const { deploymentId, onWorse } = ending;
   const { marathon, context } = work;
   // Ctrl-C must not leave it open whether a worse version goes on.
   const never = new AbortController().signal;
   let why = '';
+  let isLost = false;
   for (let tries = 0; tries < TRIES; tries++) {
     try {
-      const isForced = how === 'stop';
-      return endedBy(await marathon.cancelDeployment(deploymentId, isForced, never));
+      const isForced = onWorse === 'stop';
+      const ended = endedBy(await marathon.cancelDeployment(deploymentId, isForced, never));
+      if (!isLost || ended.kind !== 'over') return ended;
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
       why = err.message;
-      if (err instanceof MarathonAmbiguousError && (await isGone(work, deploymentId, never))) {
-        return { kind: how === 'stop' ? 'stopped' : 'over' };
-      }
+      isLost ||= err instanceof MarathonAmbiguousError;
     }
+    const ended = isLost ? await readEnded(work, ending, never) : null;
+    if (ended !== null) return ended;
     await context.wait(PAUSE_MS, never);
   }
   return { kind: 'not-ended', why };
@@ -68,15 +74,25 @@ function endedBy(cancelled: Cancelled): RolloutEnded {
   }
 }
 
-async function isGone(
+/** What became of it, after an answer that was lost; null: it goes on, or that cannot be seen. */
+async function readEnded(
   { marathon }: MarathonWork,
-  deploymentId: string,
+  { appId, deploymentId, onWorse }: Ending,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<RolloutEnded | null> {
   try {
-    return !(await marathon.readDeployments(signal)).some(({ id }) => id === deploymentId);
+    const deployments = await marathon.readDeployments(signal);
+    if (deployments.some(({ id }) => id === deploymentId)) return null;
+    if (onWorse === 'stop') return { kind: 'stopped' };
+    // The app was held until now: what restarts it is the roll-back.
+    const rollBack = deployments.find(({ restartedApps, affectedApps }) =>
+      (restartedApps ?? affectedApps).includes(appId),
+    );
+    return rollBack === undefined
+      ? { kind: 'over' }
+      : { kind: 'rolling-back', deploymentId: rollBack.id };
   } catch (err) {
-    if (err instanceof CarnaError) return false;
+    if (err instanceof CarnaError) return null;
     throw err;
   }
 }
