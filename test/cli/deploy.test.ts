@@ -203,3 +203,23 @@ test('two files of one group are refused: the second would remove the first', as
   assert.match(err, /are of one group/);
   assert.equal(code, 2);
 });
+
+test('of several files those after one that did not end well are named, and how they are begun', async () => {
+  const world = new MarathonWorld();
+  const [task] = world.run(MEDIA, appOf(MEDIA), 3).tasks;
+  const tool = appOf('/tools/wiki', { env: {} });
+  const other = join(testDir('carna-deploy'), 'b.json');
+  writeFileSync(other, JSON.stringify({ id: '/tools', apps: [tool] }));
+  if (task !== undefined) task.nodeState = 'draining';
+  const left = await deploy(world, group(appOf(MEDIA)), `${other} --yes`);
+  assert.match(left.out, /2 up, 2 listed\n/);
+  assert.equal(
+    left.err,
+    `0 of 2 files done. Not begun: ${other}\nNext: carna deploy ${other}\n`,
+    left.out,
+  );
+  assert.deepEqual([left.code, world.changes], [1, []]);
+  if (task !== undefined) task.nodeState = 'up';
+  const { code, err } = await deploy(world, group(appOf(MEDIA)), `${other} --yes`);
+  assert.deepEqual([code, err, world.changes], [0, '', ['PUT /v2/groups/tools']]);
+});

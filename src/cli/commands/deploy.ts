@@ -48,7 +48,8 @@ A group with SIP nodes must be CARNA_MARATHON_GROUP, or /CARNA_CLUSTER/CARNA_DC:
 Done when the deployment is over and every node is up and listed by the Kamailios that send it calls.
 Ctrl-C leaves the deployment to Marathon; the same command follows it again.
 Exit code 1 when the lint found something, it was not agreed to, it failed, was left, the deadline passed, or nothing
-was to be sent and not every node is there.
+was to be sent and not every node is there. Files come one after the other; what follows one that did not end with 0 is not
+begun, and named.
 Examples:
   carna marathon render values.yaml > dc1.json && carna deploy dc1.json
   carna deploy dc1.json --dry-run
@@ -71,6 +72,7 @@ async function deployCommand(
     return read.linted.some(({ error }) => error !== null) ? EXIT.usage : EXIT.no;
   }
   const { deployGroup } = await import('../deploy/deploy-group.js');
+  const { notBegunLines } = await import('../deploy/deploy-teller.js');
   const { marathonGroupOf } = await import('../configured-marathon.js');
   const { createMarathonWork } = await import('../deploy/marathon-work.js');
   const limits = { isJson: options.json === true, deadlineMs: options.deadline ?? DEADLINE_MS };
@@ -78,11 +80,17 @@ async function deployCommand(
     checkGroups(read.groups, marathonGroupOf(config));
     return untilInterrupted(context.proc, async (stop) => {
       const work = await createMarathonWork(context, config, data, { ...limits, stop });
-      for (const group of read.groups) {
-        const code = await deployGroup(work, group, wishOf(options));
-        if (code !== EXIT.done) return code;
+      let done = 0;
+      try {
+        for (const group of read.groups) {
+          const code = await deployGroup(work, group, wishOf(options));
+          if (code !== EXIT.done) return code;
+          done++;
+        }
+        return EXIT.done;
+      } finally {
+        context.printError(...notBegunLines(read.groups, done));
       }
-      return EXIT.done;
     });
   });
 }

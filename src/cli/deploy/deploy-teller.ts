@@ -156,7 +156,12 @@ export class DeployTeller {
   }
 }
 
-/** For the end of several files: how many of them were done. */
-export function doneOf(done: number, files: number): string {
-  return `${done} of ${plural(files, 'file')} done.`;
+/** Which files were not begun when the one after the first `done` did not end well; empty: it was the last. Pure. */
+export function notBegunLines(groups: readonly GroupFile[], done: number): string[] {
+  const rest = groups.slice(done + 1).map(({ file }) => file);
+  if (rest.length === 0) return [];
+  return [
+    `${done} of ${plural(groups.length, 'file')} done. Not begun: ${rest.join(', ')}`,
+    `Next: carna deploy ${rest.join(' ')}`,
+  ];
 }
