@@ -16,6 +16,8 @@ import type { AgentView, Bell, DispatcherTable, KamailioRpc, Timekeeper } from '
 import { ReloadPace } from './reload-pace.js';
 
 export interface ApplierDeps extends ListProofDeps {
+  /** Of `setids` those without which the server must not come into service. */
+  readonly needed: readonly number[];
   readonly table: DispatcherTable;
   readonly rpc: Pick<KamailioRpc, 'readDispatcherList' | 'setDispatcherState' | 'reloadDispatcher'>;
   readonly view: Pick<AgentView, 'generation' | 'isFresh' | 'subscribe'>;
@@ -200,7 +202,7 @@ export class Applier {
   }
 
   #conclude(round: Round, hasActed: boolean, reloadDueMs: number): number {
-    const { setids, timing, time } = this.#deps;
+    const { setids, needed, timing, time } = this.#deps;
     const { plan, rows, live } = round;
     this.#unsettled = hasActed ? this.#unsettled + 1 : 0;
     const retryMs = backoffMs(this.#unsettled, timing.retry, time.random);
@@ -215,8 +217,8 @@ export class Applier {
     const drift = isVain ? `${plan.drift}; a reload did not help` : plan.drift;
     this.#proof.tell(round, drift ?? emptied, isSound);
     // A list that is kept although the table lost it serves calls; one that is empty, or never came in, does not.
-    const isKept = robbed.every((setid) => plan.heldSets.includes(setid));
-    this.#setProven(isKept && (this.#isProven || !hasHollowSet(setids, rows, live)));
+    const isKept = robbed.every((id) => plan.heldSets.includes(id) || !needed.includes(id));
+    this.#setProven(isKept && (this.#isProven || !hasHollowSet(needed, rows, live)));
     if (hasActed) return retryMs;
     return plan.needsReload ? reloadDueMs : timing.resyncMs;
   }

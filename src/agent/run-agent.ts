@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { NodeRecord } from '../topology/node.js';
 import { placesOf } from '../topology/places.js';
 import type { Wiring } from '../topology/wiring.js';
-import { setsConsumedBy } from '../topology/wiring.js';
+import { setsConsumedBy, setsNeededBy } from '../topology/wiring.js';
 import { CarnaError, messageOf } from '../util/errors.js';
 import { runGroup } from '../util/lifecycle.js';
 import { describeAcknowledged } from './acknowledgement.js';
@@ -236,6 +236,7 @@ function createApplier(deps: AgentDeps, log: Logger): Applier | null {
     nodeId: deps.identity.nodeId,
     role: deps.identity.role,
     setids,
+    needed: setsNeededBy(deps.wiring, deps.identity.role),
     table,
     rpc,
     view: deps.view,

@@ -47,9 +47,14 @@ export function setsConsumedBy(wiring: Wiring, role: Role): number[] {
   return unique(setids);
 }
 
+/** Of them those without which it cannot serve: the sets of other data centres are only fallen back to. */
+export function setsNeededBy(wiring: Wiring, role: Role): number[] {
+  return unique(wiring.filter((rule) => rule.consumer === role).map((rule) => rule.setid));
+}
+
 /** The sets that its view in PostgreSQL shows: of each set that it may use also the one of other data centres. */
 export function setsShownTo(wiring: Wiring, role: Role): number[] {
-  const local = wiring.filter((rule) => rule.consumer === role).map((rule) => rule.setid);
+  const local = setsNeededBy(wiring, role);
   return unique([...local, ...local.map((setid) => setid + REMOTE_SET_OFFSET)]);
 }
 

@@ -220,3 +220,24 @@ test('a Kamailio in service stays proven when a set that was empty cannot be loa
   assert.equal(bench.applier.isProven, true);
   await bench.stop();
 });
+
+test('a restarted Kamailio serves without the nodes of another data centre, whether they could not be loaded or were lost', async () => {
+  const far = row(130, 'far');
+  const bench = new ApplierBench([A, far], [20, 30, 130]);
+  bench.kamailio.badRows.add(far.destination);
+  bench.kamailio.start();
+  const restart = async (): Promise<void> => {
+    bench.applier.serverExited();
+    bench.applier.serverStarted();
+    await bench.time.advance(10_000);
+  };
+  await restart();
+  assert.match(bench.record?.drift ?? '', /sip:far:5060 is missing in set 130/);
+  assert.equal(bench.applier.isProven, true);
+  await bench.publish();
+  bench.kamailio.table = [A];
+  await restart();
+  assert.equal(bench.record?.drift, 'the table has no row for set 130');
+  assert.equal(bench.applier.isProven, true);
+  await bench.stop();
+});

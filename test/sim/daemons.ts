@@ -9,7 +9,7 @@ import { DEFAULT_WITNESS_TIMING } from '../../src/reconciler/witness.js';
 import type { Registry } from '../../src/registry/registry.js';
 import { openRegistry } from '../../src/registry/registry.js';
 import type { Evidence } from '../../src/topology/desired-rows.js';
-import { DEFAULT_WIRING } from '../../src/topology/wiring.js';
+import { DEFAULT_WIRING, setsNeededBy } from '../../src/topology/wiring.js';
 import { systemClock } from '../../src/util/clock.js';
 import { Doorbell } from '../../src/util/doorbell.js';
 import { wait } from '../../src/util/wait.js';
@@ -152,6 +152,7 @@ export function bootApplier(
     nodeId: node.nodeId,
     role: node.role,
     setids: kamailio.deps.setids,
+    needed: setsNeededBy(DEFAULT_WIRING, node.role),
     table: {
       readTable: (setids) => postgres.call(actor, 'read', () => postgres.readTable(setids)),
     },

@@ -10,6 +10,8 @@ import { FakeKamailio } from './fake-kamailio.js';
 import { FakeTime } from './fake-time.js';
 import { FakePublication, FakeView, silentLog } from './fakes.js';
 
+const NEEDED: readonly number[] = [20, 30];
+
 /** The applier alone over a Kamailio and a time that tests hold in their hands. */
 export class ApplierBench {
   readonly time = new FakeTime();
@@ -21,13 +23,14 @@ export class ApplierBench {
   readonly #stop = new AbortController();
   readonly #end: Promise<void>;
 
-  constructor(rows: readonly DispatcherRow[]) {
+  constructor(rows: readonly DispatcherRow[], setids: readonly number[] = NEEDED) {
     this.kamailio = new FakeKamailio(rows);
     this.kamailio.nowMs = this.time.monoMs;
     this.applier = new Applier({
       nodeId: 'd1',
       role: 'dispatcher',
-      setids: [20, 30],
+      setids,
+      needed: NEEDED,
       table: this.kamailio,
       rpc: this.kamailio,
       view: this.view,

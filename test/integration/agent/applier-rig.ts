@@ -92,6 +92,7 @@ export class ApplierRig {
       nodeId: 'd1',
       role: 'dispatcher',
       setids: [20, 30],
+      needed: [20, 30],
       table: { readTable: (setids) => this.database.readTable(this.generation, setids) },
       rpc: this.rpc,
       view: this.view,

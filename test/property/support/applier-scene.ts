@@ -67,6 +67,7 @@ export class Scene {
       nodeId: 'd1',
       role: 'dispatcher',
       setids: SETS,
+      needed: SETS,
       table: this.kamailio,
       rpc: this.kamailio,
       view: this.view,
