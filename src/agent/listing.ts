@@ -1,4 +1,5 @@
 import type { AppliedRecord, Role } from '../topology/node.js';
+import { MAX_TRACES } from '../topology/node.js';
 import { isListing } from '../topology/unlisted.js';
 import type { Wiring } from '../topology/wiring.js';
 import { consumersOf, setsListing } from '../topology/wiring.js';
@@ -12,12 +13,16 @@ export function rolesListing(wiring: Wiring, role: Role): readonly Role[] {
 
 export interface ListingDeps {
   readonly view: AgentView;
-  readonly status: Pick<NodeStatus, 'state' | 'traceId'>;
+  readonly status: Pick<NodeStatus, 'state' | 'traceId' | 'publishedAtMs'>;
   /** The roles whose Kamailios list this node. */
   readonly consumers: readonly Role[];
   /** Of the node in the sets that list it; see unlisted.ts. */
   readonly keys: readonly string[];
+  readonly wallMs: () => number;
 }
+
+/** A change that a full record does not name is taken for committed after this time: a trace that is to come has come. */
+const CUT_AFTER_MS = 10_000;
 
 /**
  * Whether the node's last change is proven: it stands in the table, and every living Kamailio that lists the
@@ -30,7 +35,7 @@ export interface ListingDeps {
 export class Listing {
   readonly #deps: ListingDeps;
   #traceId: string | null = null;
-  /** That of the change. Records keep only the newest traces: once seen, it stays known. */
+  /** That of the change, or a later one. Records keep only the newest traces: once seen, it stays known. */
   #generation: number | null = null;
   #isProven = false;
   #isGivenUp = false;
@@ -92,12 +97,27 @@ export class Listing {
 
   /** False also before the commit: until then there is nothing to be proven. */
   #isWaiting(): boolean {
-    const { view, status } = this.#deps;
+    const { status } = this.#deps;
     if (this.#isProven || this.#isGivenUp) return false;
     if (status.state !== 'up' && status.state !== 'draining') return false;
-    const trace = view.generation()?.traces.find(({ id }) => id === this.#traceId);
-    this.#generation ??= trace?.generation ?? null;
+    this.#generation ??= this.#committedIn();
     return this.#generation !== null;
+  }
+
+  /**
+   * By the trace of the change. One commit may make more changes than the record has room for: one that has stood
+   * for a while, and that is older than the commit of a full record, is in it or was in one before.
+   */
+  #committedIn(): number | null {
+    const record = this.#deps.view.generation();
+    if (record === null) return null;
+    const trace = record.traces.find(({ id }) => id === this.#traceId);
+    if (trace !== undefined) return trace.generation;
+    const { publishedAtMs } = this.#deps.status;
+    if (publishedAtMs === null || record.traces.length < MAX_TRACES) return null;
+    const isOld = publishedAtMs < record.committedAtMs;
+    const hasStood = this.#deps.wallMs() - publishedAtMs >= CUT_AFTER_MS;
+    return isOld && hasStood ? record.generation : null;
   }
 
   #isBy(record: AppliedRecord): boolean {

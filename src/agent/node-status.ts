@@ -82,6 +82,11 @@ export class NodeStatus {
     return this.#trace?.id ?? null;
   }
 
+  /** Wall clock in ms of the same. */
+  get publishedAtMs(): number | null {
+    return this.#trace?.publishedAtMs ?? null;
+  }
+
   /**
    * Says that the node is starting: a record of an earlier agent is history from here on. `instanceId` is
    * that of a server which was taken over, null when there is none.

@@ -222,10 +222,11 @@ async function settle(deps: AgentDeps): Promise<void> {
   if (!isWritten) deps.log.warn('the registry did not take the goodbye in time');
 }
 
-function createListing({ wiring, identity, view }: AgentDeps, status: NodeStatus): Listing {
+function createListing(deps: AgentDeps, status: NodeStatus): Listing {
+  const { wiring, identity, view, time } = deps;
   const consumers = rolesListing(wiring, identity.role);
   const keys = placesOf(wiring, identity.nodeId, identity).map(({ key }) => key);
-  return new Listing({ view, status, consumers, keys });
+  return new Listing({ view, status, consumers, keys, wallMs: time.wallMs });
 }
 
 function createApplier(deps: AgentDeps, log: Logger): Applier | null {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Listing, rolesListing } from '../../src/agent/listing.js';
 import type { LifecycleState } from '../../src/topology/lifecycle.js';
 import type { AppliedRecord } from '../../src/topology/node.js';
-import { MAX_UNLISTED } from '../../src/topology/node.js';
+import { MAX_TRACES, MAX_UNLISTED } from '../../src/topology/node.js';
 import { DEFAULT_WIRING } from '../../src/topology/wiring.js';
 import { AgentBench } from './support/agent-bench.js';
 import { busy, progress } from './support/drain-bench.js';
@@ -13,12 +13,14 @@ import { FakeView } from './support/fakes.js';
 /** A node in some state, its last change being trace-01. */
 class Scene {
   readonly view = new FakeView();
-  readonly status = { state: 'up' as LifecycleState, traceId: 'trace-01' };
+  readonly status = { state: 'up' as LifecycleState, traceId: 'trace-01', publishedAtMs: 50_000 };
+  nowMs = 50_000;
   readonly listing = new Listing({
     view: this.view,
     status: this.status,
     consumers: ['dispatcher'],
     keys: ['30 sip:m1:5060'],
+    wallMs: () => this.nowMs,
   });
 }
 
@@ -112,6 +114,26 @@ test('acknowledgements are followed from the commit of a change to its proof, no
   check(true, 1);
   unfollow();
   check(false, 1);
+});
+
+test('a change of a commit with more changes than a record names is proven all the same, after a while', () => {
+  const others = Array.from({ length: MAX_TRACES }, (_, at) => `other-${at}`);
+  const check = (expected: boolean, traces: readonly string[], committedAtMs: number): void => {
+    const scene = new Scene();
+    const { view, listing } = scene;
+    view.setGeneration(8, {}, traces);
+    if (view.record !== null) view.record = { ...view.record, committedAtMs };
+    view.acknowledge('d1', 'dispatcher', 7);
+    scene.nowMs += 9_999;
+    assert.equal(listing.isProven, false, 'its trace may come yet');
+    scene.nowMs += 1;
+    assert.equal(listing.isProven, false, 'd1 is behind');
+    view.acknowledge('d1', 'dispatcher', 8);
+    assert.equal(listing.isProven, expected);
+  };
+  check(true, others, 50_001);
+  check(false, others, 49_999);
+  check(false, others.slice(1), 50_001);
 });
 
 test('an agent that is up and listed asks nothing of the acknowledgements; a drain does until its own', async () => {

@@ -103,9 +103,16 @@ test('what Kamailios acknowledge wakes only the agents that wait for it, and tho
   };
   const proxy = await proxyTo(zk);
   const agents = (await startAgents(50, proxy.address, 'acks')).map(({ session, view, nodeId }) => {
-    const status = { state: 'up' as LifecycleState, traceId: `trace-of-${nodeId}` };
+    const traceId = `trace-of-${nodeId}`;
+    const status = { state: 'up' as LifecycleState, traceId, publishedAtMs: 0 };
     const consumers = ['dispatcher'] as const;
-    const listing = new Listing({ view: agentView(view), status, consumers, keys: [] });
+    const listing = new Listing({
+      view: agentView(view),
+      status,
+      consumers,
+      keys: [],
+      wallMs: () => 0,
+    });
     atEnd(listing.follow(() => undefined));
     return { session, view, status, listing };
   });
