@@ -130,7 +130,7 @@ async function reconcile(deps: ReconcilerDeps, state: State, term: Term): Promis
   while (!term.signal.aborted) {
     let pause: Pause = { quietMs: deps.timing.quietMs, waitMs: deps.timing.resyncMs };
     try {
-      if (own === null && term.mayWrite()) own = await beginTerm(deps, state, term);
+      if (own === null && mayBegin(deps, term)) own = await beginTerm(deps, state, term);
       state.takeRing();
       pause = await onePass(deps, state, own);
       failures = 0;
@@ -160,6 +160,11 @@ async function rest(
     await deps.wait(Math.min(leftMs, LOOK_EVERY_MS), signal);
     if (leftMs > LOOK_EVERY_MS && state.takeRing()) own?.look();
   }
+}
+
+/** Not before the view is whole, which rings: the floor of the epoch is in it, and nothing is judged without it. */
+function mayBegin({ view }: ReconcilerDeps, term: Term): boolean {
+  return view.isFresh() && term.mayWrite();
 }
 
 async function beginTerm(deps: ReconcilerDeps, state: State, term: Term): Promise<LeaderTerm> {

@@ -5,7 +5,7 @@ import { StoreConflictError } from '../../src/util/errors.js';
 import { generationRecord } from '../registry/records.js';
 import { record } from '../topology/records.js';
 import { leading } from './admission-rig.js';
-import { flags, lead, nothing } from './reconciler-steps.js';
+import { flags, lead, nothing, settle } from './reconciler-steps.js';
 import type { Step } from './world.js';
 import { World } from './world.js';
 
@@ -127,6 +127,21 @@ test('a new leader takes an epoch beyond the one that was told, at once', async 
   world.znode = generationRecord({ epoch: 7, generation: 100 });
   world.epoch = 4;
   const reconciler = await lead(world, [nothing]);
+  assert.deepEqual(numbers(world), [[8, 101]]);
+  assert.equal(reconciler.status().counters.deposed, 0);
+});
+
+test('a new leader takes no epoch before it has read which one was told', async () => {
+  const world = new World();
+  world.show(record('a'));
+  const told = generationRecord({ epoch: 7, generation: 100 });
+  world.isFresh = false;
+  const read = (): void => {
+    assert.equal(world.epoch, 0);
+    world.isFresh = true;
+    world.znode = told;
+  };
+  const reconciler = await lead(world, [read, ...settle]);
   assert.deepEqual(numbers(world), [[8, 101]]);
   assert.equal(reconciler.status().counters.deposed, 0);
 });
