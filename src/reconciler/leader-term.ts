@@ -1,5 +1,4 @@
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
-import { describeRow } from '../topology/dispatcher-row.js';
 import type { Spent } from '../topology/guard-budget.js';
 import { noteSpent, shiftSpent, spentOf } from '../topology/guard-budget.js';
 import type { NodeRecord } from '../topology/node.js';
@@ -14,7 +13,9 @@ import type { ReconcilerDeps, Term } from './ports.js';
 import type { Picture } from './table-picture.js';
 import { TablePicture } from './table-picture.js';
 import { TermFindings } from './term-findings.js';
+import { RewriteGate } from './rewrite-gate.js';
 import type { TermState } from './term-state.js';
+import { forgetGone, unusedRows } from './vanished-owners.js';
 
 /** One term as leader: the pass that brings the table up to date, and what must be remembered between two. */
 export class LeaderTerm {
@@ -22,6 +23,7 @@ export class LeaderTerm {
   readonly #term: Term;
   readonly #state: TermState;
   readonly #table: TablePicture;
+  readonly #gate: RewriteGate;
   readonly #teller: GenerationTeller;
   readonly #newcomers: Newcomers;
   readonly #findings: TermFindings;
@@ -47,6 +49,7 @@ export class LeaderTerm {
     this.#term = term;
     this.#state = state;
     this.#table = new TablePicture(deps, epoch);
+    this.#gate = new RewriteGate(deps.clock, state);
     this.#teller = new GenerationTeller(deps, epoch);
     this.#newcomers = new Newcomers(state.witness, deps.clock);
     this.#words = new OverrideWords(deps);
@@ -68,13 +71,12 @@ export class LeaderTerm {
     const { picture, plan } = judged;
     this.#newcomers.want(plan.asking, this.#recordOf);
     this.#rampEndsMs = plan.rampEndsMs;
-    const { isBehind } = this.#table;
-    if (isBehind && this.#mustAskOn(plan)) return { ...this.#idle(), plan };
+    const isBehind = this.#gate.note(this.#table.isBehind);
+    if (isBehind && this.#gate.mustWait(this.#areJudged(plan))) return { ...this.#idle(), plan };
     const hasCommitted = isBehind || plan.changes.length > 0 || plan.audit.length > 0;
     if (hasCommitted) await this.#commit(picture, plan, seenAtMs);
     this.#forgetGone();
-    const admissions = this.#newcomers.input(this.#recordOf).evidence;
-    const isJudged = this.#findings.note(plan, this.#rows(), admissions);
+    const isJudged = this.#noteFindings(plan);
     this.#heldSince?.note(plan.held, isJudged && this.#state.freshness.isSettled());
     this.#teller.noteHeld(plan.held);
     // A pass that only began to ask is over at once: the answer comes within milliseconds.
@@ -98,22 +100,24 @@ export class LeaderTerm {
     return this.#newcomers.isWaiting();
   }
 
-  /**
-   * What a table that is written anew lacks is out of use at once, while every Kamailio keeps its list until then:
-   * an answer that was lost must not cost a sound node its calls.
-   */
-  #mustAskOn({ asking }: PassPlan): boolean {
-    const areIn = [...asking.values()].every(({ admission }) => admission === 'admitted');
-    return !areIn && this.#table.answersDueInMs > 0;
+  /** Before a table is written anew: who vanished is asked too, since its row may be of long ago. */
+  #areJudged(plan: PassPlan): boolean {
+    const areIn = [...plan.asking.values()].every(({ admission }) => admission === 'admitted');
+    return this.#noteFindings(plan) && areIn;
+  }
+
+  /** Gives whether all who vanished were judged already. */
+  #noteFindings(plan: PassPlan): boolean {
+    const admissions = this.#newcomers.input(this.#recordOf).evidence;
+    return this.#findings.note(plan, this.#rows(), admissions);
   }
 
   /** When something is due of itself: milliseconds from now. */
   dueInMs(): readonly number[] {
     const rampMs = this.#rampEndsMs === null ? null : this.#rampEndsMs - this.#deps.clock.wallMs();
     const rampInMs = rampMs === null ? null : Math.max(1, rampMs + 1);
-    const rewriteMs = this.#table.answersDueInMs || null;
-    const all = [this.#newcomers.endsInMs(), this.#teller.dueInMs(), rampInMs, rewriteMs];
-    return all.filter((ms) => ms !== null);
+    const all = [this.#newcomers.endsInMs(), this.#teller.dueInMs(), rampInMs];
+    return [...all.filter((ms) => ms !== null), ...this.#gate.dueInMs()];
   }
 
   #mayJudge(): boolean {
@@ -200,6 +204,7 @@ export class LeaderTerm {
       spent: shiftSpent(this.#spent, clock.wallMs() - clock.monoMs()),
       freshForMs: freshness.freshForMs(),
       budget,
+      unused: unusedRows(this.#table.returned(), this.#state),
       overrides: this.#words.unused(),
       known: this.#table.known,
       passId: newPassId(),
@@ -216,6 +221,7 @@ export class LeaderTerm {
     this.#onCommitted(generation, plan.changes.length);
     this.#words.note(plan.released);
     this.#teller.markDue();
+    this.#gate.note(false);
     const { clock, budget } = this.#deps;
     this.#spent = noteSpent(this.#spent, plan.taken, clock.monoMs(), budget);
   }
@@ -233,13 +239,8 @@ export class LeaderTerm {
   /** Memory is bounded by what stands in the table or is present; known traces by the same. */
   #forgetGone(): void {
     const { memory, remotes } = this.#state;
-    const vanished = memory.vanished();
-    if (vanished.size + remotes.vanished > 0) {
-      const owners = new Set([...this.#rows()].map((row) => row.description));
-      memory.forget((nodeId) => owners.has(describeRow(nodeId)));
-      remotes.forget(owners);
-    }
-    const nodes = this.#deps.view.nodes().size + vanished.size + remotes.size;
+    forgetGone(this.#state, this.#rows());
+    const nodes = this.#deps.view.nodes().size + memory.vanished().size + remotes.size;
     this.#table.trimKnown(KNOWN_PER_NODE * nodes + KNOWN_SPARE);
   }
 }

@@ -72,6 +72,11 @@ export class Remotes {
     return zone?.recordOf(name.slice(slash + 1));
   }
 
+  /** The row descriptions of vanished nodes that are remembered. */
+  vanishedOwners(): readonly string[] {
+    return this.#zones.flatMap((zone) => zone.vanishedOwners());
+  }
+
   /** Vanished nodes that are remembered. */
   get vanished(): number {
     return this.#zones.reduce((sum, zone) => sum + zone.vanished, 0);
@@ -128,6 +133,10 @@ class Remote {
     return this.#memory.vanished().size;
   }
 
+  vanishedOwners(): readonly string[] {
+    return [...this.#memory.vanished().keys()].map((nodeId) => this.#ownerOf(nodeId));
+  }
+
   /** Gives whether they are seen now. A view that is not whole is not remembered: what it lacks may still be there. */
   observe(): boolean {
     const isFresh = this.#view.isFresh();
@@ -173,7 +182,11 @@ class Remote {
   }
 
   forget(owners: ReadonlySet<string>): void {
-    this.#memory.forget((nodeId) => owners.has(describeRow(zoned(this.dc, nodeId))));
+    this.#memory.forget((nodeId) => owners.has(this.#ownerOf(nodeId)));
+  }
+
+  #ownerOf(nodeId: string): string {
+    return describeRow(zoned(this.dc, nodeId));
   }
 
   /** A record that speaks for another data centre, perhaps our own, is somebody's mistake. */

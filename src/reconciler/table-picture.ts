@@ -38,8 +38,8 @@ export class TablePicture {
   #nextFullReadMs = 0;
   /** The highest generation that was read, committed or told. */
   #highest = 0;
-  /** Monotonic ms since when the table has been behind it; null = it is not. */
-  #behindSinceMs: number | null = null;
+  /** The rows of the newest version that was read or committed in this term; null = none was. */
+  #newest: Picture['rows'] | null = null;
 
   constructor(deps: TablePictureDeps, epoch: number) {
     this.#deps = deps;
@@ -59,10 +59,11 @@ export class TablePicture {
     return this.#picture !== null && this.#picture.head.generation < this.#highest;
   }
 
-  /** For so many ms nodes that have not answered yet are asked on before it is written anew. */
-  get answersDueInMs(): number {
-    if (this.#behindSinceMs === null) return 0;
-    return Math.max(0, this.#behindSinceMs + ANSWERS_MS - this.#deps.clock.monoMs());
+  /** The rows that came back with a table that is behind: as far as this term knows no Kamailio holds them. */
+  returned(): readonly DispatcherRow[] {
+    if (this.#picture === null || !this.isBehind) return [];
+    const rows = [...this.#picture.rows.values()];
+    return rows.filter((row) => this.#newest?.has(rowKey(row)) !== true);
   }
 
   /** The table is read again the next time, known traces are not. */
@@ -93,8 +94,9 @@ export class TablePicture {
       },
     };
     this.#highest = Math.max(this.#highest, told?.generation ?? 0, generation);
-    if (this.isBehind) this.#known = null; // Of the commits that were lost.
-    this.#behindSinceMs = this.isBehind ? (this.#behindSinceMs ?? clock.monoMs()) : null;
+    if (this.isBehind)
+      this.#known = null; // Of the commits that were lost.
+    else this.#newest = this.#picture.rows;
     this.#nextFullReadMs = clock.monoMs() + timing.resyncMs;
     return true;
   }
@@ -141,11 +143,9 @@ export class TablePicture {
     for (const change of plan.audit) this.#known?.add(change.traceId);
     this.#picture = { rows: after, head: now };
     this.#highest = Math.max(this.#highest, now.generation);
-    this.#behindSinceMs = null;
+    this.#newest = after;
     return now;
   }
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
-/** Three questions of the witness. */
-const ANSWERS_MS = 3_000;

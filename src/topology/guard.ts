@@ -33,6 +33,8 @@ export interface GuardInput {
   readonly now: Circumstances;
   readonly spent: Spent;
   readonly limits: BudgetLimits;
+  /** By rowKey: rows that no Kamailio holds; absent = none. No call is lost with them, whatever is suspected. */
+  readonly unused?: ReadonlySet<string> | undefined;
   /** Sets for which an operator said that the guards are wrong. */
   readonly overridden: ReadonlySet<number>;
 }
@@ -154,12 +156,14 @@ function holdLast(input: GuardInput, hold: Hold): number[] {
   return mayEmpty;
 }
 
-/** Rows that go or can no longer be chosen, and nobody said so; by setid. */
+/** Rows in use that go or can no longer be chosen, and nobody said so; by setid. */
 function unexplainedLosses(input: GuardInput): ReadonlyMap<number, readonly RowChange[]> {
   const bySet = new Map<number, RowChange[]>();
   for (const change of input.changes) {
     if (!takesAway(change, true) || isExplained(input, change)) continue;
-    if (PLANNED.has(input.reasons.get(rowKey(change.row)) ?? 'silent')) continue;
+    const key = rowKey(change.row);
+    if (PLANNED.has(input.reasons.get(key) ?? 'silent') || input.unused?.has(key) === true)
+      continue;
     const losses = bySet.get(change.row.setid);
     if (losses === undefined) bySet.set(change.row.setid, [change]);
     else losses.push(change);

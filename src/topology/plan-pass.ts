@@ -24,6 +24,8 @@ export interface PassInput extends DeriveInput {
   /** How long the registry's view has been fresh without a break, in ms. */
   readonly freshForMs: number;
   readonly budget: BudgetLimits;
+  /** By rowKey: rows that no Kamailio holds, for a table that PostgreSQL took back in time; absent = none. */
+  readonly unused?: ReadonlySet<string>;
   /** Operators' words against the guards, by setid. */
   readonly overrides: ReadonlyMap<number, OverrideRecord>;
   readonly known: ReadonlySet<string>;
@@ -66,11 +68,11 @@ export function planPass(input: PassInput): PassPlan {
     reasons.set(key, owner.why);
     owners.set(key, owner);
   }
-  const { heldSince, nowMs, spent, freshForMs, budget: limits } = input;
+  const { heldSince, nowMs, spent, freshForMs, budget: limits, unused } = input;
   const silent = derived.silent.size;
   const now = { nodes: input.nodes.size + silent, silent, freshForMs };
   const overridden = validOverrides(input.overrides, nowMs);
-  const guards = { now, spent, limits, overridden };
+  const guards = { now, spent, limits, unused, overridden };
   const guarded = guardPlan({ actual, changes, reasons, heldSince, nowMs, ...guards });
   const audit = listNodeChanges({
     ...input,

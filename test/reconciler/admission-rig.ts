@@ -17,9 +17,9 @@ export class Leading {
   #end: Promise<void> = Promise.resolve();
   reconciler: Reconciler | undefined;
 
-  lead(): void {
+  /** Begins to watch, as a standby does; `lead` does so by itself. */
+  standBy(): Reconciler {
     const { world, time } = this;
-    this.#stop = new AbortController();
     const deps = world.deps(time.newBell());
     const ping = async (destination: string): Promise<Evidence> => {
       await time.wait(this.answerMs);
@@ -29,13 +29,18 @@ export class Leading {
       if (plan.changes.length > 0) this.commitTimes.push(this.nowMs());
       return await deps.table.commitPlan(plan);
     };
-    this.reconciler = openReconciler({
+    return (this.reconciler = openReconciler({
       ...deps,
       clock: time,
       wait: time.wait,
       witness: { ...deps.witness, ping, bell: time.newBell() },
       table: { ...deps.table, commitPlan },
-    });
+    }));
+  }
+
+  lead(): void {
+    this.#stop = new AbortController();
+    this.reconciler ??= this.standBy();
     const { signal } = this.#stop;
     this.#end = this.reconciler.lead({ signal, mayWrite: () => true, czxid: 5n });
   }
@@ -49,6 +54,7 @@ export class Leading {
     for (let turn = 0; turn < 10; turn++) await this.time.advance(1_000);
     await this.#end;
     this.reconciler?.close();
+    this.reconciler = undefined;
   }
 
   /** `a 8, b 9` */

@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { generationZnode } from '../../src/reconciler/adapters.js';
 import { StoreConflictError } from '../../src/util/errors.js';
 import { generationRecord } from '../registry/records.js';
-import { record } from '../topology/records.js';
+import { record, rowOf } from '../topology/records.js';
 import { leading } from './admission-rig.js';
 import { flags, lead, nothing, settle } from './reconciler-steps.js';
 import type { Step } from './world.js';
-import { World } from './world.js';
+import { SETTLE_MS, World } from './world.js';
 
 const down = record('a', { state: 'down' });
 
@@ -89,6 +89,8 @@ test('of a backup all living nodes are made one version: none is out of use unti
   it.world.show(record('a'), record('b'), record('c'));
   await it.time.advance(1_000);
   await it.resign();
+  it.standBy();
+  await it.time.advance(SETTLE_MS);
   restore();
   const before = it.world.commits.length;
   it.answerMs = 200;
@@ -107,6 +109,8 @@ test('who does not answer at once is asked again before a backup is made one ver
   it.world.show(record('a'), record('b'), record('c'));
   await it.time.advance(1_000);
   await it.resign();
+  it.standBy();
+  await it.time.advance(SETTLE_MS);
   restore();
   const before = it.world.commits.length;
   const lost = new Set(['sip:b.test:5060']);
@@ -121,12 +125,47 @@ test('who does not answer at once is asked again before a backup is made one ver
   await it.resign();
 });
 
+test('who stands in a backup and is long gone is asked too, and is in use by no Kamailio if it does not answer', async () => {
+  const it = await leading();
+  await it.resign();
+  const { world } = it;
+  world.table.push(rowOf('old-1'), rowOf('old-2'), rowOf('old-3'));
+  world.znode = generationRecord({ epoch: world.epoch, generation: 100 });
+  world.answers = (destination) => (destination.includes('old') ? 'silent' : 'answers');
+  const before = world.commits.length;
+  it.lead();
+  await it.time.advance(10_000);
+  assert.equal(it.rows(), 'a 8, old-1 9, old-2 9, old-3 9');
+  assert.equal(world.commits.length, before + 1);
+  assert.equal(world.tableGeneration, 101);
+  assert.equal(world.lost.length, 0, 'the budget is for those that are in use');
+  await it.resign();
+});
+
+test('a row that came back is in use all the same when its node was seen to vanish', async () => {
+  const it = await leading();
+  const { world } = it;
+  const nodes = ['b', 'c', 'd', 'e'].map((nodeId) => record(nodeId));
+  world.show(record('a'), ...nodes);
+  await it.time.advance(60_000);
+  const restore = backup(world);
+  world.show(record('a', { state: 'draining' }), ...nodes);
+  await it.time.advance(1_000);
+  world.answers = (destination) => (/[bc]\.test/.test(destination) ? 'silent' : 'answers');
+  restore();
+  world.show(record('a', { state: 'draining' }), ...nodes.slice(2));
+  await it.time.advance(10_000);
+  assert.equal(it.rows(), 'a 4, b 9, c 8, d 8, e 8');
+  assert.equal(world.znode?.held?.[0]?.rule, 'budget');
+  await it.resign();
+});
+
 test('a new leader takes an epoch beyond the one that was told, at once', async () => {
   const world = new World();
   world.show(record('a'));
   world.znode = generationRecord({ epoch: 7, generation: 100 });
   world.epoch = 4;
-  const reconciler = await lead(world, [nothing]);
+  const reconciler = await lead(world, settle);
   assert.deepEqual(numbers(world), [[8, 101]]);
   assert.equal(reconciler.status().counters.deposed, 0);
 });
