@@ -51,15 +51,22 @@ export class LeaderWord {
     return generation > filledIn && this.#says(setid, generation) === 'empty';
   }
 
-  /** The sets that the leader filled and the table lost behind its back. */
+  /** The sets that the leader filled and the table lost behind its back. Of those that it says are lost nothing is to come: no server waits for them. */
   robbed(
     setids: readonly number[],
     { rows, generation }: { readonly rows: readonly DispatcherRow[]; readonly generation: number },
   ): number[] {
     const filled = new Set(rows.map((row) => row.setid));
     return setids.filter(
-      (setid) => !filled.has(setid) && this.#says(setid, generation) === 'filled',
+      (setid) =>
+        !filled.has(setid) && this.#says(setid, generation) === 'filled' && !this.#isLost(setid),
     );
+  }
+
+  /** The leader holds a set without a row, see lost-sets.ts. */
+  #isLost(setid: number): boolean {
+    const held = this.#view.generation()?.held ?? [];
+    return held.some((one) => one.setid === setid && one.destinations.length === 0);
   }
 
   /** A record older than the table that was read says nothing of it. */

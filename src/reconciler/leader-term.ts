@@ -1,8 +1,10 @@
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import type { Spent } from '../topology/guard-budget.js';
 import { noteSpent, shiftSpent, spentOf } from '../topology/guard-budget.js';
+import { holdLost } from '../topology/lost-sets.js';
 import type { NodeRecord } from '../topology/node.js';
 import type { PassPlan } from '../topology/plan-pass.js';
+import { hasNews } from '../topology/plan-pass.js';
 import { planZones } from '../topology/plan-zones.js';
 import { GenerationTeller } from './generation-teller.js';
 import { HeldSince } from './held-since.js';
@@ -73,7 +75,7 @@ export class LeaderTerm {
     this.#rampEndsMs = plan.rampEndsMs;
     const isBehind = this.#gate.note(this.#table.isBehind);
     if (isBehind && this.#gate.mustWait(this.#areJudged(plan))) return { ...this.#idle(), plan };
-    const hasCommitted = isBehind || plan.changes.length > 0 || plan.audit.length > 0;
+    const hasCommitted = isBehind || hasNews(plan);
     if (hasCommitted) await this.#commit(picture, plan, seenAtMs);
     this.#forgetGone();
     const isJudged = this.#noteFindings(plan);
@@ -82,10 +84,7 @@ export class LeaderTerm {
     // A pass that only began to ask is over at once: the answer comes within milliseconds.
     const wroteZnode = (hasCommitted || !this.isWaiting()) && (await this.#publish());
     await this.#words.tidy();
-    const { generation } = (this.#table.current ?? picture).head;
-    const rowsChanged = plan.changes.length;
-    const found = this.#findings.current;
-    return { plan, generation, rowsChanged, wroteZnode, hasCommitted, found };
+    return { ...this.#idle(), plan, rowsChanged: plan.changes.length, wroteZnode, hasCommitted };
   }
 
   /** Has newcomers asked without waiting for the next pass; commits nothing. */
@@ -179,7 +178,7 @@ export class LeaderTerm {
     return [...new Set(traces.filter((id) => id !== undefined))];
   }
 
-  #plan({ rows }: Picture): PassPlan {
+  #plan({ rows, lost }: Picture): PassPlan {
     const { view, wiring, limits, budget, clock, newPassId } = this.#deps;
     const { memory, witness, freshness, remotes } = this.#state;
     const nodes = view.nodes();
@@ -209,7 +208,7 @@ export class LeaderTerm {
       known: this.#table.known,
       passId: newPassId(),
     };
-    return planZones(input, remotes.inputs(witnessed));
+    return holdLost(planZones(input, remotes.inputs(witnessed)), lost, input);
   }
 
   /** By the name that a node has here. */

@@ -92,6 +92,11 @@ export class Remotes {
     return this.#zones.reduce((sum, zone) => sum + zone.size, 0);
   }
 
+  /** True when each of them has been seen whole for the settle time; also when there is none. */
+  areSettled(): boolean {
+    return this.#zones.every((zone) => zone.freshness.isSettled());
+  }
+
   /** Milliseconds until each view that is whole but not yet settled is. */
   settlesInMs(): readonly number[] {
     return this.#zones.flatMap((zone) => {

@@ -3,6 +3,8 @@ import type { TermState } from './term-state.js';
 
 /** Three questions of the witness. */
 const ANSWERS_MS = 3_000;
+/** Another data centre whose registry can be read at all has been read by then, and its view has settled. */
+const REMOTES_MS = 20_000;
 
 /**
  * When a table that PostgreSQL took back in time may be written anew. Every Kamailio keeps its list until then, so
@@ -11,11 +13,11 @@ const ANSWERS_MS = 3_000;
  */
 export class RewriteGate {
   readonly #clock: Clock;
-  readonly #state: Pick<TermState, 'freshness'>;
+  readonly #state: Pick<TermState, 'freshness' | 'remotes'>;
   /** Monotonic ms since when the table has been behind; null = it is not. */
   #sinceMs: number | null = null;
 
-  constructor(clock: Clock, state: Pick<TermState, 'freshness'>) {
+  constructor(clock: Clock, state: Pick<TermState, 'freshness' | 'remotes'>) {
     this.#clock = clock;
     this.#state = state;
   }
@@ -31,13 +33,15 @@ export class RewriteGate {
    * answer must not cost a sound node its calls, nor a registry that is only just read.
    */
   mustWait(areJudged: boolean): boolean {
-    if (!this.#state.freshness.isSettled()) return true;
+    const { freshness, remotes } = this.#state;
+    if (!freshness.isSettled()) return true;
+    if (!remotes.areSettled() && this.#leftMs(REMOTES_MS) > 0) return true;
     return !areJudged && this.#leftMs(ANSWERS_MS) > 0;
   }
 
   /** When a bound is over: milliseconds from now. */
   dueInMs(): readonly number[] {
-    return [this.#leftMs(ANSWERS_MS)].filter((ms) => ms > 0);
+    return [ANSWERS_MS, REMOTES_MS].map((ms) => this.#leftMs(ms)).filter((ms) => ms > 0);
   }
 
   #leftMs(boundMs: number): number {

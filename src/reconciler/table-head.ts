@@ -16,14 +16,15 @@ export interface Head {
   readonly traces: readonly { readonly id: string; readonly generation: number }[];
 }
 
-/** The hashes of all sets after the changes; only those of the sets touched are made anew. Pure. */
+/** The hashes of all sets after the changes; only those of the sets touched are made anew. Lost ones that are let go are none. Pure. */
 export function rehash(
   before: Readonly<Record<string, string>>,
   after: ReadonlyMap<string, DispatcherRow>,
   changes: readonly RowChange[],
+  letGo: readonly number[],
 ): Readonly<Record<string, string>> {
-  if (changes.length === 0) return before;
-  const touched = new Set(changes.map((change) => change.row.setid));
+  if (changes.length + letGo.length === 0) return before;
+  const touched = new Set([...letGo, ...changes.map((change) => change.row.setid)]);
   const kept = Object.entries(before).filter(([setid]) => !touched.has(Number(setid)));
   return { ...Object.fromEntries(kept), ...hashSets(after.values(), touched) };
 }

@@ -4,6 +4,9 @@ import { rowKey } from '../topology/dispatcher-row.js';
 import { MAX_TRACES } from '../topology/node.js';
 import type { PassPlan } from '../topology/plan-pass.js';
 import { hashSets } from '../topology/plan-pass.js';
+import type { LostSets } from '../topology/lost-sets.js';
+import { findLost, lostIn, markLost, stillLost } from '../topology/lost-sets.js';
+import type { TableHead } from '../store/dispatcher-table.js';
 import { StoreConflictError } from '../util/errors.js';
 import type { ReconcilerDeps } from './ports.js';
 import type { Head } from './table-head.js';
@@ -12,12 +15,14 @@ import { appendTraces, rehash } from './table-head.js';
 /** What a leader knows of the table. */
 export interface Picture {
   readonly rows: ReadonlyMap<string, DispatcherRow>;
+  /** With the lost sets. */
   readonly head: Head;
+  readonly lost: LostSets;
 }
 
 type TablePictureDeps = Pick<
   ReconcilerDeps,
-  'dc' | 'holder' | 'table' | 'generation' | 'clock' | 'timing' | 'log'
+  'dc' | 'holder' | 'wiring' | 'table' | 'generation' | 'clock' | 'timing' | 'log'
 >;
 
 /**
@@ -36,8 +41,8 @@ export class TablePicture {
   /** Traces of the nodes present and of those remembered that the audit holds; null: must be read. */
   #known: Set<string> | null = null;
   #nextFullReadMs = 0;
-  /** The highest generation that was read, committed or told. */
-  #highest = 0;
+  /** Of the highest generation that was read, committed or told. */
+  #said: Pick<Head, 'generation' | 'sets'> = { generation: 0, sets: {} };
   /** The rows of the newest version that was read or committed in this term; null = none was. */
   #newest: Picture['rows'] | null = null;
 
@@ -56,7 +61,7 @@ export class TablePicture {
 
   /** True when PostgreSQL lost commits: the table must be written anew, even if its rows are right. */
   get isBehind(): boolean {
-    return this.#picture !== null && this.#picture.head.generation < this.#highest;
+    return this.#picture !== null && this.#picture.head.generation < this.#said.generation;
   }
 
   /** The rows that came back with a table that is behind: as far as this term knows no Kamailio holds them. */
@@ -84,21 +89,28 @@ export class TablePicture {
     const head = await table.readHead(MAX_TRACES);
     const { rows, generation } = await table.readTable();
     if (generation !== head.generation) throw new StoreConflictError('the table moved while read');
-    this.#picture = {
-      rows: new Map(rows.map((row) => [rowKey(row), row] as const)),
-      head: {
-        generation: head.generation,
-        committedAtMs: head.committedAtMs,
-        sets: hashSets(rows),
-        traces: head.traces,
-      },
-    };
-    this.#highest = Math.max(this.#highest, told?.generation ?? 0, generation);
-    if (this.isBehind)
+    if (told !== null && told.generation > this.#said.generation) this.#said = told;
+    const picture = this.#pictureOf(head, rows);
+    this.#picture = picture;
+    if (this.isBehind) {
       this.#known = null; // Of the commits that were lost.
-    else this.#newest = this.#picture.rows;
+    } else {
+      this.#said = picture.head;
+      this.#newest = picture.rows;
+    }
     this.#nextFullReadMs = clock.monoMs() + timing.resyncMs;
     return true;
+  }
+
+  #pictureOf(table: TableHead, rows: readonly DispatcherRow[]): Picture {
+    const { generation, committedAtMs, setHashes, traces } = table;
+    const found = hashSets(rows);
+    const isBehind = generation < this.#said.generation;
+    const lost = isBehind
+      ? findLost(this.#said.sets, found, this.#deps.wiring)
+      : lostIn(setHashes, found);
+    const head = { generation, committedAtMs, sets: { ...lost, ...found }, traces };
+    return { rows: new Map(rows.map((row) => [rowKey(row), row] as const)), head, lost };
   }
 
   /** What an earlier leader told already is not told again: of the traces given, those that the audit holds. */
@@ -112,21 +124,28 @@ export class TablePicture {
   }
 
   /** Makes the plan's changes. Rejects with a CarnaError; the picture stays as it was then. */
-  async commit({ rows, head }: Picture, plan: PassPlan, seenAtMs: number): Promise<Head> {
+  async commit(
+    { rows, head, lost: before }: Picture,
+    plan: PassPlan,
+    seenAtMs: number,
+  ): Promise<Head> {
     const after = applyChanges(rows, plan.changes);
-    const sets = rehash(head.sets, after, plan.changes);
+    const lost = stillLost(before, plan);
+    const sets = rehash(head.sets, after, plan.changes, plan.letGo);
+    const highest = this.#said.generation;
     const done = await this.#deps.table.commitPlan({
       dc: this.#deps.dc,
       epoch: this.#epoch,
       holder: this.#deps.holder,
       base: head.generation,
-      floor: this.#highest,
+      // A set that is let go is emptied by a version of its own: agents obey nothing else.
+      floor: plan.letGo.length === 0 ? highest : Math.max(highest, head.generation + 1),
       changes: plan.changes,
       mayEmpty: plan.mayEmpty,
       losses: plan.taken,
       overrides: plan.released,
       audit: plan.audit,
-      setHashes: sets,
+      setHashes: markLost(sets, lost),
       seenAtMs,
     });
     const isNew = done.generation !== head.generation;
@@ -137,12 +156,12 @@ export class TablePicture {
       traces: appendTraces(head.traces, plan.audit, done.generation),
     };
     if (this.isBehind) {
-      const lost = { behind: head.generation, told: this.#highest, generation: now.generation };
+      const lost = { behind: head.generation, told: highest, generation: now.generation };
       this.#deps.log.warn(lost, 'PostgreSQL went back in time, its table is written anew');
     }
     for (const change of plan.audit) this.#known?.add(change.traceId);
-    this.#picture = { rows: after, head: now };
-    this.#highest = Math.max(this.#highest, now.generation);
+    this.#picture = { rows: after, head: now, lost };
+    this.#said = now;
     this.#newest = after;
     return now;
   }

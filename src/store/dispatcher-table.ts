@@ -44,7 +44,7 @@ export interface CommitOptions {
   readonly losses: ReadonlyMap<number, number>;
   /** Operators' words that let some of the changes through: used up with the commit. */
   readonly overrides: readonly Pick<OverrideRecord, 'setid' | 'since'>[];
-  /** setid (decimal) -> hash of its rows after the changes. */
+  /** setid (decimal) -> hash of its rows after the changes; of a set that is lost see lost-sets.ts. */
   readonly setHashes: Readonly<Record<string, string>>;
   /** Wall clock in ms when the reconciler saw the change. */
   readonly seenAtMs: number;

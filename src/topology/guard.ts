@@ -17,6 +17,7 @@ export interface HeldSet {
   readonly why: string;
   /** Wall clock in ms when the holding began. */
   readonly sinceMs: number;
+  /** None: the set's rows are lost (lost-sets.ts). */
   readonly destinations: readonly string[];
 }
 

@@ -37,6 +37,8 @@ export interface PassPlan {
   readonly changes: readonly RowChange[];
   readonly audit: readonly NodeChange[];
   readonly mayEmpty: readonly number[];
+  /** Sets without a row that are told as empty from now on, by an operator's word (lost-sets.ts). */
+  readonly letGo: readonly number[];
   readonly held: readonly HeldSet[];
   /** Unexplained losses that this plan makes, by setid. */
   readonly taken: ReadonlyMap<number, number>;
@@ -51,6 +53,11 @@ export interface PassPlan {
   readonly asking: ReadonlyMap<string, Asking>;
   /** Wall clock in ms at which the first slow start is over; null = there is none. */
   readonly rampEndsMs: number | null;
+}
+
+/** True when the plan has anything to commit. Pure. */
+export function hasNews({ changes, audit, letGo }: PassPlan): boolean {
+  return changes.length + audit.length + letGo.length > 0;
 }
 
 /** Derives, validates, compares and guards: from what is known to a plan as data. Pure. */
@@ -85,6 +92,7 @@ export function planPass(input: PassInput): PassPlan {
     changes: guarded.changes,
     audit,
     mayEmpty: guarded.mayEmpty,
+    letGo: [],
     held: guarded.held,
     taken: guarded.taken,
     released: guarded.released.flatMap((setid) => input.overrides.get(setid) ?? []),
@@ -97,7 +105,8 @@ export function planPass(input: PassInput): PassPlan {
   };
 }
 
-function validOverrides(
+/** The sets for which an operator's word counts now. Pure. */
+export function validOverrides(
   overrides: ReadonlyMap<number, OverrideRecord>,
   nowMs: number,
 ): ReadonlySet<number> {

@@ -94,6 +94,7 @@ function joined(a: PassPlan, b: PassPlan): PassPlan {
     changes: [...a.changes, ...b.changes],
     audit: [...a.audit, ...b.audit],
     mayEmpty: [...new Set([...a.mayEmpty, ...b.mayEmpty])],
+    letGo: [...a.letGo, ...b.letGo],
     held: [...a.held, ...b.held],
     taken,
     released: [...new Set([...a.released, ...b.released])],

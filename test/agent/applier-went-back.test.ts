@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setHash } from '../../src/topology/set-hash.js';
 import { generationRecord } from '../registry/records.js';
 import { ApplierBench } from './support/applier-bench.js';
 import { row } from './support/fake-kamailio.js';
@@ -53,5 +54,33 @@ test('a table older than what the leader told is not obeyed, until it is written
   await bench.time.advance(1_000);
   assert.equal(bench.kamailio.letters(), 'a=AP c=AP');
   assert.deepEqual([bench.record.generation, bench.record.drift], [10, null]);
+  await bench.stop();
+});
+
+test('a set that the leader calls lost is kept where it is, and keeps nobody out of service who starts without it', async () => {
+  const bench = new ApplierBench([A, row(20, 'r')]);
+  await bench.publish();
+  await bench.time.advance(1_000);
+  const hash = bench.view.record?.sets['20'] ?? '';
+  bench.kamailio.table = [B];
+  bench.kamailio.generation = 7;
+  const held = { setid: 20, rule: 'never-empty', why: 'lost', sinceMs: 0, count: 1 } as const;
+  const sets = { '20': hash, '30': setHash([B]) };
+  bench.view.record = {
+    ...generationRecord({ generation: 7, sets }),
+    held: [{ ...held, destinations: [] }],
+  };
+  bench.view.changed();
+  await bench.time.advance(60_000);
+  assert.equal(bench.kamailio.letters(), 'a=DX r=AP');
+  assert.match(bench.record?.drift ?? '', /set 20 kept although the table has no row for it/);
+  assert.equal(bench.applier.isProven, true);
+  bench.applier.serverExited();
+  bench.kamailio.start();
+  bench.applier.serverStarted();
+  await bench.time.advance(10_000);
+  assert.equal(bench.kamailio.letters(), 'b=AP');
+  assert.equal(bench.applier.isProven, true);
+  assert.deepEqual([bench.record?.generation, bench.record?.drift], [7, null]);
   await bench.stop();
 });

@@ -34,6 +34,17 @@ test('a hold is told with its age, its cause, what is kept and how it ends', asy
   assert.match(out, /carna guard override 30 --for 10m/);
 });
 
+test('of a set whose rows are lost the lists of the Kamailios are told as kept', async () => {
+  const lost: HeldRecord = { ...HELD, rule: 'never-empty', count: 1, destinations: [] };
+  const data = fakeData({
+    readTopology: async () => topology({ generation: { ...GENERATION, held: [lost] } }),
+  });
+  const { code, out } = await carna('guard', data);
+  assert.equal(code, 1);
+  assert.match(out, /! held for 42 s {3}set 30: all its rows \(rule never-empty\)/);
+  assert.match(out, /kept {3}the lists that the Kamailios hold\n/);
+});
+
 test('a hold is a problem of the topology', async () => {
   const { out } = await carna('topology', holding());
   assert.match(out, /set 30: 12 changes held back for 42 s/);

@@ -21,6 +21,14 @@ export const GUARDS: readonly Mutant[] = [
     tests: GUARD_TESTS,
   },
   {
+    name: 'lost-set',
+    off: 'a set that PostgreSQL lost is told as empty',
+    file: 'topology/lost-sets.js',
+    find: 'hash !== EMPTY &&',
+    replace: 'false &&',
+    tests: ['reconciler/lost-sets.test.js'],
+  },
+  {
     name: 'guard-budget',
     off: 'no bound to unexplained losses',
     file: 'topology/guard-budget.js',

@@ -44,6 +44,8 @@ export class World {
   mayWrite = true;
   table: DispatcherRow[] = [];
   tableGeneration = 0;
+  /** As the last version kept them. */
+  setHashes: CommitOptions['setHashes'] = {};
   epoch = 0;
   audit: { readonly id: string; readonly generation: number }[] = [];
   znode: GenerationRecord | null = null;
@@ -186,7 +188,7 @@ export class World {
         this.#call('readHead', () => ({
           generation: this.tableGeneration,
           committedAtMs: 0,
-          setHashes: {},
+          setHashes: this.setHashes,
           traces: [...this.audit],
         })),
       readLosses: async (windowMs) => this.#losses(windowMs),
@@ -222,7 +224,10 @@ export class World {
     for (const { setid, since } of plan.overrides) this.used.set(setid, since);
     for (const [setid, count] of plan.losses) this.lost.push({ setid, count, atMs: this.nowMs });
     const floor = Math.max(plan.floor ?? 0, plan.base);
-    if (plan.changes.length > 0 || floor > plan.base) this.tableGeneration = floor + 1;
+    if (plan.changes.length > 0 || floor > plan.base) {
+      this.tableGeneration = floor + 1;
+      this.setHashes = plan.setHashes;
+    }
     const rows = new Map(this.table.map((row) => [rowKey(row), row] as const));
     this.table = [...applyChanges(rows, plan.changes).values()];
     const generation = this.tableGeneration;

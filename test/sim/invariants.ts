@@ -74,8 +74,9 @@ export class Invariants {
       this.#violate('I3', `${host} wrote with epoch ${plan.epoch}, ${takenEpoch} was taken`);
     }
     this.#noteWords(plan.overrides);
-    if (plan.changes.length === 0) return;
+    for (const setid of this.#lostRows.letGo(this.#overridden, before)) this.#emptied.add(setid);
     this.#lostRows.onCommit(after);
+    if (plan.changes.length === 0) return;
     this.writes += 1;
     for (const change of plan.changes) this.#checkChange(change, host);
     const setids = new Set(plan.changes.map((change) => change.row.setid));

@@ -4,11 +4,18 @@ import type { Rows } from './postgres-rows.js';
 import type { World } from './world.js';
 import { DC_ROOT } from './world.js';
 
-/** Rows that a PostgreSQL without the last commits lost, until somebody writes them again. */
+/** Rows that a PostgreSQL without the last commits lost, until somebody writes them again or lets their set go. */
 export class LostRows {
   readonly #world: World;
   /** By rowKey(): the znode that their node had then. */
   readonly #znodes = new Map<string, string | undefined>();
+
+  /** Sets. */
+  readonly #letGo = new Set<number>();
+  /** How often ZooKeeper had been wiped when PostgreSQL went back. */
+  #wipes = 0;
+  /** True once somebody wrote the table anew: what was told before is kept in it. */
+  #isNoticed = true;
 
   constructor(world: World) {
     this.#world = world;
@@ -16,6 +23,8 @@ export class LostRows {
 
   onWentBack(before: Rows): void {
     const { postgres, truth, zookeeper } = this.#world;
+    this.#wipes = zookeeper.wipes;
+    this.#isNoticed = false;
     for (const [key, { destination }] of before) {
       if (postgres.rows.has(key)) continue;
       const prefix = `${DC_ROOT}/nodes/${truth.nodeOf(destination)?.nodeId}~`;
@@ -27,14 +36,31 @@ export class LostRows {
   }
 
   onCommit(after: Rows): void {
+    if (this.#world.zookeeper.wipes === this.#wipes) this.#isNoticed = true;
     for (const key of this.#znodes.keys()) if (after.has(key)) this.#znodes.delete(key);
+    for (const { setid } of after.values()) this.#letGo.delete(setid);
   }
 
-  /** True when its node was gone from the registry since then, or unfit: nobody could know that it is wanted. */
+  /** A commit used an operator's word for these sets: those of them that had no row are empty by that word. */
+  letGo(overridden: ReadonlySet<number>, before: Rows): readonly number[] {
+    const filled = new Set([...before.values()].map(({ setid }) => setid));
+    const empty = [...overridden].filter((setid) => !filled.has(setid));
+    for (const setid of empty) this.#letGo.add(setid);
+    return empty;
+  }
+
+  /**
+   * True when its node was gone from the registry since then, or unfit: nobody could know that it is wanted. That a
+   * set was filled which lost all its rows, the generation znode told, unless it was lost before anybody noticed.
+   */
   isForgotten(row: Pick<DispatcherRow, 'setid' | 'destination'>): boolean {
     const key = rowKey(row);
     if (!this.#znodes.has(key)) return false;
-    const { truth, zookeeper } = this.#world;
+    const { truth, zookeeper, postgres } = this.#world;
+    if (this.#letGo.has(row.setid)) return true;
+    const isWhollyLost = ![...postgres.rows.values()].some(({ setid }) => setid === row.setid);
+    const isKnown = this.#isNoticed || zookeeper.wipes === this.#wipes;
+    if (isWhollyLost && isKnown) return false;
     const node = truth.nodeOf(row.destination);
     const path = this.#znodes.get(key);
     const isListed = path !== undefined && zookeeper.tree.has(path);

@@ -38,6 +38,7 @@ export function registerGuard(program: Command, context: Context): void {
       `
 A guard keeps rows as they are that nobody's word explains: the last one of a set, more than a quarter of a
 set within a minute, or any while most nodes are silent or the reconciler's own connection was just broken.
+So is a set of which PostgreSQL, gone back in time, lost all rows: the Kamailios keep their lists of it.
 It ends by itself when the nodes publish again. Nodes of which the reconciler's own OPTIONS say something else
 than their agents are listed below the holds, and then the writes of a deposed leader that PostgreSQL refused in
 the last day (nothing to do: the newer leader's rows stand). Exit code 1 while something is held.

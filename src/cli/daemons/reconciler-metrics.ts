@@ -1,6 +1,7 @@
 import type { Metrics } from '../../http/metrics.js';
 import type { ReconcilerStatus } from '../../reconciler/status.js';
 import type { HeldSet } from '../../topology/guard.js';
+import { countHeld } from '../../topology/held.js';
 import type { GuardRule } from '../../topology/node.js';
 import { GUARD_RULES, WITNESS_FINDINGS } from '../../topology/node.js';
 import type { Refresh } from './process-metrics.js';
@@ -75,7 +76,5 @@ export function reconcilerGauges(metrics: Metrics, status: () => ReconcilerStatu
 }
 
 function rowsHeld(held: readonly HeldSet[], rule: GuardRule): number {
-  return held
-    .filter((set) => set.rule === rule)
-    .reduce((rows, set) => rows + set.destinations.length, 0);
+  return held.filter((set) => set.rule === rule).reduce((rows, set) => rows + countHeld(set), 0);
 }

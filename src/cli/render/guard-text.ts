@@ -25,13 +25,22 @@ export function guardText(
 function heldLines(held: HeldRecord, paint: Painter, nowMs: number): string[] {
   const { setid, rule, why, sinceMs, count, destinations } = held;
   const more = count > destinations.length ? `, and ${count - destinations.length} more` : '';
+  const what = isLost(held) ? 'all its rows' : plural(count, 'row');
+  const kept = isLost(held)
+    ? 'the lists that the Kamailios hold'
+    : `${destinations.map(printable).join(', ')}${more}`;
   return [
     '',
-    `${stateMark('held', paint)} for ${formatDuration(nowMs - sinceMs)}   set ${setid}: ${plural(count, 'row')} (rule ${rule})`,
+    `${stateMark('held', paint)} for ${formatDuration(nowMs - sinceMs)}   set ${setid}: ${what} (rule ${rule})`,
     `   why    ${printable(why)}`,
-    `   kept   ${destinations.map(printable).join(', ')}${more}`,
+    `   kept   ${kept}`,
     `   ends   by itself when the nodes publish again · or: carna guard override ${setid} --for 10m`,
   ];
+}
+
+/** The set has no row any more, and nobody knows which it had. */
+function isLost({ destinations }: HeldRecord): boolean {
+  return destinations.length === 0;
 }
 
 function overrideLines(overrides: readonly OverrideRecord[], nowMs: number): string[] {
@@ -87,8 +96,9 @@ const MAX_SHOWN = 5;
 /** What an override does, before it is asked for. Pure. */
 export function overrideWarning(setid: number, held: readonly HeldRecord[]): string[] {
   const count = held.reduce((sum, one) => sum + one.count, 0);
+  const what = held.every(isLost) ? 'All' : plural(count, 'row');
   return [
-    `${plural(count, 'row')} of set ${setid} will be taken out of use or deleted. Calls that stand there go on; new ones go elsewhere,`,
+    `${what} of set ${setid} will be taken out of use or deleted. Calls that stand there go on; new ones go elsewhere,`,
     'or nowhere when these are the last. Held because:',
     ...held.map(({ why }) => `  ${printable(why)}`),
   ];
