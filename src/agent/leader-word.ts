@@ -51,7 +51,10 @@ export class LeaderWord {
     return generation > filledIn && this.#says(setid, generation) === 'empty';
   }
 
-  /** The sets that the leader filled and the table lost behind its back. Of those that it says are lost nothing is to come: no server waits for them. */
+  /**
+   * The sets that the leader filled and the table lost behind its back. Of those that it says are lost nothing is
+   * to come: no server waits for them.
+   */
   robbed(
     setids: readonly number[],
     { rows, generation }: { readonly rows: readonly DispatcherRow[]; readonly generation: number },

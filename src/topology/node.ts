@@ -142,7 +142,7 @@ export interface HeldRecord {
   /** Wall clock in ms when the holding began. */
   readonly sinceMs: number;
   readonly count: number;
-  /** Of the rows that stay as they are, at most MAX_HELD_DESTINATIONS; none = the rows are lost, the Kamailios keep their lists. */
+  /** Of the rows that stay, at most MAX_HELD_DESTINATIONS; none = they are lost, and the Kamailios keep their lists. */
   readonly destinations: readonly string[];
 }
 
