@@ -76,8 +76,8 @@ export interface OperatorData {
   /** Who has a number. */
   readOwners(number: string): Promise<readonly Aor[]>;
   /** Sets what `change` makes of the intent that stands for a node, and gives what stands then; see IntentChange. */
-  changeIntent(nodeId: string, change: IntentChange): Promise<IntentRecord>;
-  /** False when there was none. */
+  changeIntent<T extends IntentRecord | null>(nodeId: string, change: IntentChange<T>): Promise<T>;
+  /** Whatever stands, also what somebody else asked just now. False when there was none. */
   removeIntent(nodeId: string): Promise<boolean>;
   /** Creates or replaces an operator's word against the guards of a set. */
   writeOverride(override: OverrideRecord): Promise<void>;

@@ -101,7 +101,7 @@ export function exitCodeAfter({ failed }: TakenBack, code: ExitCode): ExitCode {
  * CarnaError.
  */
 export async function takeBackOurs(
-  data: Pick<OperatorData, 'readTopology' | 'removeIntent'>,
+  data: Pick<OperatorData, 'changeIntent'>,
   ours: readonly IntentRecord[],
   tell: (nodeId: string) => void = () => undefined,
 ): Promise<TakenBack> {
@@ -111,13 +111,9 @@ export async function takeBackOurs(
   for (const mine of ours) {
     const { nodeId } = mine;
     try {
-      const present = (await data.readTopology()).intents.get(nodeId);
-      if (present !== undefined && !isSameIntent(present, mine)) {
-        others.push(nodeId);
-        continue;
-      }
-      await data.removeIntent(nodeId);
-      tell(nodeId);
+      const left = await data.changeIntent(nodeId, (present) => withoutOurs(present, mine));
+      if (left === null) tell(nodeId);
+      else others.push(nodeId);
     } catch (err) {
       if (!(err instanceof CarnaError)) throw err;
       why = messageOf(err);
@@ -135,6 +131,11 @@ export async function takeBackOurs(
   const nodeIds = failed.map(({ nodeId }) => nodeId);
   const still = `Still draining, because it could not be taken back (${why}): ${nodeIds.join(', ')}.`;
   return { after, failed, open: [still, undoText(nodeIds)] };
+}
+
+/** Ours goes, another's stays. */
+function withoutOurs(present: IntentRecord | null, mine: IntentRecord): IntentRecord | null {
+  return present === null || isSameIntent(present, mine) ? null : present;
 }
 
 /** How a drain is undone. Pure. */

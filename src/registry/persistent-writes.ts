@@ -4,6 +4,9 @@ import type { ZkSession } from './session.js';
 
 const WRITE_ATTEMPTS = 5;
 
+/** What it takes to repeat a write. */
+export type RepeatingSession = Pick<ZkSession, 'whenConnected' | 'zkSessionTimeoutMs'>;
+
 /** Creates the persistent znode or replaces its data. */
 export async function writeZnode(
   session: ZkSession,
@@ -52,7 +55,10 @@ export async function removeZnode(session: ZkSession, path: string): Promise<voi
  * Repeats a look-then-write that another client, a concurrent change or a lost answer disturbed. Safe
  * because each try looks first, and a write that did happen is found and counts.
  */
-export async function persistently<T>(session: ZkSession, work: () => Promise<T>): Promise<T> {
+export async function persistently<T>(
+  session: RepeatingSession,
+  work: () => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();

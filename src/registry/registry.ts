@@ -69,8 +69,8 @@ export interface Registry {
   /** Sets or replaces an operator's will. */
   writeIntent(record: IntentRecord): Promise<void>;
   /** Sets what `change` makes of the will that stands, and gives what stands then; see IntentChange. */
-  changeIntent(nodeId: string, change: IntentChange): Promise<IntentRecord>;
-  /** Fine when there is none. */
+  changeIntent<T extends IntentRecord | null>(nodeId: string, change: IntentChange<T>): Promise<T>;
+  /** Whatever stands, also what somebody else said just now. Fine when there is none. */
   removeIntent(nodeId: string): Promise<void>;
   /** Sets or replaces an operator's word against the guards of a set. */
   writeOverride(record: OverrideRecord): Promise<void>;

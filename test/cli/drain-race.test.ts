@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DrainJson } from '../../src/cli/json-shapes.js';
-import type { OperatorData } from '../../src/cli/operator-data.js';
 import type { IntentRecord } from '../../src/topology/node.js';
 import { RegistryNotSentError } from '../../src/util/errors.js';
 import type { Keeping } from './keeping-intents.js';
@@ -16,15 +15,14 @@ const THEIRS = ['media-10', 'media-2'];
 const others = ({ intents }: Keeping): void =>
   THEIRS.forEach((nodeId) => intents.set(nodeId, p.intent(nodeId)));
 
-/** Somebody else's drains are written just before our first. */
-function met(more: Partial<OperatorData> = {}): Keeping {
+/** Somebody else's drains are written just before our first; `remove` takes one away. */
+function met(remove?: (nodeId: string) => Promise<void>): Keeping {
   const write = async (intent: IntentRecord): Promise<void> => {
     if (keeping.intents.size === 0) others(keeping);
     keeping.intents.set(intent.nodeId, intent);
   };
   const keeping: Keeping = keepingIntents({
-    changeIntent: (...asked) => p.changing(keeping.intents, write)(...asked),
-    ...more,
+    changeIntent: (...asked) => p.changing(keeping.intents, write, remove)(...asked),
   });
   return keeping;
 }
@@ -63,19 +61,36 @@ for (const what of ['media-1', '--host 10.0.3.1']) {
   });
 
   test(`drain ${what}: one that could not be taken back is no clean refusal`, async () => {
-    const removeIntent = async (): Promise<boolean> => {
+    const remove = async (): Promise<void> => {
       throw new RegistryNotSentError('ZooKeeper is away');
     };
-    const { code, err } = await p.carna(`drain ${what} --yes`, met({ removeIntent }).data);
+    const { code, err } = await p.carna(`drain ${what} --yes`, met(remove).data);
     assert.match(err, /^refused \(exit 3\): set 30 would keep no media nodes/);
     assert.match(
       err,
       /in the same moment\. Bring another media node up first, or: carna drain \S+.* --force\nStill draining, because it could not be taken back \(ZooKeeper is away\): media-1\.\nUndo: carna undrain media-1\n$/,
     );
     assert.equal(code, 3);
-    const json = await p.carna(`drain ${what} --yes --json`, met({ removeIntent }).data);
+    const json = await p.carna(`drain ${what} --yes --json`, met(remove).data);
     const last = JSON.parse(json.out.trim().split('\n').at(-1) ?? '') as DrainJson;
     assert.deepEqual([json.code, last.did, last.intent?.by], [3, 'refused', 'bob']);
+  });
+
+  test(`drain ${what}: what somebody else made of ours stays although the view still shows ours`, async () => {
+    let shown = p.byId<IntentRecord>([]);
+    const write = async (intent: IntentRecord): Promise<void> => {
+      others(keeping);
+      keeping.intents.set(intent.nodeId, intent);
+      shown = new Map(keeping.intents);
+      keeping.intents.set(intent.nodeId, { ...intent, now: true });
+    };
+    const keeping: Keeping = keepingIntents({
+      readTopology: async () => p.topology({ intents: shown }),
+      changeIntent: (...asked) => p.changing(keeping.intents, write)(...asked),
+    });
+    const { code, err } = await p.carna(`drain ${what} --yes`, keeping.data);
+    assert.match(err, /Still draining, as somebody else asked meanwhile: media-1\. Bring/);
+    assert.deepEqual([code, keeping.intents.get('media-1')?.now], [4, true]);
   });
 
   test(`drain ${what} --force goes against what others ask, too`, async () => {

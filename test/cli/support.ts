@@ -135,15 +135,18 @@ export const TABLE: readonly DispatcherRow[] = [
   row(30, 'media-10', '10.0.3.10'),
 ];
 
-/** Changes intents where they are kept; `write` puts one there. */
+/** Changes intents where they are kept; `write` puts one there, `remove` takes one away. */
 export function changing(
   intents: Map<string, IntentRecord>,
   write = async (intent: IntentRecord): Promise<void> => void intents.set(intent.nodeId, intent),
+  remove = async (nodeId: string): Promise<void> => void intents.delete(nodeId),
 ): OperatorData['changeIntent'] {
   return async (nodeId, change) => {
     const present = intents.get(nodeId) ?? null;
     const wanted = change(present);
-    if (wanted !== present) await write(wanted);
+    if (wanted === present) return wanted;
+    if (wanted === null) await remove(nodeId);
+    else await write(wanted);
     return wanted;
   };
 }

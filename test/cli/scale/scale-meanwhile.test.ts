@@ -25,15 +25,15 @@ test('somebody raises the number meanwhile: nothing is killed, told why', () =>
 
 test('who gives up and cannot take its drain back says so by its exit code, too', () =>
   withStage([5, 20, 5], async (stage) => {
-    const removeIntent = async (): Promise<boolean> => {
+    const changeIntent = p.changing(stage.platform.intents, undefined, async () => {
       throw new RegistryNotSentError('ZooKeeper is away');
-    };
+    });
     const { code, out } = await stage.carna(
       'scale media 2 --yes',
       () => {
         if (stage.platform.intents.size > 0) stage.marathon.scaleTo(4);
       },
-      { data: { removeIntent } },
+      { data: { changeIntent } },
     );
     assert.match(
       out,

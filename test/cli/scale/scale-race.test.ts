@@ -17,7 +17,7 @@ const REFUSED =
 const others = ({ platform }: Stage): void =>
   THEIRS.forEach((nodeId) => platform.intents.set(nodeId, p.intent(nodeId)));
 
-const away = async (): Promise<boolean> => {
+const away = async (): Promise<void> => {
   throw new RegistryNotSentError('ZooKeeper is away');
 };
 
@@ -68,12 +68,13 @@ test('two that ask at the same time: who sees the drains of the other takes its 
 test('drains that could not be taken back are no clean refusal', () =>
   withStage([1, 1, 1, 1], async (stage) => {
     const { intents } = stage.platform;
-    const changeIntent = p.changing(intents, async (intent) => {
+    const write = async (intent: IntentRecord): Promise<void> => {
       if (intents.size === 0) others(stage);
       intents.set(intent.nodeId, intent);
+    };
+    const { code, out, err } = await stage.carna(`${SCALE_IN} --yes`, undefined, {
+      data: { changeIntent: p.changing(intents, write, away) },
     });
-    const data = { changeIntent, removeIntent: away };
-    const { code, out, err } = await stage.carna(`${SCALE_IN} --yes`, undefined, { data });
     assert.match(err, /^refused \(exit 3\): set 30 would keep no media nodes/);
     assert.match(
       err,

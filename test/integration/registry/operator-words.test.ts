@@ -50,6 +50,22 @@ test('of two operators who change one word at once neither overwrites the other'
   assert.equal([...why].sort().join(''), '0'.repeat(10) + '1'.repeat(10));
 });
 
+test('a word is taken away only as it was read: what somebody else makes of it meanwhile stands', async () => {
+  const [one, other] = await Promise.all([registry('taken'), registry('taken')]);
+  const ours = intentRecord();
+  const theirs = intentRecord({ now: true });
+  for (let round = 0; round < 10; round++) {
+    await one.writeIntent(ours);
+    await Promise.all([
+      one.changeIntent('media-1', (present) => (present?.now === true ? present : null)),
+      other.changeIntent('media-1', () => theirs),
+    ]);
+    assert.deepEqual(await one.changeIntent('media-1', (present) => present), theirs);
+  }
+  assert.equal(await one.changeIntent('media-1', () => null), null);
+  assert.equal(await other.changeIntent('media-1', (present) => present), null);
+});
+
 test("an operator's word outlives ZooKeeper's data as long as the agent lives, and can be taken back", async () => {
   const server = new TestServer(testDir('zk-wiped'), await freePort(), 500, []);
   await server.start();
