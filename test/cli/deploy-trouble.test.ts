@@ -41,6 +41,20 @@ test('a lock that comes between is waited for; one that stays ends at the deadli
   assert.equal(world.changes.length, 2);
 });
 
+test('a dry run that ends at the deadline is repeated as a dry run', async () => {
+  const world = new MarathonWorld();
+  world.deployments.push({ id: 'd-for-ever', apps: [MEDIA], step: () => false });
+  world.intercept = ({ url }, response) => {
+    if (!url.includes('dryRun')) return false;
+    json(response, 409, { message: 'locked', deployments: [{ id: 'd-for-ever' }] });
+    return true;
+  };
+  const asked = '--dry-run --instances --deadline 1m';
+  const { code, out } = await deploy(world, group(appOf(MEDIA)), asked);
+  assert.ok(out.endsWith(` nothing was changed. Next: carna deploy dc1.json ${asked}\n`), out);
+  assert.deepEqual([code, world.changes], [1, []]);
+});
+
 test('what somebody else changed meanwhile is not overrun', async () => {
   const world = new MarathonWorld();
   world.run(MEDIA, appOf(MEDIA), 2);

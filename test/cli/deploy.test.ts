@@ -215,11 +215,23 @@ test('of several files those after one that did not end well are named, and how 
   assert.match(left.out, /2 up, 2 listed\n/);
   assert.equal(
     left.err,
-    `0 of 2 files done. Not begun: ${other}\nNext: carna deploy ${other}\n`,
+    `0 of 2 files done. Not begun: ${other}\nNext: carna deploy dc1.json ${other} --yes\n`,
     left.out,
   );
   assert.deepEqual([left.code, world.changes], [1, []]);
   if (task !== undefined) task.nodeState = 'up';
   const { code, err } = await deploy(world, group(appOf(MEDIA)), `${other} --yes`);
   assert.deepEqual([code, err, world.changes], [0, '', ['PUT /v2/groups/tools']]);
+});
+
+test('how files that were not begun are begun repeats every option: a dry run stays one', async () => {
+  const world = new MarathonWorld();
+  world.run(MEDIA, appOf(MEDIA), 3, 20);
+  const other = join(testDir('carna-deploy'), 'b.json');
+  writeFileSync(other, JSON.stringify({ id: '/tools', apps: [appOf('/tools/wiki', { env: {} })] }));
+  const asked = `${other} --dry-run --instances --remove --deadline 90m`;
+  const { code, err } = await deploy(world, group(appOf(MEDIA, { cpus: 3 })), asked);
+  assert.match(err, /^0 of 2 files done\. Not begun: /);
+  assert.ok(err.endsWith(`\nNext: carna deploy dc1.json ${asked}\n`), err);
+  assert.deepEqual([code, world.changes], [4, []]);
 });

@@ -36,6 +36,12 @@ test('durations are read whole or not at all', () => {
   }
 });
 
+test('a duration that was read is written so that it can be read again', () => {
+  for (const [text, written] of Object.entries({ '90s': '90s', '1h30m': '90m', '24h': '1d' })) {
+    assert.equal(units.durationArgument(units.parseDuration(text) ?? 0), written);
+  }
+});
+
 test('times of day are shown in the zone asked for', () => {
   assert.equal(units.formatTime(Date.UTC(2026, 0, 1, 23, 5, 6, 7), 'UTC'), '23:05:06.007');
   assert.equal(units.formatTime(Date.UTC(2026, 0, 1, 0, 5), 'UTC'), '00:05:00.000');

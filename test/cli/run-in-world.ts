@@ -31,7 +31,8 @@ export async function runInWorld(world: MarathonWorld, run: WorldRun): Promise<O
     outcome = await carna(run.words(path), world.data(run.data), { ...run.terminal, env });
   });
   if (outcome === undefined) throw new Error('it did not run');
-  return { ...outcome, out: outcome.out.replaceAll(path, run.file) };
+  const { out, err } = outcome;
+  return { ...outcome, out: out.replaceAll(path, run.file), err: err.replaceAll(path, run.file) };
 }
 
 /** Carries out the next change and answers it with a text that is no whole JSON. */

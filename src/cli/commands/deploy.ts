@@ -5,18 +5,9 @@ import { withOperatorData } from '../context.js';
 import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import type { DeployOptions } from '../deploy/deploy-group.js';
+import type { DeployFlags } from '../deploy/deploy-line.js';
 import { untilInterrupted } from '../process-like.js';
 import { lintText } from '../render/lint-text.js';
-
-interface Options {
-  readonly dryRun?: true;
-  readonly yes?: true;
-  readonly instances?: true;
-  readonly restart?: true;
-  readonly remove?: true;
-  readonly deadline?: number;
-  readonly json?: true;
-}
 
 const DEADLINE_MS = 15 * 60_000;
 
@@ -55,15 +46,15 @@ Examples:
   carna deploy dc1.json --dry-run
   carna deploy dc1.json --instances --yes --deadline 30m`,
     )
-    .action(async (files: readonly string[], options: Options) => {
-      context.exitCode = await deployCommand(context, files, options);
+    .action(async (files: readonly string[], flags: DeployFlags) => {
+      context.exitCode = await deployCommand(context, files, flags);
     });
 }
 
 async function deployCommand(
   context: Context,
   files: readonly string[],
-  options: Options,
+  flags: DeployFlags,
 ): Promise<ExitCode> {
   const { checkGroups, readGroups } = await import('../deploy/deploy-files.js');
   const read = readGroups(files);
@@ -75,7 +66,7 @@ async function deployCommand(
   const { notBegunLines } = await import('../deploy/deploy-teller.js');
   const { marathonGroupOf } = await import('../configured-marathon.js');
   const { createMarathonWork } = await import('../deploy/marathon-work.js');
-  const limits = { isJson: options.json === true, deadlineMs: options.deadline ?? DEADLINE_MS };
+  const limits = { isJson: flags.json === true, deadlineMs: flags.deadline ?? DEADLINE_MS };
   return withOperatorData(context, (data, config) => {
     checkGroups(read.groups, marathonGroupOf(config));
     return untilInterrupted(context.proc, async (stop) => {
@@ -83,24 +74,25 @@ async function deployCommand(
       let done = 0;
       try {
         for (const group of read.groups) {
-          const code = await deployGroup(work, group, wishOf(options));
+          const code = await deployGroup(work, group, wishOf(flags));
           if (code !== EXIT.done) return code;
           done++;
         }
         return EXIT.done;
       } finally {
-        context.printError(...notBegunLines(read.groups, done));
+        context.printError(...notBegunLines(read.groups, done, flags));
       }
     });
   });
 }
 
-function wishOf(options: Options): DeployOptions {
+function wishOf(flags: DeployFlags): DeployOptions {
   return {
-    takesInstances: options.instances === true,
-    mayRestart: options.restart === true,
-    mayRemove: options.remove === true,
-    isDryRun: options.dryRun === true,
-    isYes: options.yes === true,
+    takesInstances: flags.instances === true,
+    mayRestart: flags.restart === true,
+    mayRemove: flags.remove === true,
+    isDryRun: flags.dryRun === true,
+    isYes: flags.yes === true,
+    flags,
   };
 }

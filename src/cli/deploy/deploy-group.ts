@@ -9,6 +9,7 @@ import { EXIT } from '../exit-codes.js';
 import type { ExitCode } from '../exit-codes.js';
 import { deployPlanLines } from '../render/deploy-text.js';
 import { uncut } from '../scale/run.js';
+import type { DeployFlags } from './deploy-line.js';
 import { DeployTeller } from './deploy-teller.js';
 import type { GroupFile, GroupLook, LookWish } from './look-at-group.js';
 import { isStillSo, lookAtGroup } from './look-at-group.js';
@@ -22,6 +23,8 @@ import { lookAtApps, watchApps } from './watch-apps.js';
 export interface DeployOptions extends LookWish {
   readonly isDryRun: boolean;
   readonly isYes: boolean;
+  /** All that was given, for the command that goes on. */
+  readonly flags: DeployFlags;
 }
 
 /**
@@ -34,7 +37,7 @@ export async function deployGroup(
   file: GroupFile,
   options: DeployOptions,
 ): Promise<ExitCode> {
-  const tell = new DeployTeller(work, file);
+  const tell = new DeployTeller(work, file, options.flags);
   const look = await lookUnlocked(work, file, options, tell);
   if (look === 'late' || look === 'left') return tell.notBegun(look);
   tell.planned(look);

@@ -7,6 +7,8 @@ import { appProgressLines, deployPlanLines } from '../render/deploy-text.js';
 import { plural } from '../render/units.js';
 import { groupIdOf, nameOfApp } from '../../marathon/deploy/group-apps.js';
 import type { DeployJson } from './deploy-json.js';
+import type { DeployFlags } from './deploy-line.js';
+import { deployLine } from './deploy-line.js';
 import type { GroupFile, GroupLook } from './look-at-group.js';
 import type { MarathonWork } from './marathon-work.js';
 import type { AppsLook, WatchEnd } from './watch-apps.js';
@@ -22,12 +24,14 @@ export class DeployTeller {
   readonly #work: MarathonWork;
   readonly #group: string;
   readonly #file: string;
+  readonly #flags: DeployFlags;
   #said = '';
   #lines: ReadonlySet<string> = new Set();
 
-  constructor(work: MarathonWork, { file, definition }: GroupFile) {
+  constructor(work: MarathonWork, { file, definition }: GroupFile, flags: DeployFlags) {
     this.#work = work;
     this.#file = file;
+    this.#flags = flags;
     this.#group = groupIdOf(definition);
   }
 
@@ -133,7 +137,7 @@ export class DeployTeller {
       case 'failed':
         return [
           `✘ ${id} ended without success: it was cancelled or replaced by a forced one.`,
-          `Next: ${this.#again()} --dry-run says what is missing, also where only old tasks are left`,
+          `Next: ${this.#again({ dryRun: true })} says what is missing, also where only old tasks are left`,
         ];
       case 'late':
         return [`✘ the deadline passed; ${id} goes on in Marathon.`, again, ...endIt];
@@ -142,8 +146,8 @@ export class DeployTeller {
     }
   }
 
-  #again(): string {
-    return `carna deploy ${this.#file}`;
+  #again(more: DeployFlags = {}): string {
+    return deployLine([this.#file], { ...this.#flags, ...more });
   }
 
   #say(said: Said, lines: readonly string[]): void {
@@ -156,12 +160,20 @@ export class DeployTeller {
   }
 }
 
-/** Which files were not begun when the one after the first `done` did not end well; empty: it was the last. Pure. */
-export function notBegunLines(groups: readonly GroupFile[], done: number): string[] {
-  const rest = groups.slice(done + 1).map(({ file }) => file);
+/**
+ * Which files were not begun when the one after the first `done` did not end well; empty: it was the last. They go on
+ * with that one, which they may build upon. Pure.
+ */
+export function notBegunLines(
+  groups: readonly GroupFile[],
+  done: number,
+  flags: DeployFlags,
+): string[] {
+  const left = groups.slice(done).map(({ file }) => file);
+  const rest = left.slice(1);
   if (rest.length === 0) return [];
   return [
     `${done} of ${plural(groups.length, 'file')} done. Not begun: ${rest.join(', ')}`,
-    `Next: carna deploy ${rest.join(' ')}`,
+    `Next: ${deployLine(left, flags)}`,
   ];
 }

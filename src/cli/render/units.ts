@@ -62,6 +62,13 @@ export function parseDuration(text: string): number | null {
   return ms > 0 ? ms : null;
 }
 
+/** Whole seconds as parseDuration reads them: `90s`, `30m`, `2h`, `1d`. */
+export function durationArgument(ms: number): string {
+  const units = Object.entries(UNITS).reverse();
+  const [unit, size] = units.find(([, each]) => ms % each === 0) ?? ['s', SECOND];
+  return `${Math.ceil(ms / size)}${unit}`;
+}
+
 /** `1 node`, `3 nodes`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${groupNumber(count)} ${count === 1 ? one : many}`;
