@@ -154,16 +154,30 @@ test('a trunk that fails hands the call to the next priority, and to a shorter p
   assert.deepEqual([busy.status, busy.names], ['486', ['first']]);
 });
 
-test('a trunk that rings and then sends the call elsewhere is not followed', async () => {
+/** What the media node hears of a call that the trunk `first` lets ring and then refuses. */
+async function refusedAfterRinging(
+  callId: string,
+  ...refusal: [string, ...string[]]
+): Promise<string> {
   answers = { first: ['180 Ringing'] };
-  sendCall(media, DISPATCHER, { callId: 'rings-and-moves', to: 'sip:+4930555@carna.test' });
-  await media.until(/^SIP\/2\.0 180 [^]*rings-and-moves/);
-  const given = offered.find(({ invite }) => invite.text.includes('rings-and-moves'));
+  sendCall(media, DISPATCHER, { callId, to: 'sip:+4930555@carna.test' });
+  await media.until(new RegExp(`^SIP/2\\.0 180 [^]*${callId}`));
+  const given = offered.find(({ invite }) => header(invite.text, 'Call-ID')[0] === callId);
   assert.ok(given);
-  const edge = edges.find(({ host }) => host === given.edge);
-  edge?.reply(given.invite, '302 Moved Temporarily', ['Contact: <sip:+1900555@carna.test>']);
-  const { text } = await finalAnswer(media, 'rings-and-moves');
+  const [status, ...headers] = refusal;
+  edges.find(({ host }) => host === given.edge)?.reply(given.invite, status, headers);
+  return (await finalAnswer(media, callId)).text;
+}
+
+test('a trunk that rings and then sends the call elsewhere is not followed', async () => {
+  const moved = ['302 Moved Temporarily', 'Contact: <sip:+1900555@carna.test>'] as const;
+  const text = await refusedAfterRinging('rings-and-moves', ...moved);
   assert.deepEqual([text.slice(8, 11), header(text, 'Contact')], ['480', []]);
+});
+
+test('a trunk that rings and then gives up is not taken for silent, at which a media node calls again', async () => {
+  const text = await refusedAfterRinging('rings-in-vain', '408 Request Timeout');
+  assert.equal(text.slice(8, 11), '480');
 });
 
 test('when every trunk is full the caller hears so; when one failed otherwise it does not', async () => {
