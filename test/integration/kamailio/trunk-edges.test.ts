@@ -37,8 +37,9 @@ before(async () => {
   await db.row(30, `${net}.30`);
   for (const edge of EDGES) await db.row(50, edge);
   await db.sql(
-    `insert into carna.trunk (name, host, priority, strip) values
-       ('broken', '192.0.2.1', 1, 0), ('carrier', '192.0.2.2', 0, 1)`,
+    `insert into carna.trunk (name, host, prefix, priority, strip) values
+       ('broken', '192.0.2.1', '', 1, 0), ('carrier', '192.0.2.2', '', 0, 1),
+       ('merging', '192.0.2.3', '+33', 0, 0)`,
   );
   media = await openPeer(`${net}.30`);
   edges = await Promise.all(EDGES.map((host) => openPeer(host)));
@@ -87,17 +88,22 @@ function answer(edge: SipPeer, from: number): number {
 }
 
 let count = 0;
+interface Outcome {
+  readonly status: string;
+  readonly offers: readonly Offer[];
+}
 /** Calls while a load-balancer says `refusal` to calls for the trunk `carrier`, and all others take them. */
-async function dial(
-  refusal: string | null,
-  refusing = home,
-): Promise<{ readonly status: string; readonly offers: Offer[] }> {
-  const callId = `out-${count++}`;
+async function dial(refusal: string | null, refusing = home): Promise<Outcome> {
   answerOf = ({ trunk, edge }) => {
     if (trunk === 'broken') return '500 Oops';
     return edge === refusing ? refusal : '200 OK';
   };
-  sendCall(media, DISPATCHER, { callId, to: `sip:${NUMBER}@carna.test` });
+  return callTo(NUMBER);
+}
+
+async function callTo(number: string): Promise<Outcome> {
+  const callId = `out-${count++}`;
+  sendCall(media, DISPATCHER, { callId, to: `sip:${number}@carna.test` });
   const { text } = await finalAnswer(media, callId);
   return { status: text.slice(8, 11), offers: offers.filter((one) => one.callId === callId) };
 }
@@ -140,5 +146,20 @@ test('what a trunk itself refuses is offered to it by no other load-balancer, no
   for (const refusal of ['503 Service Unavailable', '503 Trunk Full', '408 Request Timeout']) {
     const { status, offers: made } = await dial(refusal);
     assert.deepEqual([status, made.map(({ trunk }) => trunk)], ['480', ['broken', 'carrier']]);
+  }
+});
+
+test('a trunk that has the call from a load-balancer that was only slow is followed by the next', async () => {
+  for (const [ofFirst, status, trunks] of [
+    ['503 Draining', '482', ['merging', 'merging']],
+    [null, '200', ['merging', 'merging', 'broken', 'carrier']],
+  ] as const) {
+    answerOf = ({ callId, trunk, edge }) => {
+      if (trunk !== 'merging') return trunk === 'broken' ? '500 Oops' : '200 OK';
+      const first = offers.find((one) => one.callId === callId);
+      return edge === first?.edge ? ofFirst : '482 Request Merged';
+    };
+    const { status: heard, offers: made } = await callTo('+33199999');
+    assert.deepEqual([heard, made.map(({ trunk }) => trunk)], [status, trunks]);
   }
 });
