@@ -9,16 +9,18 @@ import { header } from './sip-peer.js';
 
 const PATIENCE_MS = 10_000;
 const RINGING_MS = 1_000;
+/** Phones that one call may be sent to. */
+const CALLED_AT_MOST = 24;
 let platform: LocationPlatform;
 /** The load-balancer by which every phone is registered. */
 let edge: Phones;
 
 before(async () => {
-  platform = await startLocationPlatform();
+  platform = await startLocationPlatform({ CARNA_MAX_CONTACTS: String(CALLED_AT_MOST) });
   await platform.database.store.query({
     text: `INSERT INTO subscriber (username, domain, password, ha1, ha1b)
            SELECT 'u' || i, 'carna.test', '', md5('u' || i || ':carna.test:u' || i || '-pw'), ''
-             FROM generate_series(1, 9) i`,
+             FROM generate_series(1, 12) i`,
   });
   edge = await openPhones(`${platform.net}.10`, 5060);
   for (const node of [platform.registrars[0], platform.outbounds[0]]) {
@@ -69,6 +71,20 @@ function answering(
 const call = (user: string): Promise<string | null> =>
   platform.dispatcher.invite(platform.outbounds[0].host, `${user}@carna.test`);
 
+/** What the edge says while it drains: for phones with no other way, `last`. */
+const draining = (request: string, last: string): string =>
+  header(request, 'X-Carna-Last').length === 0 ? '503 Draining' : last;
+
+/** `count` phones of one q, named after the user. */
+const phonesOf = (user: string, count: number, q: number): Record<string, number> =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`${user}x${i}`, q]));
+
+/** How often the edge was asked to ring a phone, copies left out. */
+function calls(phone: string): number {
+  const invites = edge.received.filter(({ text }) => text.startsWith(`INVITE sip:${phone}@`));
+  return new Set(invites.map(({ text }) => header(text, 'Via')[0])).size;
+}
+
 /** The INVITE that the edge got for a phone. */
 const inviteOf = (phone: string): string =>
   edge.received.find(({ text }) => text.startsWith(`INVITE sip:${phone}@`))?.text ?? '';
@@ -86,9 +102,9 @@ test('the edge hears when no other phone is left to try, and not before', async 
 
 test('phones that a draining edge left to others are called after all when of the others none rang', async () => {
   await register('u5', { desk5: 0.9, mobile5: 0.1 });
-  const drains = (request: string): string =>
-    header(request, 'X-Carna-Last').length === 0 ? '503 Draining' : '200 OK';
-  answering((phone, text) => [phone === 'desk5' ? drains(text) : '480 Connection Gone']);
+  answering((phone, text) => [
+    phone === 'desk5' ? draining(text, '200 OK') : '480 Connection Gone',
+  ]);
   assert.equal(status(await call('u5')), 200);
   answering((phone) => [phone === 'desk5' ? '503 Draining' : '480 Connection Gone']);
   assert.equal(status(await call('u5')), 480, 'once, and no more');
@@ -96,12 +112,48 @@ test('phones that a draining edge left to others are called after all when of th
   edge.onRequest((request: Incoming) => {
     if (request.text.startsWith('ACK ')) return;
     if (!request.text.startsWith('INVITE sip:mobile6@')) {
-      return edge.reply(request, drains(request.text));
+      return edge.reply(request, draining(request.text, '200 OK'));
     }
     edge.reply(request, '180 Ringing');
     setTimeout(() => edge.reply(request, '480 No Answer'), RINGING_MS);
   });
   assert.equal(status(await call('u6')), 480, 'nobody rings twice');
+});
+
+test('of them each is called, however many they are', async () => {
+  await register('u7', { ...phonesOf('u7', 6, 0.9), mobile7: 0.1 });
+  for (const left of Object.keys(phonesOf('u7', 6, 0.9))) {
+    answering((phone, text) => [phone === left ? draining(text, '200 OK') : '480 Gone']);
+    assert.equal(status(await call('u7')), 200, left);
+  }
+  const ten = phonesOf('u8', 9, 0.9);
+  await register('u8', { ...ten, mobile8: 0.1 });
+  answering((phone, text) => [phone in ten ? draining(text, '480 Gone') : '480 Gone']);
+  assert.equal(status(await call('u8')), 480);
+  assert.deepEqual(
+    Object.keys(ten).map((phone) => calls(phone)),
+    Object.keys(ten).map(() => 2),
+  );
+});
+
+test('when no further phone can be called the caller hears 480, not what the last one said', async () => {
+  const many = phonesOf('u9', CALLED_AT_MOST - 1, 0.9);
+  await register('u9', { ...many, mobile9: 0.1 });
+  answering((phone, text) => [phone in many ? draining(text, '200 OK') : '500 Oops']);
+  assert.equal(status(await call('u9')), 480);
+});
+
+test('a phone that refused the call is not called again with those that a draining edge left', async () => {
+  await register('u10', { desk10: 0.9, soft10: 0.9, mobile10: 0.1 });
+  const answers: Readonly<Record<string, string>> = { soft10: '486 Busy', mobile10: '480 Gone' };
+  const refusing = (last: string): void =>
+    answering((phone, text) => [answers[phone] ?? draining(text, last)]);
+  refusing('200 OK');
+  assert.equal(status(await call('u10')), 200);
+  assert.deepEqual([calls('desk10'), calls('soft10'), calls('mobile10')], [2, 1, 1]);
+  // The same phone by another way.
+  refusing('482 Request Merged');
+  assert.equal(status(await call('u10')), 480);
 });
 
 test('a phone sends nobody anywhere: its 3xx is a phone that cannot be reached, and its Contact stays inside', async () => {
