@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { waitUntil } from '../../../src/util/wait.js';
 import { route } from './edge-route.js';
 import { useScenes } from './scene.js';
 import { header, request } from './sip-peer.js';
@@ -89,4 +91,26 @@ test("a phone's answer whose lines another reader could find elsewhere is droppe
     outbound.received.filter(({ text }) => /boss|[^\r]\n|\r[^\n]|\0/.test(text)),
     [],
   );
+});
+
+test('an answer that is dropped is told of in the log with its sender, once a second', async () => {
+  const s = await scene({ outbound: 1 });
+  const [outbound] = s.outbound;
+  assert.ok(outbound);
+  const parts = { from: outbound, uri: `sip:tester@${s.caller.host}:5060`, headers: [route(s)] };
+  outbound.send(request('INVITE', { ...parts, callId: 'unheard' }), s.loadBalancer);
+  const rung = await s.caller.until(/^INVITE /);
+  const from = Date.now();
+  for (let i = 0; i < 100; i++) s.caller.reply(rung, '183 Hidden', [`Subject: x\rY: ${i}`]);
+  s.caller.reply(rung, '180 Ringing');
+  await outbound.until(/^SIP\/2.0 180 /);
+  const told = (): string[] => {
+    const log = readFileSync(s.platform.loadBalancer.logFile, 'utf8');
+    return log.match(/dropped an answer.*/g) ?? [];
+  };
+  await waitUntil('the log tells of it', 5_000, () => told().length > 0);
+  const lines = told();
+  const seconds = Math.floor(Date.now() / 1_000) - Math.floor(from / 1_000) + 1;
+  assert.ok(lines.length <= seconds, `${lines.length} lines in ${seconds} s`);
+  assert.match(lines[0] ?? '', new RegExp(`^dropped an answer 183 of ${s.caller.host}:5060: `));
 });
