@@ -204,11 +204,12 @@ export class LeaderTerm {
       freshForMs: freshness.freshForMs(),
       budget,
       unused: unusedRows(this.#table.returned(), this.#state),
+      lost,
       overrides: this.#words.unused(),
       known: this.#table.known,
       passId: newPassId(),
     };
-    return holdLost(planZones(input, remotes.inputs(witnessed)), lost, input);
+    return holdLost(planZones(input, remotes.inputs(witnessed)), input);
   }
 
   /** By the name that a node has here. */

@@ -7,6 +7,11 @@ export function countHeld({ destinations }: Pick<HeldSet, 'destinations'>): numb
   return Math.max(1, destinations.length);
 }
 
+/** True for a set that is held since PostgreSQL lost its rows (lost-sets.ts): nobody knows which they were. Pure. */
+export function isLostHold({ destinations }: Pick<HeldSet, 'destinations'>): boolean {
+  return destinations.length === 0;
+}
+
 /** What readers are told of the holds: one entry per set and rule, bounded. Pure. */
 export function heldRecords(held: readonly HeldSet[]): readonly HeldRecord[] {
   return held.slice(0, MAX_HELD).map((one) => ({

@@ -1,6 +1,6 @@
+import { isSelectable } from './dispatcher-row.js';
 import type { HeldSet } from './guard.js';
-import type { OverrideRecord } from './node.js';
-import type { PassPlan } from './plan-pass.js';
+import type { PassInput, PassPlan } from './plan-pass.js';
 import { validOverrides } from './plan-pass.js';
 import { setHash } from './set-hash.js';
 import type { Wiring } from './wiring.js';
@@ -9,7 +9,8 @@ import { remoteWiring } from './wiring.js';
 /**
  * Sets that a leader told as filled, and of which PostgreSQL lost every row when it went back in time. Nobody said
  * that they are empty, so they are told on with the hash that they had: every Kamailio keeps its list of them until
- * a row comes in, or until an operator lets them go. By setid (decimal).
+ * a row comes in that can take calls, or until an operator lets them go. Others are not written before: with the first
+ * row the list goes, and nodes that nobody supervises may serve from it. By setid (decimal).
  */
 export type LostSets = Readonly<Record<string, string>>;
 
@@ -36,17 +37,17 @@ export function lostIn(kept: LostSets, found: LostSets): LostSets {
   return Object.fromEntries(hashes) as LostSets;
 }
 
-/** Those that still have no row after a commit of the plan, and that no operator let go with it. Pure. */
+/** Those that a commit of the plan fills with no row that can take calls, and that no operator let go with it. Pure. */
 export function stillLost(lost: LostSets, plan: Pick<PassPlan, 'changes' | 'letGo'>): LostSets {
-  const over = new Set([...plan.letGo, ...plan.changes.map(({ row }) => row.setid)]);
+  const filled = plan.changes.filter(({ row }) => isSelectable(row.flags));
+  const over = new Set([...plan.letGo, ...filled.map(({ row }) => row.setid)]);
   return pick(lost, (setid) => !over.has(Number(setid)));
 }
 
-/** The plan with the lost sets: each is held until it gets a row, or let go by an operator's word. Pure. */
+/** The plan with the lost sets: each is held until it is filled, or let go by an operator's word. Pure. */
 export function holdLost(
   plan: PassPlan,
-  lost: LostSets,
-  { heldSince, overrides, nowMs }: HoldInput,
+  { lost = {}, heldSince, overrides, nowMs }: PassInput,
 ): PassPlan {
   const setids = Object.keys(stillLost(lost, plan)).map(Number);
   if (setids.length === 0) return plan;
@@ -64,14 +65,6 @@ export function holdLost(
     released: [...plan.released, ...letGo.flatMap((setid) => overrides.get(setid) ?? [])],
     letGo,
   };
-}
-
-interface HoldInput {
-  /** Since when each set is held, from the pass before. */
-  readonly heldSince: ReadonlyMap<number, number>;
-  readonly overrides: ReadonlyMap<number, OverrideRecord>;
-  /** Wall clock in ms. */
-  readonly nowMs: number;
 }
 
 function pick(sets: LostSets, isWanted: (setid: string, hash: string) => boolean): LostSets {

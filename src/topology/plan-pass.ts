@@ -4,10 +4,11 @@ import { deriveRows, tableByKey } from './desired-rows.js';
 import type { RowChange } from './diff-rows.js';
 import { diffKeyed } from './diff-rows.js';
 import type { DispatcherRow } from './dispatcher-row.js';
-import { rowKey } from './dispatcher-row.js';
+import { isSelectable, rowKey } from './dispatcher-row.js';
 import type { HeldSet } from './guard.js';
 import { guardPlan } from './guard.js';
 import type { BudgetLimits, Spent } from './guard-budget.js';
+import type { LostSets } from './lost-sets.js';
 import type { NodeChange } from './node-changes.js';
 import { listNodeChanges } from './node-changes.js';
 import type { OverrideRecord } from './node.js';
@@ -26,6 +27,8 @@ export interface PassInput extends DeriveInput {
   readonly budget: BudgetLimits;
   /** By rowKey: rows that no Kamailio holds, for a table that PostgreSQL took back in time; absent = none. */
   readonly unused?: ReadonlySet<string>;
+  /** Absent = none. */
+  readonly lost?: LostSets;
   /** Operators' words against the guards, by setid. */
   readonly overrides: ReadonlyMap<number, OverrideRecord>;
   readonly known: ReadonlySet<string>;
@@ -37,7 +40,7 @@ export interface PassPlan {
   readonly changes: readonly RowChange[];
   readonly audit: readonly NodeChange[];
   readonly mayEmpty: readonly number[];
-  /** Sets without a row that are told as empty from now on, by an operator's word (lost-sets.ts). */
+  /** Lost sets that are told as the table has them from now on, by an operator's word (lost-sets.ts). */
   readonly letGo: readonly number[];
   readonly held: readonly HeldSet[];
   /** Unexplained losses that this plan makes, by setid. */
@@ -65,7 +68,9 @@ export function planPass(input: PassInput): PassPlan {
   const actual = tableByKey(input.previous);
   const derived = deriveRows({ ...input, previous: actual });
   const refused = [...doubledRows(input.previous, actual), ...derived.refused];
-  const changes = deferDrift(diffDerived(derived, actual, refused));
+  const overridden = validOverrides(input.overrides, input.nowMs);
+  const diff = deferDrift(diffDerived(derived, actual, refused));
+  const changes = withoutLost(diff, input, overridden);
   const reasons = new Map<string, RowWhy>();
   const owners = new Map<string, DesiredRow>();
   for (const change of changes) {
@@ -78,7 +83,6 @@ export function planPass(input: PassInput): PassPlan {
   const { heldSince, nowMs, spent, freshForMs, budget: limits, unused } = input;
   const silent = derived.silent.size;
   const now = { nodes: input.nodes.size + silent, silent, freshForMs };
-  const overridden = validOverrides(input.overrides, nowMs);
   const guards = { now, spent, limits, unused, overridden };
   const guarded = guardPlan({ actual, changes, reasons, heldSince, nowMs, ...guards });
   const audit = listNodeChanges({
@@ -175,6 +179,18 @@ function diffDerived(
   for (const [key, { row }] of derived.dropped) have.set(key, row);
   refused.sort((a, b) => (rowKey(a.row) < rowKey(b.row) ? -1 : 1));
   return diffKeyed(have, want);
+}
+
+/** Nothing comes into a lost set, unless one of it can take calls. */
+function withoutLost(
+  changes: readonly RowChange[],
+  { lost = {} }: PassInput,
+  overridden: ReadonlySet<number>,
+): readonly RowChange[] {
+  if (Object.keys(lost).length === 0) return changes;
+  const filled = changes.filter(({ row }) => isSelectable(row.flags)).map(({ row }) => row.setid);
+  const open = new Set([...filled, ...overridden]);
+  return changes.filter(({ row: { setid } }) => !(setid in lost) || open.has(setid));
 }
 
 function sorted<T>(found: ReadonlyMap<string, T>): T[] {

@@ -29,6 +29,14 @@ export const GUARDS: readonly Mutant[] = [
     tests: ['reconciler/lost-sets.test.js'],
   },
   {
+    name: 'lost-set-first-row',
+    off: 'a node that takes no calls ends the hold of a lost set',
+    file: 'topology/plan-pass.js',
+    find: '!(setid in lost) || open.has(setid)',
+    replace: 'true',
+    tests: ['reconciler/lost-sets.test.js'],
+  },
+  {
     name: 'guard-budget',
     off: 'no bound to unexplained losses',
     file: 'topology/guard-budget.js',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LiveNode } from '../../src/topology/desired-rows.js';
 import type { NodeRecord, OverrideRecord } from '../../src/topology/node.js';
-import { liveNodes, NOW_MS, record, rowOf } from '../topology/records.js';
+import { intentFor, liveNodes, NOW_MS, record, rowOf } from '../topology/records.js';
 import { lead, nothing, settle } from './reconciler-steps.js';
 import { World } from './world.js';
 
@@ -62,6 +62,45 @@ test('a lost set is whole again with its first row, and what is lost of it later
   world.show(record('a'));
   await lead(world, [nothing, nothing], LONG_MS);
   assert.deepEqual(sets(world), ['30'], 'whoever deletes rows by hand has said so');
+});
+
+for (const [who, state, isOut, answer] of [
+  ['that drains', 'draining', false, 'answers'],
+  ['that is to be drained', 'up', true, 'answers'],
+  ['that does not answer', 'up', false, 'silent'],
+] as const) {
+  test(`a lost set is held against the row of a node ${who}, which is told once and written with the first that can take calls`, async () => {
+    const { world, hash } = await lost();
+    const second = record('r2', { role: 'registrar', state });
+    world.answers = (destination) => (destination.includes('r2') ? answer : 'answers');
+    if (isOut) world.intents.set('r2', intentFor('r2'));
+    await lead(world, [() => world.show(record('a'), second), nothing, nothing], LONG_MS);
+    assert.equal(world.znode?.sets['20'], hash);
+    assert.deepEqual([world.znode?.held?.length, world.znode?.held?.[0]?.setid], [1, 20]);
+    const inSet = (): readonly number[] =>
+      world.table.filter(({ setid }) => setid === 20).map((row) => row.flags);
+    assert.deepEqual(inSet(), []);
+    assert.equal(world.audit.filter(({ id }) => id === second.trace.id).length, 1);
+    const commits = world.commits.length;
+    await lead(world, [nothing, nothing], LONG_MS);
+    assert.equal(world.commits.length, commits, 'it has nothing more to say');
+    await lead(world, [() => world.show(record('a'), second, registrar), nothing, nothing], 1_000);
+    assert.deepEqual(
+      [world.znode?.held, inSet().length, inSet().includes(8)],
+      [undefined, 2, true],
+    );
+  });
+}
+
+test('an override lets a lost set go for a row that takes no calls, and is used up', async () => {
+  const { world } = await lost();
+  world.show(record('a'), record('r2', { role: 'registrar', state: 'draining' }));
+  await lead(world, [() => say(world, 20), nothing, nothing], LONG_MS);
+  assert.deepEqual(
+    world.table.filter(({ setid }) => setid === 20).map((row) => row.flags),
+    [4],
+  );
+  assert.deepEqual([world.znode?.held, world.overrides.size], [undefined, 0]);
 });
 
 test('an override lets a lost set go, with a version of its own, once', async () => {

@@ -1,5 +1,6 @@
 import type { DispatcherRow } from '../../src/topology/dispatcher-row.js';
 import { describeRow, rowKey } from '../../src/topology/dispatcher-row.js';
+import { isLostHold } from '../../src/topology/held.js';
 import { hashSets } from '../../src/topology/plan-pass.js';
 import type { AppliedRecord, GenerationRecord, NodeRecord } from '../../src/topology/node.js';
 import { DEFAULT_WIRING, setsListing } from '../../src/topology/wiring.js';
@@ -52,6 +53,21 @@ function whyRecordsDiffer(world: World): string | null {
   return null;
 }
 
+/**
+ * The sets without a row that the leader holds since PostgreSQL lost them, as far as it is right: nobody who stays
+ * and is wanted could be their first. Whoever has a list of them keeps it.
+ */
+function lostSets(world: World): ReadonlySet<number> {
+  const intents = znodes<unknown>(world, 'intents/');
+  const { held = [] } = znodes<GenerationRecord>(world, 'generation').get('') ?? {};
+  const fillers = world.nodes.filter(
+    ({ nodeId, fate }) => fate === 'stays' && !intents.has(nodeId),
+  );
+  const filled = new Set(fillers.flatMap(({ role }) => setsListing(DEFAULT_WIRING, role)));
+  const lost = held.filter(isLostHold).map(({ setid }) => setid);
+  return new Set(lost.filter((setid) => !filled.has(setid)));
+}
+
 /** Flags of a node's row as they should be, null for none, undefined when both would do. */
 function flagsOf(node: SimNode, isOut: boolean): number | null | undefined {
   switch (node.fate) {
@@ -68,10 +84,11 @@ function flagsOf(node: SimNode, isOut: boolean): number | null | undefined {
 function whyTableDiffers(world: World): string | null {
   const intents = znodes<unknown>(world, 'intents/');
   const { rows } = world.postgres;
+  const lost = lostSets(world);
   const known = new Set([rowKey(FOREIGN_ROW)]);
   for (const node of world.nodes) {
-    const wanted = flagsOf(node, intents.has(node.nodeId));
     for (const setid of setsListing(DEFAULT_WIRING, node.role)) {
+      const wanted = lost.has(setid) ? null : flagsOf(node, intents.has(node.nodeId));
       const key = rowKey({ setid, destination: node.destination });
       const row = rows.get(key);
       const isOwn = row?.description === describeRow(node.nodeId);
@@ -96,19 +113,28 @@ function whyZnodeDiffers(world: World): string | null {
   if (record.epoch > epoch) return `the znode tells epoch ${record.epoch}, ${epoch} was taken`;
   const hashes = hashSets(rows.values());
   const sets = [...new Set([...Object.keys(hashes), ...Object.keys(record.sets)])];
-  const other = sets.find((setid) => hashes[setid] !== record.sets[setid]);
+  const lost = lostSets(world);
+  const toldOf = (setid: string): string | undefined =>
+    lost.has(Number(setid)) ? undefined : record.sets[setid];
+  const other = sets.find((setid) => hashes[setid] !== toldOf(setid));
   return other === undefined ? null : `the znode tells another hash of set ${other}`;
 }
 
 function whyListsDiffer(world: World): string | null {
   const applied = znodes<AppliedRecord>(world, 'applied/');
+  const lost = lostSets(world);
   for (const node of world.nodes) {
     const { kamailio } = node;
     if (kamailio?.isRunning !== true || node.fate !== 'stays') continue;
-    const why = whyListDiffers(world, kamailio);
-    if (why !== null) return why;
     const records = [...applied.values()].filter(({ nodeId }) => nodeId === node.nodeId);
     if (records.length !== 1) return `${records.length} acknowledgements of ${node.nodeId}`;
+    const kept = kamailio.list.find(({ setid }) => lost.has(setid))?.setid;
+    if (kept !== undefined) {
+      if (records[0]?.drift?.includes(`set ${kept} kept`) === true) continue;
+      return `${node.nodeId} does not say that it keeps set ${kept}`;
+    }
+    const why = whyListDiffers(world, kamailio);
+    if (why !== null) return why;
     const { generation } = world.postgres;
     if (records[0]?.generation !== generation || records[0].drift !== null) {
       return `${node.nodeId} acknowledged ${records[0]?.generation} (${records[0]?.drift}), not ${generation}`;
