@@ -161,7 +161,7 @@ export class Applier {
   /** The list first: a row that is in the list but not in the table read later was really deleted. */
   async #readBoth(life: number): Promise<Round> {
     const read = await this.#readList(life);
-    const { table, setids } = this.#deps;
+    const { table, setids, needed } = this.#deps;
     let known;
     try {
       known = await this.#leader.readTable(table, setids);
@@ -183,6 +183,8 @@ export class Applier {
       owed: this.#changes.owed,
       isBelieved: read.unread !== null,
       mayBeEmpty: (setid) => this.#leader.mayBeEmpty(setid, generation),
+      needed,
+      isLost: (setid) => this.#leader.isLost(setid),
     });
     if (read.unread === null && this.#life === life) {
       this.#changes.noteRead(live);

@@ -62,12 +62,12 @@ export class LeaderWord {
     const filled = new Set(rows.map((row) => row.setid));
     return setids.filter(
       (setid) =>
-        !filled.has(setid) && this.#says(setid, generation) === 'filled' && !this.#isLost(setid),
+        !filled.has(setid) && this.#says(setid, generation) === 'filled' && !this.isLost(setid),
     );
   }
 
   /** The leader holds a set without a row, see lost-sets.ts. */
-  #isLost(setid: number): boolean {
+  isLost(setid: number): boolean {
     const held = this.#view.generation()?.held ?? [];
     return held.some((one) => one.setid === setid && one.destinations.length === 0);
   }

@@ -1,7 +1,8 @@
 import type { DispatcherRow } from './dispatcher-row.js';
 import type { LiveDestination } from './live-destination.js';
-import type { Listed } from './live-letters.js';
-import { agree, groupByKey, isDisabled, isLoadable, lettersOf, liveKey } from './live-letters.js';
+import type { HoldsInput } from './live-holds.js';
+import { findLiveHolds } from './live-holds.js';
+import { agree, groupByKey, isDisabled, lettersOf, liveKey } from './live-letters.js';
 
 /** One RPC `dispatcher.set_state`. */
 export interface StateChange {
@@ -41,7 +42,7 @@ export interface LivePlan {
   readonly drift: string | null;
 }
 
-export interface LivePlanInput {
+export interface LivePlanInput extends Omit<HoldsInput, 'rows' | 'live'> {
   /** The sets that this Kamailio consumes; others are not touched, nor do they cause a reload. */
   readonly setids: readonly number[];
   readonly rows: readonly DispatcherRow[];
@@ -53,10 +54,6 @@ export interface LivePlanInput {
   readonly previous: readonly DispatcherRow[] | null;
   /** A `carryOver` that nobody knows to have been applied: the reload's answer was lost. */
   readonly owed?: readonly StateChange[];
-  /** `live` is only what the list should be: any set may hold destinations that it does not show. */
-  readonly isBelieved?: boolean;
-  /** True when the leader's own record confirms that the set holds nothing. */
-  readonly mayBeEmpty: (setid: number) => boolean;
 }
 
 /**
@@ -70,8 +67,9 @@ export interface LivePlanInput {
  *
  * What Kamailio found by itself is kept and carried over a reload, unless the row's flags changed since
  * `previous`. A destination without a row is disabled at once and leaves with the reload. A set that has
- * live destinations and no row that can be loaded is left alone, and nothing is reloaded, unless `mayBeEmpty` agrees. Of a
- * destination that stands several times set_state reaches the first entry only.
+ * live destinations and no row that can be loaded is left alone, and nothing is reloaded, unless `mayBeEmpty` agrees (for one more
+ * case see live-holds.ts). What then has no row stays in use where nothing else of its set is: what should follow it cannot be
+ * loaded. Of a destination that stands several times set_state reaches the first entry only.
  *
  * Pure. Equal inputs give equal plans.
  */
@@ -79,7 +77,7 @@ export function planLive(input: LivePlanInput): LivePlan {
   const consumed = new Set(input.setids);
   const rows = groupByKey(input.rows.filter((row) => consumed.has(row.setid)));
   const live = groupByKey(input.live.filter((dest) => consumed.has(dest.setid)));
-  const heldSets = findHeldSets(input, rows, live);
+  const { heldSets, isBlocked, spared } = findLiveHolds({ ...input, rows, live });
   const draft: Draft = {
     previous: input.previous === null ? null : groupByKey(input.previous),
     owed: new Map((input.owed ?? []).map((c) => [liveKey(c), c.state.slice(0, 1).toUpperCase()])),
@@ -94,10 +92,10 @@ export function planLive(input: LivePlanInput): LivePlan {
     differ(draft, 'extra', key, `${dest.destination} has no row in set ${dest.setid}`);
     if (heldSets.includes(dest.setid)) continue;
     draft.reasons.push(`extra ${key}`);
-    if (!isDisabled(dest)) draft.setStates.push(change(dest, 'DX'));
+    if (!isDisabled(dest) && !spared.has(dest.setid)) draft.setStates.push(change(dest, 'DX'));
   }
   const { setStates, carryOver, differences, reasons } = draft;
-  const needsReload = reasons.length > 0 && heldSets.length === 0;
+  const needsReload = reasons.length > 0 && !isBlocked;
   const drift = describeDrift(differences, heldSets);
   return { setStates, needsReload, reasons, carryOver, heldSets, differences, drift };
 }
@@ -186,22 +184,6 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
   if (a.length === 1) return a[0] === b[0];
   const sorted = [...b].sort();
   return [...a].sort().every((text, i) => text === sorted[i]);
-}
-
-/** A row that Kamailio would refuse fills no set. */
-function findHeldSets(
-  { setids, isBelieved, mayBeEmpty }: LivePlanInput,
-  rows: ReadonlyMap<string, readonly [DispatcherRow, ...DispatcherRow[]]>,
-  live: ReadonlyMap<string, readonly [Listed, ...Listed[]]>,
-): number[] {
-  const filled = new Set<number>();
-  for (const [key, [row]] of rows) {
-    if (live.has(key) || isLoadable(row)) filled.add(row.setid);
-  }
-  const alive = new Set(
-    isBelieved === true ? setids : [...live.values()].map(([dest]) => dest.setid),
-  );
-  return setids.filter((setid) => alive.has(setid) && !filled.has(setid) && !mayBeEmpty(setid));
 }
 
 function wantedLetters(

@@ -43,6 +43,20 @@ test('of a set whose rows are lost the lists of the Kamailios are told as kept',
   assert.equal(code, 1);
   assert.match(out, /! held for 42 s {3}set 30: all its rows \(rule never-empty\)/);
   assert.match(out, /kept {3}the lists that the Kamailios hold\n/);
+  assert.match(out, /cost {3}no Kamailio that holds one takes in new nodes meanwhile/);
+  assert.match(
+    out,
+    /ends {3}by itself when one of its nodes is up and answers the reconciler · or: carna guard override 30/,
+  );
+  const far = { ...lost, setid: 130 };
+  const remote = await carna(
+    'guard',
+    fakeData({
+      readTopology: async () => topology({ generation: { ...GENERATION, held: [far] } }),
+    }),
+  );
+  assert.match(remote.out, /until {2}a new node of this data centre is to be loaded/);
+  assert.doesNotMatch(remote.out, /cost/);
 });
 
 test('a hold is a problem of the topology', async () => {

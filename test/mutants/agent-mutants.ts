@@ -5,7 +5,7 @@ export const APPLIER: readonly Mutant[] = [
   {
     name: 'applier-empties',
     off: 'a Kamailio is left with an empty set',
-    file: 'topology/live-plan.js',
+    file: 'topology/live-holds.js',
     find: 'return setids.filter((setid) => alive.has(setid) && !filled.has(setid) && !mayBeEmpty(setid));',
     replace: 'return [];',
     tests: ['topology/live-plan.test.js'],

@@ -1,5 +1,6 @@
 import type { RefusedWrite } from '../../store/refused-writes.js';
 import type { HeldRecord, OverrideRecord } from '../../topology/node.js';
+import { DEFAULT_WIRING, remoteWiring } from '../../topology/wiring.js';
 import type { Painter } from './colour.js';
 import { printable } from './colour.js';
 import { stateMark } from './state-mark.js';
@@ -26,15 +27,29 @@ function heldLines(held: HeldRecord, paint: Painter, nowMs: number): string[] {
   const { setid, rule, why, sinceMs, count, destinations } = held;
   const more = count > destinations.length ? `, and ${count - destinations.length} more` : '';
   const what = isLost(held) ? 'all its rows' : plural(count, 'row');
-  const kept = isLost(held)
-    ? 'the lists that the Kamailios hold'
-    : `${destinations.map(printable).join(', ')}${more}`;
+  const lines = isLost(held)
+    ? lostLines(setid)
+    : [
+        `   kept   ${destinations.map(printable).join(', ')}${more}`,
+        '   ends   by itself when the nodes publish again',
+      ];
   return [
     '',
     `${stateMark('held', paint)} for ${formatDuration(nowMs - sinceMs)}   set ${setid}: ${what} (rule ${rule})`,
     `   why    ${printable(why)}`,
-    `   kept   ${kept}`,
-    `   ends   by itself when the nodes publish again · or: carna guard override ${setid} --for 10m`,
+    ...lines.slice(0, -1),
+    `${lines.at(-1) ?? ''} · or: carna guard override ${setid} --for 10m`,
+  ];
+}
+
+function lostLines(setid: number): string[] {
+  const isRemote = remoteWiring(DEFAULT_WIRING).some((rule) => rule.setid === setid);
+  return [
+    '   kept   the lists that the Kamailios hold',
+    isRemote
+      ? '   until  a new node of this data centre is to be loaded: that Kamailio goes on without them'
+      : '   cost   no Kamailio that holds one takes in new nodes meanwhile, of whatever set',
+    '   ends   by itself when one of its nodes is up and answers the reconciler',
   ];
 }
 
