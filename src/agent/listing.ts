@@ -4,7 +4,7 @@ import { isListing } from '../topology/unlisted.js';
 import type { Wiring } from '../topology/wiring.js';
 import { consumersOf, setsListing } from '../topology/wiring.js';
 import type { NodeStatus } from './node-status.js';
-import type { AgentView } from './ports.js';
+import type { AgentView, NodePublication } from './ports.js';
 
 /** The roles whose Kamailios send calls to nodes of `role`. */
 export function rolesListing(wiring: Wiring, role: Role): readonly Role[] {
@@ -19,6 +19,7 @@ export interface ListingDeps {
   /** Of the node in the sets that list it; see unlisted.ts. */
   readonly keys: readonly string[];
   readonly wallMs: () => number;
+  readonly publication: Pick<NodePublication, 'settled'>;
 }
 
 /** A change that a full record does not name is taken for committed after this time: a trace that is to come has come. */
@@ -37,12 +38,20 @@ export class Listing {
   #traceId: string | null = null;
   /** That of the change, or a later one. Records keep only the newest traces: once seen, it stays known. */
   #generation: number | null = null;
+  /** The one that was told when the change was made: its own is a later one. Null = none was read yet. */
+  #before: number | null = null;
+  /** The one that was told when the view was looked at last. */
+  #told: number | null;
+  /** Whether the registry was seen to hold the change. */
+  #isWritten = false;
+  #isAsking = false;
   #isProven = false;
   #isGivenUp = false;
   #onProven: () => void = () => undefined;
 
   constructor(deps: ListingDeps) {
     this.#deps = deps;
+    this.#told = told(deps.view);
   }
 
   /** Stays true until the node changes again. */
@@ -80,9 +89,13 @@ export class Listing {
     if (status.traceId !== this.#traceId) {
       this.#traceId = status.traceId;
       this.#generation = null;
+      this.#before = this.#told;
+      this.#isWritten = false;
       this.#isProven = false;
       this.#isGivenUp = false;
     }
+    this.#told = told(view);
+    this.#before ??= this.#told;
     if (!this.#isWaiting()) {
       view.unwatchApplied();
       return;
@@ -106,18 +119,35 @@ export class Listing {
 
   /**
    * By the trace of the change. One commit may make more changes than the record has room for: one that has stood
-   * for a while, and that is older than the commit of a full record, is in it or was in one before.
+   * for a while, and that is older than the commit of a full record, is in it or was in one before. But a record is
+   * full as a rule, and names all changes since its oldest: one of later ones only may have cut ours.
    */
   #committedIn(): number | null {
     const record = this.#deps.view.generation();
     if (record === null) return null;
     const trace = record.traces.find(({ id }) => id === this.#traceId);
     if (trace !== undefined) return trace.generation;
+    const [oldest] = record.traces;
     const { publishedAtMs } = this.#deps.status;
-    if (publishedAtMs === null || record.traces.length < MAX_TRACES) return null;
+    if (publishedAtMs === null || oldest === undefined || this.#before === null) return null;
+    if (record.traces.length < MAX_TRACES || oldest.generation <= this.#before) return null;
     const isOld = publishedAtMs < record.committedAtMs;
     const hasStood = this.#deps.wallMs() - publishedAtMs >= CUT_AFTER_MS;
-    return isOld && hasStood ? record.generation : null;
+    return isOld && hasStood && this.#hasWritten() ? record.generation : null;
+  }
+
+  /** Asks when it is not known: the next look has the answer. */
+  #hasWritten(): boolean {
+    if (!this.#isWritten && !this.#isAsking) void this.#askWritten();
+    return this.#isWritten;
+  }
+
+  async #askWritten(): Promise<void> {
+    const asked = this.#traceId;
+    this.#isAsking = true;
+    const isWritten = await this.#deps.publication.settled(0);
+    this.#isAsking = false;
+    if (this.#traceId === asked) this.#isWritten = isWritten;
   }
 
   #isBy(record: AppliedRecord): boolean {
@@ -126,4 +156,9 @@ export class Listing {
     const needed = status.state === 'up' ? keys : [];
     return record.generation >= (this.#generation ?? 0) && isListing(record, needed);
   }
+}
+
+/** The generation that the view tells; 0 when none was committed, null when that is not known. */
+function told(view: AgentView): number | null {
+  return view.generation()?.generation ?? (view.isFresh() ? 0 : null);
 }

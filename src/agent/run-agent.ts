@@ -223,10 +223,10 @@ async function settle(deps: AgentDeps): Promise<void> {
 }
 
 function createListing(deps: AgentDeps, status: NodeStatus): Listing {
-  const { wiring, identity, view, time } = deps;
+  const { wiring, identity, view, time, publication } = deps;
   const consumers = rolesListing(wiring, identity.role);
   const keys = placesOf(wiring, identity.nodeId, identity).map(({ key }) => key);
-  return new Listing({ view, status, consumers, keys, wallMs: time.wallMs });
+  return new Listing({ view, status, consumers, keys, wallMs: time.wallMs, publication });
 }
 
 function createApplier(deps: AgentDeps, log: Logger): Applier | null {

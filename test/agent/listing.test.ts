@@ -15,12 +15,14 @@ class Scene {
   readonly view = new FakeView();
   readonly status = { state: 'up' as LifecycleState, traceId: 'trace-01', publishedAtMs: 50_000 };
   nowMs = 50_000;
+  isWritten = true;
   readonly listing = new Listing({
     view: this.view,
     status: this.status,
     consumers: ['dispatcher'],
     keys: ['30 sip:m1:5060'],
     wallMs: () => this.nowMs,
+    publication: { settled: () => Promise.resolve(this.isWritten) },
   });
 }
 
@@ -116,9 +118,14 @@ test('acknowledgements are followed from the commit of a change to its proof, no
   check(false, 1);
 });
 
-test('a change of a commit with more changes than a record names is proven all the same, after a while', () => {
-  const others = Array.from({ length: MAX_TRACES }, (_, at) => `other-${at}`);
-  const check = (expected: boolean, traces: readonly string[], committedAtMs: number): void => {
+const OTHERS = Array.from({ length: MAX_TRACES }, (_, at) => `other-${at}`);
+
+test('a change of a commit with more changes than a record names is proven all the same, after a while', async () => {
+  const check = async (
+    expected: boolean,
+    traces: readonly string[],
+    committedAtMs: number,
+  ): Promise<void> => {
     const scene = new Scene();
     const { view, listing } = scene;
     view.setGeneration(8, {}, traces);
@@ -128,12 +135,39 @@ test('a change of a commit with more changes than a record names is proven all t
     assert.equal(listing.isProven, false, 'its trace may come yet');
     scene.nowMs += 1;
     assert.equal(listing.isProven, false, 'd1 is behind');
+    await flush();
+    assert.equal(listing.isProven, false, 'd1 is still behind');
     view.acknowledge('d1', 'dispatcher', 8);
     assert.equal(listing.isProven, expected);
   };
-  check(true, others, 50_001);
-  check(false, others, 49_999);
-  check(false, others.slice(1), 50_001);
+  await check(true, OTHERS, 50_001);
+  await check(false, OTHERS, 49_999);
+  await check(false, OTHERS.slice(1), 50_001);
+});
+
+test('a change that no record can have cut, or that was never written, is not taken for committed', async () => {
+  const check = async (expected: boolean, oldest: number, isWritten: boolean): Promise<void> => {
+    const scene = new Scene();
+    const { view, listing, status } = scene;
+    scene.isWritten = isWritten;
+    view.setGeneration(7);
+    assert.equal(listing.isProven, false);
+    Object.assign(status, { traceId: 'trace-02', publishedAtMs: 50_000 });
+    assert.equal(listing.isProven, false);
+    view.setGeneration(8, {}, OTHERS);
+    if (view.record === null) assert.fail();
+    const [, ...newer] = view.record.traces;
+    const traces = [{ id: 'other-0', generation: oldest }, ...newer];
+    view.record = { ...view.record, traces, committedAtMs: 50_001 };
+    view.acknowledge('d1', 'dispatcher', 8);
+    scene.nowMs += 10_000;
+    assert.equal(listing.isProven, false, 'it asks first whether it was written');
+    await flush();
+    assert.equal(listing.isProven, expected);
+  };
+  await check(false, 7, true); // Full as ever: all later changes are named.
+  await check(true, 8, true);
+  await check(false, 8, false);
 });
 
 test('an agent that is up and listed asks nothing of the acknowledgements; a drain does until its own', async () => {

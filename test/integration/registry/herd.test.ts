@@ -112,6 +112,7 @@ test('what Kamailios acknowledge wakes only the agents that wait for it, and tho
       consumers,
       keys: [],
       wallMs: () => 0,
+      publication: { settled: () => Promise.resolve(true) },
     });
     atEnd(listing.follow(() => undefined));
     return { session, view, status, listing };
