@@ -1,4 +1,5 @@
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import { isLostHold } from '../topology/held.js';
 import { setHash } from '../topology/set-hash.js';
 import { StoreConflictError } from '../util/errors.js';
 import type { AgentView, DispatcherTable } from './ports.js';
@@ -69,7 +70,7 @@ export class LeaderWord {
   /** The leader holds a set without a row, see lost-sets.ts. */
   isLost(setid: number): boolean {
     const held = this.#view.generation()?.held ?? [];
-    return held.some((one) => one.setid === setid && one.destinations.length === 0);
+    return held.some((one) => one.setid === setid && isLostHold(one));
   }
 
   /** A record older than the table that was read says nothing of it. */

@@ -83,7 +83,7 @@ export interface PlanJson extends Snapshot {
   readonly wiring: string | null;
   /** In which rules it differs from the shipped one. */
   readonly wiringChanges: readonly (WiringRule & { readonly did: 'added' | 'removed' })[];
-  /** Rows that would change, and rows that a guard holds back (also those that the leader only counts). */
+  /** Rows that would change, and rows that a guard holds back (also those that the leader only counts; a lost set has none). */
   readonly passing: number;
   readonly held: number;
   readonly changes: readonly {

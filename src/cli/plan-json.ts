@@ -1,6 +1,7 @@
 import type { CliConfig } from '../config/cli.js';
 import type { RowChange } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
+import { isLostHold } from '../topology/held.js';
 import { DEFAULT_WIRING } from '../topology/wiring.js';
 import type { Wiring, WiringRule } from '../topology/wiring.js';
 import type { PlanJson } from './json-shapes.js';
@@ -21,7 +22,7 @@ export function planJson(
   const where = { schema: JSON_SCHEMA, cluster, dc, asOfMs, isFresh } as const;
   const passing = changes.filter(({ heldBy }) => heldBy === null).length;
   const named = changes.length - passing;
-  const told = outlook.held.reduce((sum, { count }) => sum + count, 0);
+  const told = outlook.held.reduce((sum, one) => sum + (isLostHold(one) ? 0 : one.count), 0);
   return {
     ...where,
     generation: generation?.generation ?? null,

@@ -3,6 +3,7 @@ import { deriveRows } from '../topology/desired-rows.js';
 import type { RowChange } from '../topology/diff-rows.js';
 import type { DispatcherRow } from '../topology/dispatcher-row.js';
 import { isOurs, isSelectable, rowKey, zoneOf } from '../topology/dispatcher-row.js';
+import { isLostHold } from '../topology/held.js';
 import type { GuardRule, WitnessFinding } from '../topology/node.js';
 import type { PassInput } from '../topology/plan-pass.js';
 import { planPass } from '../topology/plan-pass.js';
@@ -83,12 +84,17 @@ export function deriveOutlook(input: OutlookInput): PlanOutlook {
   const all = planPass(unguarded(pass)).changes.filter(({ row }) => isOf(row));
   const unexplained = heldKeys(planPass({ ...pass, freshForMs: -1, overrides: new Map() }).held);
   const told = toldHolds(input).filter(isOf);
+  const filled = new Set(all.filter(takesCalls).map(({ row }) => row.setid));
   const rules = heldKeys(guarded.held);
   const changes = all.map((change): PlannedChange => {
     const key = rowKey(change.row);
     const { nodeId = null, why = null } =
       derived.desired.get(key) ?? derived.dropped.get(key) ?? {};
-    const leaders = told.find((hold) => covers(hold, change, unexplained));
+    const leaders = told.find((hold) =>
+      isLostHold(hold)
+        ? hold.setid === change.row.setid && !filled.has(hold.setid)
+        : covers(hold, change, unexplained),
+    );
     return { change, nodeId, why, heldBy: leaders?.rule ?? rules.get(key) ?? null };
   });
   const own = guarded.held.filter(

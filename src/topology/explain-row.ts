@@ -3,6 +3,7 @@ import { isOurs, rowKey } from './dispatcher-row.js';
 import type { ExplainFacts } from './explain-facts.js';
 import type { Ending, Step } from './explain-link.js';
 import { breaks, holds, unseen } from './explain-link.js';
+import { isLostHold } from './held.js';
 import type { HeldRecord, NodeRecord } from './node.js';
 import type { Place } from './places.js';
 import { placesOf } from './places.js';
@@ -12,10 +13,13 @@ import { faultOfRow } from './row-validation.js';
 export function guardStep(facts: ExplainFacts, record: NodeRecord): Step {
   const { nodeId, generation } = facts;
   const seen = generation?.witnessed?.nodes.find((one) => one.nodeId === nodeId);
-  if (seen?.finding === 'disagreed') return disagreed(facts, seen.destination, seen.sinceMs);
   const places = placesOf(facts.wiring, nodeId, record);
   const held = generation?.held?.find((one) => concerns(one, places));
-  if (held !== undefined) return heldBack(held);
+  const isLost = held !== undefined && isLostHold(held);
+  if (seen?.finding === 'disagreed') {
+    return disagreed(facts, seen.destination, seen.sinceMs, isLost ? held.setid : null);
+  }
+  if (held !== undefined) return isLost ? lost(facts, held) : heldBack(held);
   const leader = facts.candidates[0];
   if (leader === undefined) {
     return unseen('guard', 'nothing is held; no reconciler leads, so no change would be written');
@@ -30,13 +34,21 @@ function concerns({ setid, destinations, count }: HeldRecord, places: readonly P
   return here.length > 0 && destinations.length === 0 && count > 0;
 }
 
-function disagreed(facts: ExplainFacts, destination: string, sinceMs: number): Step {
+/** `lostSetid`: the lost set that it would be the first of. */
+function disagreed(
+  facts: ExplainFacts,
+  destination: string,
+  sinceMs: number,
+  lostSetid: number | null,
+): Step {
+  const state =
+    lostSetid === null
+      ? 'Its row is inactive until a Kamailio’s own OPTIONS succeed, so those that reach it go on sending calls.'
+      : `PostgreSQL lost all rows of set ${lostSetid}: until it answers it gets none, and every Kamailio keeps its list of the set.`;
   const ending = {
     fault: 'disagreed',
     cause: 'its agent says up, but the reconciler gets no answer from it',
-    meaning:
-      'Its row is inactive until a Kamailio’s own OPTIONS succeed, so those that reach it go on sending ' +
-      'calls. Likely a firewall or a route between the reconciler and this node, or it listens elsewhere.',
+    meaning: `${state} Likely a firewall or a route between the reconciler and this node, or it listens elsewhere.`,
     next: [
       `from the reconciler’s host: sipsak -vv -s ${destination}`,
       `carna timeline --node ${facts.nodeId}`,
@@ -44,6 +56,23 @@ function disagreed(facts: ExplainFacts, destination: string, sinceMs: number): S
   } as const;
   const text = `its agent says up, ${destination} does not answer the reconciler`;
   return breaks('guard', text, ending, { sinceMs });
+}
+
+/** Whoever is up and answers ends the hold with its row. */
+function lost(
+  { candidates, nodeId }: ExplainFacts,
+  { setid, rule, why, sinceMs }: HeldRecord,
+): Step {
+  const next = candidates.length === 0 ? 'start a reconciler: carna reconciler' : 'carna guard';
+  const ending = {
+    fault: 'held',
+    cause: `PostgreSQL lost all rows of set ${setid}`,
+    meaning:
+      'It has no row there: every Kamailio keeps the list of the set that it has until a node of it is up and ' +
+      'answers the reconciler, or an operator says that the set is empty.',
+    next: [next, `carna explain ${nodeId}`],
+  } as const;
+  return breaks('guard', `set ${setid} is held (${rule}): ${why}`, ending, { sinceMs });
 }
 
 function heldBack({ setid, rule, why, sinceMs }: HeldRecord): Step {

@@ -1,3 +1,4 @@
+import { isLostHold } from './held.js';
 import type { WitnessFinding } from './node.js';
 import type { RemoteDcView } from './remote-view.js';
 import { fallbacksFor } from './remote-view.js';
@@ -126,12 +127,22 @@ const REMOTE_FINDINGS: Readonly<Record<WitnessFinding, string>> = {
 
 /** What the guards hold back, by the leader's last word. */
 function heldBack(view: Omit<TopologyView, 'problems'>, nowMs: number): Problem[] {
-  return (view.generation?.held ?? []).map(({ setid, count, why, sinceMs }) => ({
-    kind: 'held',
-    what: `set ${setid}`,
-    text: `set ${setid}: ${count} changes held back for ${seconds(nowMs - sinceMs)}: ${why}`,
-    next: 'carna guard',
-  }));
+  return (view.generation?.held ?? []).map((held) => {
+    const { setid, count, why, sinceMs } = held;
+    const what = isLostHold(held)
+      ? 'its lists in the Kamailios kept'
+      : `${changes(count)} held back`;
+    return {
+      kind: 'held',
+      what: `set ${setid}`,
+      text: `set ${setid}: ${what} for ${seconds(nowMs - sinceMs)}: ${why}`,
+      next: 'carna guard',
+    };
+  });
+}
+
+function changes(count: number): string {
+  return count === 1 ? '1 change' : `${count} changes`;
 }
 
 function missingNodes(role: RoleView, nowMs: number): Problem[] {

@@ -1,4 +1,5 @@
 import type { DispatcherRow } from './dispatcher-row.js';
+import { isLostHold } from './held.js';
 import { ROLES } from './node.js';
 import type {
   AppliedRecord,
@@ -163,7 +164,12 @@ function whyUnproven(nodeId: string, setid: number | null, input: ViewInput): st
     return applied.generation >= generation.generation ? null : behind;
   }
   // An acknowledged set without rows has no hash on one side or the other: both absent is agreement.
-  if (applied.sets[String(setid)] === generation.sets[String(setid)]) return null;
+  const proven = applied.sets[String(setid)];
+  if (proven === generation.sets[String(setid)]) return null;
+  const isLost = generation.held?.some((held) => held.setid === setid && isLostHold(held));
+  if (isLost === true && proven === undefined) {
+    return 'has no list of it, PostgreSQL lost the rows';
+  }
   return applied.drift ?? behind;
 }
 

@@ -41,6 +41,7 @@ test('of a set whose rows are lost the lists of the Kamailios are told as kept',
   });
   const { code, out } = await carna('guard', data);
   assert.equal(code, 1);
+  assert.match(out, /^1 lost set kept as the Kamailios have it\n/);
   assert.match(out, /! held for 42 s {3}set 30: all its rows \(rule never-empty\)/);
   assert.match(out, /kept {3}the lists that the Kamailios hold\n/);
   assert.match(out, /cost {3}no Kamailio that holds one takes in new nodes meanwhile/);

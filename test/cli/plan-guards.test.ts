@@ -86,6 +86,29 @@ test('what the leader says it holds is held, also those that it only counts', as
   assert.match(after_.out, /^3 rows would change now\.\n/);
 });
 
+test('a lost set is told as kept, without rows; those that may not be its first are held', async () => {
+  const why = 'PostgreSQL lost all rows of set 30';
+  const held = [{ ...TOLD, rule: 'never-empty', why, count: 1, destinations: [] } as const];
+  const generation = { ...p.GENERATION, held };
+  const { code, out } = await p.carna('plan', world({ more: { generation } }));
+  assert.equal(code, 4);
+  assert.match(out, /^Nothing would change now: 1 lost set is kept\.\n/);
+  assert.match(out, /guards: 1 lost set kept\n/);
+  assert.match(out, /! held set 30: all its rows \(rule never-empty\), for 12 s/);
+  const drains = world({ media: [media(1, { state: 'draining' })], more: { generation } });
+  const drained = await p.carna('plan', drains);
+  assert.equal(drained.code, 4);
+  assert.match(
+    drained.out,
+    /^Nothing would change now: 1 row is held back by a guard, 1 lost set is kept\.\n/,
+  );
+  const filled = await p.carna(
+    'plan',
+    world({ media: [media(1, { state: 'draining' }), media(2)], more: { generation } }),
+  );
+  assert.match(filled.out, /^2 rows would change now, 1 lost set is kept\.\n/);
+});
+
 test('a set would lose its last row: never-empty', async () => {
   const generation = witnessed(vanished(1, 'silent'));
   const data = world({ rows: [mediaRow(1)], more: { generation } });

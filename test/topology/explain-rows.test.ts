@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explainNode } from '../../src/topology/explain.js';
+import type { HeldRecord } from '../../src/topology/node.js';
 import type { Case } from './explain-world.js';
 import {
   URI,
@@ -21,7 +22,36 @@ import {
 } from './explain-world.js';
 import { NOW_MS, rowOf } from './records.js';
 
+const LOST: HeldRecord = {
+  setid: 30,
+  rule: 'never-empty',
+  why: 'PostgreSQL lost all rows of set 30',
+  sinceMs: NOW_MS - 42_000,
+  count: 1,
+  destinations: [],
+};
+
 const CASES: readonly Case[] = [
+  {
+    name: 'PostgreSQL lost its set',
+    world: { generation: { ...GENERATION, held: [LOST] }, rows: [] },
+    fault: 'held',
+    at: 'guard',
+    answer: /^m1 gets calls from 2 of 2 dispatchers, although PostgreSQL lost all rows of set 30/,
+    text: /set 30 is held \(never-empty\): PostgreSQL lost/,
+    meaning: /It has no row there: every Kamailio keeps the list/,
+    next: /^carna guard$/,
+  },
+  {
+    name: 'PostgreSQL lost its set, and the witness gets no answer',
+    world: { generation: { ...seen('disagreed'), held: [LOST] }, rows: [] },
+    fault: 'disagreed',
+    at: 'guard',
+    answer: /the reconciler gets no answer/,
+    text: /does not answer the reconciler/,
+    meaning: /lost all rows of set 30: until it answers it gets none.*Likely a firewall/,
+    next: /^from the reconciler’s host/,
+  },
   {
     name: 'agent and witness disagree',
     world: {

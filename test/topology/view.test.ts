@@ -80,6 +80,23 @@ test('a Kamailio whose hash differs lags in that set only, with its reason', () 
   );
 });
 
+test('of a lost set a Kamailio that started without it is told as such, and what is kept is no count of changes', () => {
+  const why = 'PostgreSQL lost all rows of set 30';
+  const lost = { setid: 30, rule: 'never-empty', why, sinceMs: p.NOW - 42_000, count: 1 } as const;
+  const generation = { ...p.GENERATION, held: [{ ...lost, destinations: [] }] };
+  const fresh = p.applied(p.DISP2, { sets: {} });
+  const v = view({ generation, applied: p.byId([p.applied(p.LB), p.applied(p.DISP1), fresh]) });
+  assert.deepEqual(
+    v.problems.map((problem) => problem.text),
+    [
+      `set 30: its lists in the Kamailios kept for 42 s: ${why}`,
+      'disp-2 does not prove set 30: has no list of it, PostgreSQL lost the rows',
+    ],
+  );
+  const one = { ...generation, held: [{ ...lost, destinations: ['sip:10.0.3.1:5060'] }] };
+  assert.match(view({ generation: one }).problems[0]?.text ?? '', /^set 30: 1 change held back/);
+});
+
 test('an older generation with the same rows of a set still proves that set', () => {
   const older = p.applied(p.DISP2, { generation: 1841 });
   const v = view({ applied: p.byId([p.applied(p.LB), p.applied(p.DISP1), older]) });

@@ -116,8 +116,8 @@ async function readBoth(
   throw faults.length === 1 ? faults[0] : new AggregateError(faults);
 }
 
-function exitCodeOf({ isFresh, held, passing, untold }: PlanJson): ExitCode {
+function exitCodeOf({ isFresh, held, holds, passing, untold }: PlanJson): ExitCode {
   if (!isFresh) return EXIT.away;
-  if (held > 0) return EXIT.held;
+  if (held + holds.length > 0) return EXIT.held;
   return passing + untold.length > 0 ? EXIT.no : EXIT.done;
 }

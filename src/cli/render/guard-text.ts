@@ -1,4 +1,5 @@
 import type { RefusedWrite } from '../../store/refused-writes.js';
+import { isLostHold } from '../../topology/held.js';
 import type { HeldRecord, OverrideRecord } from '../../topology/node.js';
 import { DEFAULT_WIRING, remoteWiring } from '../../topology/wiring.js';
 import type { Painter } from './colour.js';
@@ -14,20 +15,29 @@ export function guardText(
   nowMs: number,
 ): string[] {
   if (held.length === 0) return ['nothing is held back', ...overrideLines(overrides, nowMs)];
-  const changes = held.reduce((sum, { count }) => sum + count, 0);
-  const sets = new Set(held.map(({ setid }) => setid)).size;
   return [
-    `${plural(changes, 'change')} held back in ${plural(sets, 'set')}`,
+    headline(held),
     ...held.flatMap((one) => heldLines(one, paint, nowMs)),
     ...overrideLines(overrides, nowMs),
   ];
 }
 
+function headline(held: readonly HeldRecord[]): string {
+  const known = held.filter((one) => !isLostHold(one));
+  const lost = held.length - known.length;
+  const changes = known.reduce((sum, { count }) => sum + count, 0);
+  const sets = new Set(known.map(({ setid }) => setid)).size;
+  return [
+    ...(sets === 0 ? [] : [`${plural(changes, 'change')} held back in ${plural(sets, 'set')}`]),
+    ...(lost === 0 ? [] : [`${plural(lost, 'lost set')} kept as the Kamailios have it`]),
+  ].join(', ');
+}
+
 function heldLines(held: HeldRecord, paint: Painter, nowMs: number): string[] {
   const { setid, rule, why, sinceMs, count, destinations } = held;
   const more = count > destinations.length ? `, and ${count - destinations.length} more` : '';
-  const what = isLost(held) ? 'all its rows' : plural(count, 'row');
-  const lines = isLost(held)
+  const what = isLostHold(held) ? 'all its rows' : plural(count, 'row');
+  const lines = isLostHold(held)
     ? lostLines(setid)
     : [
         `   kept   ${destinations.map(printable).join(', ')}${more}`,
@@ -51,11 +61,6 @@ function lostLines(setid: number): string[] {
       : '   cost   no Kamailio that holds one takes in new nodes meanwhile, of whatever set',
     '   ends   by itself when one of its nodes is up and answers the reconciler',
   ];
-}
-
-/** The set has no row any more, and nobody knows which it had. */
-function isLost({ destinations }: HeldRecord): boolean {
-  return destinations.length === 0;
 }
 
 function overrideLines(overrides: readonly OverrideRecord[], nowMs: number): string[] {
@@ -111,7 +116,7 @@ const MAX_SHOWN = 5;
 /** What an override does, before it is asked for. Pure. */
 export function overrideWarning(setid: number, held: readonly HeldRecord[]): string[] {
   const count = held.reduce((sum, one) => sum + one.count, 0);
-  const what = held.every(isLost) ? 'All' : plural(count, 'row');
+  const what = held.every(isLostHold) ? 'All' : plural(count, 'row');
   return [
     `${what} of set ${setid} will be taken out of use or deleted. Calls that stand there go on; new ones go elsewhere,`,
     'or nowhere when these are the last. Held because:',

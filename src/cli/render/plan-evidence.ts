@@ -1,3 +1,4 @@
+import { isLostHold } from '../../topology/held.js';
 import type { PlanJson } from '../json-shapes.js';
 import type { Painter } from './colour.js';
 import { printable } from './colour.js';
@@ -61,20 +62,26 @@ function wiringLines({ wiringChanges }: PlanJson, paint: Painter): string[] {
 }
 
 function guardLines({ holds, passing, held }: PlanJson, { paint, nowMs }: PlanCanvas): string[] {
-  if (passing === 0 && held === 0) return [];
+  if (passing + held + holds.length === 0) return [];
   if (holds.length === 0)
     return [`guards: nothing is held, ${passing === 1 ? 'it passes' : `all ${passing} pass`}`];
-  const passes = `${plural(passing, 'row')} ${passing === 1 ? 'passes' : 'pass'}, `;
-  const first = `guards: ${passing === 0 ? '' : passes}${plural(held, 'row')} held`;
+  const lost = holds.filter(isLostHold).length;
+  const sums = [
+    ...(passing === 0 ? [] : [`${plural(passing, 'row')} ${passing === 1 ? 'passes' : 'pass'}`]),
+    ...(held === 0 ? [] : [`${plural(held, 'row')} held`]),
+    ...(lost === 0 ? [] : [`${plural(lost, 'lost set')} kept`]),
+  ];
   return [
-    first,
-    ...holds.flatMap(({ setid, rule, why, count, sinceMs }) => {
+    `guards: ${sums.join(', ')}`,
+    ...holds.flatMap((hold) => {
+      const { setid, rule, why, count, sinceMs } = hold;
+      const what = isLostHold(hold) ? 'all its rows' : plural(count, 'row');
       const by =
         sinceMs === null
           ? 'would be held'
           : `for ${formatDuration(nowMs - sinceMs)}, by the leader’s word`;
       return [
-        `  ${stateMark('held', paint)} set ${setid}: ${plural(count, 'row')} (rule ${rule}), ${by}`,
+        `  ${stateMark('held', paint)} set ${setid}: ${what} (rule ${rule}), ${by}`,
         `    ${printable(why)}`,
       ];
     }),

@@ -1,5 +1,6 @@
 import type { RowChange } from '../../topology/diff-rows.js';
 import type { DispatcherRow } from '../../topology/dispatcher-row.js';
+import { isLostHold } from '../../topology/held.js';
 import type { PlanJson } from '../json-shapes.js';
 import type { Painter } from './colour.js';
 import { printable } from './colour.js';
@@ -26,7 +27,8 @@ const INDENT = ' '.repeat(10);
 export function planText(plan: PlanJson, canvas: PlanCanvas): string[] {
   const { paint, width, age } = canvas;
   const { changes, generation, cluster, dc } = plan;
-  const colour = plan.held > 0 ? paint.warn : plan.passing > 0 ? paint.bold : paint.good;
+  const colour =
+    plan.held + plan.holds.length > 0 ? paint.warn : plan.passing > 0 ? paint.bold : paint.good;
   const known = generation === null ? 'no generation yet' : `generation ${groupNumber(generation)}`;
   const order = [...changes].sort((a, b) => Number(a.heldBy !== null) - Number(b.heldBy !== null));
   const more = order.length - MAX_SHOWN;
@@ -50,11 +52,14 @@ function answer(plan: PlanJson): string {
 function outcome(plan: PlanJson): string {
   const { passing, held, waiting, untold, generation, refused, conflicts, foreign } = plan;
   const isBack = held === 1 ? 'is held back by a guard' : 'are held back by a guard';
+  const lost = plan.holds.filter(isLostHold).length;
+  const kept = lost === 0 ? [] : [`${plural(lost, 'lost set is', 'lost sets are')} kept`];
   if (passing > 0) {
-    const rest = held === 0 ? '' : `, ${groupNumber(held)} ${isBack}`;
-    return `${plural(passing, 'row')} would change now${rest}.`;
+    const rest = [...(held === 0 ? [] : [`${groupNumber(held)} ${isBack}`]), ...kept];
+    return `${[`${plural(passing, 'row')} would change now`, ...rest].join(', ')}.`;
   }
-  if (held > 0) return `nothing would change now: ${plural(held, 'row')} ${isBack}.`;
+  const back = [...(held === 0 ? [] : [`${plural(held, 'row')} ${isBack}`]), ...kept];
+  if (back.length > 0) return `nothing would change now: ${back.join(', ')}.`;
   const at = generation === null ? 'no generation yet' : `generation ${groupNumber(generation)}`;
   if (untold.length > 0) {
     const rows = plural(untold.length, 'vanished node');
