@@ -68,14 +68,18 @@ function lostSets(world: World): ReadonlySet<number> {
   return new Set(lost.filter((setid) => !filled.has(setid)));
 }
 
-/** Flags of a node's row as they should be, null for none, undefined when both would do. */
-function flagsOf(node: SimNode, isOut: boolean): number | null | undefined {
+/**
+ * Flags of a node's row as they should be, null for none, undefined when both would do: the row of a lost node stays
+ * where it is the last one, since operators drained all others.
+ */
+function flagsOf(node: SimNode, isOut: boolean, mayBeLast: boolean): number | null | undefined {
   switch (node.fate) {
     case 'stays':
       return isOut ? 4 : 8;
     case 'left':
-    case 'lost':
       return isOut ? undefined : null;
+    case 'lost':
+      return isOut || mayBeLast ? undefined : null;
     case 'orphan':
       return isOut ? undefined : 8;
   }
@@ -86,9 +90,14 @@ function whyTableDiffers(world: World): string | null {
   const { rows } = world.postgres;
   const lost = lostSets(world);
   const known = new Set([rowKey(FOREIGN_ROW)]);
+  const fillers = world.nodes.filter(
+    ({ nodeId, fate }) => (fate === 'stays' || fate === 'orphan') && !intents.has(nodeId),
+  );
+  const filled = new Set(fillers.flatMap(({ role }) => setsListing(DEFAULT_WIRING, role)));
   for (const node of world.nodes) {
     for (const setid of setsListing(DEFAULT_WIRING, node.role)) {
-      const wanted = lost.has(setid) ? null : flagsOf(node, intents.has(node.nodeId));
+      const isOut = intents.has(node.nodeId);
+      const wanted = lost.has(setid) ? null : flagsOf(node, isOut, !filled.has(setid));
       const key = rowKey({ setid, destination: node.destination });
       const row = rows.get(key);
       const isOwn = row?.description === describeRow(node.nodeId);

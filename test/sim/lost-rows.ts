@@ -14,8 +14,10 @@ export class LostRows {
   readonly #letGo = new Set<number>();
   /** How often ZooKeeper had been wiped when PostgreSQL went back. */
   #wipes = 0;
-  /** True once somebody wrote the table anew: what was told before is kept in it. */
+  /** True once somebody who could read what was told wrote the table anew: it is kept in it from then on. */
   #isNoticed = true;
+  /** Whether the generation znode stood when PostgreSQL went back: a wipe before that took it along. */
+  #wasTold = true;
 
   constructor(world: World) {
     this.#world = world;
@@ -25,6 +27,7 @@ export class LostRows {
     const { postgres, truth, zookeeper } = this.#world;
     this.#wipes = zookeeper.wipes;
     this.#isNoticed = false;
+    this.#wasTold = zookeeper.tree.has(`${DC_ROOT}/generation`);
     for (const [key, { destination }] of before) {
       if (postgres.rows.has(key)) continue;
       const prefix = `${DC_ROOT}/nodes/${truth.nodeOf(destination)?.nodeId}~`;
@@ -59,7 +62,7 @@ export class LostRows {
     const { truth, zookeeper, postgres } = this.#world;
     if (this.#letGo.has(row.setid)) return true;
     const isWhollyLost = ![...postgres.rows.values()].some(({ setid }) => setid === row.setid);
-    const isKnown = this.#isNoticed || zookeeper.wipes === this.#wipes;
+    const isKnown = this.#wasTold && (this.#isNoticed || zookeeper.wipes === this.#wipes);
     if (isWhollyLost && isKnown) return false;
     const node = truth.nodeOf(row.destination);
     const path = this.#znodes.get(key);
